@@ -1,0 +1,60 @@
+"""Convert one checkpoint by the authors' code into a transformers folder."""
+
+import argparse
+from pathlib import Path
+
+from videomae import checkpoint, folder, labels, renaming
+from videomae.architecture import read_architecture
+from videomae.command import add_given, run
+from videomae.errors import ConversionError
+
+
+def main() -> None:
+    """Read the command line and convert."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path, help="the .pth file")
+    parser.add_argument("folder", type=Path, help="the folder to write; it appears when complete")
+    add_given(parser)
+    parser.add_argument("--labels", type=Path, help="labels in class order: one a line, or id2label")
+    parser.add_argument("--sha256", help="refuse a checkpoint that has another SHA-256")
+    arguments = parser.parse_args()
+    convert(
+        arguments.checkpoint,
+        arguments.folder,
+        dict(arguments.config),
+        arguments.labels,
+        arguments.sha256,
+    )
+
+
+def convert(
+    path: Path,
+    destination: Path,
+    given: dict[str, int | bool],
+    label_list: Path | None,
+    pinned: str | None,
+) -> None:
+    """Convert one checkpoint; raises `ConversionError` and writes nothing where it can't be right."""
+    opened = checkpoint.open_checkpoint(path)
+    if pinned and (found := checkpoint.sha256(path)) != pinned.lower():
+        raise ConversionError(f"{path}: SHA-256 is {found}, but {pinned} is pinned")
+    print(f"{path}: state dict under {opened.container}, {len(opened.tensors)} tensors")
+    print(f"left behind: {', '.join(opened.left_behind) or 'nothing'}")
+    architecture = read_architecture(opened.shapes, opened.args, given)
+    print("\n".join(architecture.describe()))
+    names = labels.id2label(architecture.num_labels or 0, label_list)
+    if label_list is None and names:
+        print(f"no labels given: LABEL_0 … LABEL_{len(names) - 1}")
+    converted = renaming.convert(opened.tensors, architecture)
+    checkpoint.check_finite(opened.tensors)
+    folder.write_folder(
+        destination,
+        folder.model_config(architecture, names, opened.synthetic),
+        folder.processor_config(architecture),
+        {name: checkpoint.widen(tensor) for name, tensor in converted.items()},
+    )
+    print(f"{destination}: {len(converted)} tensors written")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,49 @@
+"""Prove that a converted folder computes what the authors' network computes on its checkpoint."""
+
+import argparse
+import json
+from pathlib import Path
+
+from videomae.command import add_given, run
+from videomae.errors import ConversionError
+from videomae.verification import Recorded, Verification
+
+
+def main() -> None:
+    """Read the command line, verify, write the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path, help="the .pth file")
+    parser.add_argument("folder", type=Path, help="the transformers folder made from it")
+    add_given(parser)
+    parser.add_argument("--variant", help="the name in the report (default: the folder's)")
+    parser.add_argument("--labels", type=Path, help="labels in class order: one a line, or id2label")
+    parser.add_argument("--recorded", type=json.loads, help="recorded outputs (JSON)")
+    parser.add_argument(
+        "--recorded-outputs",
+        choices=("require", "warn", "skip"),
+        default="require",
+        help="what a difference from the recorded outputs means (default: %(default)s)",
+    )
+    parser.add_argument("--report", type=Path, help="where the report goes, passed or not")
+    parser.add_argument("--passed", type=Path, help="where it goes too if everything passed")
+    arguments = parser.parse_args()
+    report = Verification(
+        arguments.variant or arguments.folder.resolve().name,
+        arguments.checkpoint,
+        arguments.folder,
+        dict(arguments.config),
+        arguments.labels,
+        Recorded.parse(arguments.recorded) if arguments.recorded else None,
+        arguments.recorded_outputs,
+    ).run()
+    print("\n".join(map(str, report.checks)))
+    if arguments.report:
+        report.save(arguments.report)
+    if not report.passed:
+        raise ConversionError(f"{arguments.folder} failed verification. {report.failure()}")
+    if arguments.passed:
+        report.save(arguments.passed)
+
+
+if __name__ == "__main__":
+    run(main)

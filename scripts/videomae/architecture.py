@@ -1,0 +1,311 @@
+"""Which network is it?  Tensor shapes, training args and the authors' table to VideoMAEConfig.
+
+A value is looked for in this order, and where it was found is kept beside it: the tensors
+themselves, the training ``args`` inside the checkpoint, the table of the authors' networks. What a
+person gives must agree with what is found. The number of attention heads is in no tensor: shapes
+match for any divisor of the hidden size, and a wrong one gives wrong logits without a word.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from videomae.errors import ConversionError
+
+Kind = Literal["classifier", "pretraining"]
+Shape = Sequence[int]
+
+# The authors give every LayerNorm this eps (modeling_finetune.py, modeling_pretrain.py).
+LAYER_NORM_EPS = 1e-6
+
+
+@dataclass(frozen=True)
+class Network:
+    """One of the networks that the authors published, encoder and pre-training decoder."""
+
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    decoder_hidden_size: int
+    decoder_num_hidden_layers: int
+    decoder_num_attention_heads: int
+    patch_size: int = 16
+    tubelet_size: int = 2
+    num_channels: int = 3
+    num_frames: int = 16
+    image_size: int = 224
+
+
+# Source: the authors' model factories (MCG-NJU/VideoMAE at 14ef8d8; giant: OpenGVLab/VideoMAEv2).
+NETWORKS = {
+    "small": Network(384, 12, 6, 1536, 192, 4, 3),
+    "base": Network(768, 12, 12, 3072, 384, 4, 6),
+    "large": Network(1024, 24, 16, 4096, 512, 12, 8),
+    "huge": Network(1280, 32, 16, 5120, 640, 12, 8),
+    "giant": Network(1408, 40, 16, 6144, 512, 4, 8, patch_size=14),
+}
+
+FACTORY = re.compile(r"(?:vit|pretrain_videomae)_(small|base|large|huge|giant)_patch\d+_\d+")
+
+# VideoMAEConfig values that a person may give, and their types; the first five are in no tensor.
+GIVABLE: dict[str, type] = {
+    "num_attention_heads": int,
+    "decoder_num_attention_heads": int,
+    "num_frames": int,
+    "image_size": int,
+    "norm_pix_loss": bool,
+    "hidden_size": int,
+    "num_hidden_layers": int,
+    "intermediate_size": int,
+    "patch_size": int,
+    "tubelet_size": int,
+    "num_channels": int,
+    "use_mean_pooling": bool,
+    "decoder_hidden_size": int,
+    "decoder_num_hidden_layers": int,
+    "decoder_intermediate_size": int,
+}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a checkpoint's network is.
+
+    ``config`` holds values under their VideoMAEConfig names, ``origin`` says where each was found.
+    """
+
+    kind: Kind
+    config: dict[str, Any]
+    origin: dict[str, str]
+    num_labels: int | None = None
+
+    def describe(self) -> Iterator[str]:
+        """Yield one line a value: its name, the value, where it was found."""
+        yield f"kind: {self.kind}"
+        for name, value in self.config.items():
+            yield f"{name}: {value} ({self.origin[name]})"
+        if self.num_labels is not None:
+            yield f"classes: {self.num_labels} (tensor head.weight)"
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the encoder's tensor names in the checkpoint."""
+        return "encoder." if self.kind == "pretraining" else ""
+
+
+def read_architecture(
+    shapes: Mapping[str, Shape], args: Mapping[str, Any], given: Mapping[str, Any]
+) -> Architecture:
+    """Read the network from a state dict's shapes, its training args and what a person gives.
+
+    Raises `ConversionError` where a value is found nowhere, where two places contradict each
+    other, and where the tensors are not a VideoMAE at all.
+    """
+    kind = _kind(shapes)
+    found = _Findings()
+    for name, value, tensor in _from_tensors(shapes, kind):
+        found.add(name, value, f"tensor {tensor}")
+    for name, value, origin in _from_args(args, kind):
+        found.add(name, value, origin)
+    for name, value in given.items():
+        found.add(name, value, "given")
+    for name, value, origin in _from_table(found.config, kind):
+        found.add(name, value, origin)
+    _require(found.config, kind)
+    labels = shapes["head.weight"][0] if kind == "classifier" else None
+    return Architecture(kind, found.config, found.origin, labels)
+
+
+def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """Give every tensor of such a network, by the authors' names and in their order."""
+    config, encoder = architecture.config, architecture.prefix
+    hidden, tubelet, patch = (
+        config[name] for name in ("hidden_size", "tubelet_size", "patch_size")
+    )
+    kernel = (config["num_channels"], tubelet, patch, patch)
+    shapes: dict[str, tuple[int, ...]] = {}
+    if architecture.kind == "pretraining":
+        shapes["mask_token"] = (1, 1, config["decoder_hidden_size"])
+    shapes |= {
+        f"{encoder}patch_embed.proj.weight": (hidden, *kernel),
+        f"{encoder}patch_embed.proj.bias": (hidden,),
+        **_block_shapes(f"{encoder}blocks.", config, ""),
+    }
+    if architecture.kind == "classifier":
+        norm = "fc_norm" if config["use_mean_pooling"] else "norm"
+        return shapes | _norm(norm, hidden) | _linear("head", hidden, architecture.num_labels or 0)
+    decoder = config["decoder_hidden_size"]
+    return (
+        shapes
+        | _norm("encoder.norm", hidden)
+        | _block_shapes("decoder.blocks.", config, "decoder_")
+        | _norm("decoder.norm", decoder)
+        | _linear("decoder.head", decoder, math.prod(kernel))
+        | {"encoder_to_decoder.weight": (decoder, hidden)}
+    )
+
+
+def _block_shapes(prefix: str, config: Mapping[str, Any], part: str) -> dict[str, tuple[int, ...]]:
+    width, mlp = config[f"{part}hidden_size"], config[f"{part}intermediate_size"]
+    biases = ("q_bias", "v_bias") if config["qv_bias"] else ()
+    block = (
+        _norm("norm1", width)
+        | {f"attn.{bias}": (width,) for bias in biases}
+        | {"attn.qkv.weight": (3 * width, width)}
+        | _linear("attn.proj", width, width)
+        | _norm("norm2", width)
+        | _linear("mlp.fc1", width, mlp)
+        | _linear("mlp.fc2", mlp, width)
+    )
+    layers = range(config[f"{part}num_hidden_layers"])
+    return {f"{prefix}{layer}.{name}": block[name] for layer in layers for name in block}
+
+
+def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
+
+
+class _Findings:
+    """Values with where they were found; a second, different value is an error."""
+
+    def __init__(self) -> None:
+        self.config: dict[str, Any] = {}
+        self.origin: dict[str, str] = {}
+
+    def add(self, name: str, value: Any, origin: str) -> None:
+        if name not in self.config:
+            self.config[name], self.origin[name] = value, origin
+        elif self.config[name] != value:
+            raise ConversionError(
+                f"{name} is contradictory: {self.config[name]} ({self.origin[name]}) "
+                f"but {value} ({origin}); correct the one that is wrong"
+            )
+
+
+def _kind(shapes: Mapping[str, Shape]) -> Kind:
+    if {"encoder_to_decoder.weight", "mask_token", "decoder.head.weight"} <= shapes.keys():
+        return "pretraining"
+    if {"patch_embed.proj.weight", "head.weight"} <= shapes.keys():
+        return "classifier"
+    raise ConversionError(
+        "the tensors are neither a VideoMAE classifier (patch_embed.proj.weight and head.weight) "
+        "nor a pre-training model (encoder_to_decoder.weight, mask_token, decoder.head.weight); "
+        f"they begin with {', '.join(list(shapes)[:4])}"
+    )
+
+
+def _from_tensors(shapes: Mapping[str, Shape], kind: Kind) -> Iterator[tuple[str, Any, str]]:
+    prefix = "encoder." if kind == "pretraining" else ""
+    projection = f"{prefix}patch_embed.proj.weight"
+    shape = _shape(shapes, projection, 5)
+    if shape[3] != shape[4]:
+        raise ConversionError(f"{projection} has patches of {shape[3]}x{shape[4]}: not square")
+    for name, size in zip(
+        ("hidden_size", "num_channels", "tubelet_size", "patch_size"), shape, strict=False
+    ):
+        yield name, size, projection
+    yield from _blocks(shapes, prefix, "")
+    final = "norm.weight" if kind == "pretraining" else "fc_norm.weight"
+    yield "use_mean_pooling", kind == "classifier" and final in shapes, prefix + final
+    yield "qv_bias", *_has_bias(shapes, prefix)
+    if kind == "pretraining":
+        name = "encoder_to_decoder.weight"
+        yield "decoder_hidden_size", _shape(shapes, name, 2)[0], name
+        yield from _blocks(shapes, "decoder.", "decoder_")
+
+
+def _blocks(
+    shapes: Mapping[str, Shape], prefix: str, name: str
+) -> Iterator[tuple[str, int, str]]:
+    """Find the number of transformer blocks under a prefix and the width of their MLP."""
+    pattern = re.compile(re.escape(prefix) + r"blocks\.(\d+)\.")
+    layers = {int(match[1]) for match in map(pattern.match, shapes) if match}
+    if layers != set(range(len(layers))) or not layers:
+        raise ConversionError(f"{prefix}blocks are not numbered 0, 1, 2 …: {sorted(layers)}")
+    yield f"{name}num_hidden_layers", len(layers), f"{prefix}blocks.*"
+    mlp = f"{prefix}blocks.0.mlp.fc1.weight"
+    yield f"{name}intermediate_size", _shape(shapes, mlp, 2)[0], mlp
+
+
+def _has_bias(shapes: Mapping[str, Shape], prefix: str) -> tuple[bool, str]:
+    name = f"{prefix}blocks.0.attn.q_bias"
+    return name in shapes, name
+
+
+def _shape(shapes: Mapping[str, Shape], name: str, dimensions: int) -> Shape:
+    shape = shapes.get(name, ())
+    if len(shape) != dimensions:
+        held = f"has shape {list(shape)}" if name in shapes else "is missing"
+        raise ConversionError(f"tensor {name} {held}; one of {dimensions} dimensions is needed")
+    return shape
+
+
+def _from_args(args: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, str]]:
+    """Read the authors' training options, under their names (normlize_target is spelled so)."""
+    if isinstance(args.get("num_frames"), int):
+        # Their fine-tuning builds the network for all segments' frames together.
+        segments = args.get("num_segments", 1) if kind == "classifier" else 1
+        yield "num_frames", args["num_frames"] * segments, "args.num_frames × args.num_segments"
+    if isinstance(args.get("input_size"), int):
+        yield "image_size", args["input_size"], "args.input_size"
+    if kind == "pretraining" and isinstance(args.get("normlize_target"), bool):
+        yield "norm_pix_loss", args["normlize_target"], "args.normlize_target"
+    match = FACTORY.fullmatch(str(args.get("model", "")))
+    if match:
+        yield from _heads(NETWORKS[match[1]], kind, f"args.model {match[0]}")
+
+
+def _from_table(config: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, str]]:
+    """Look the network up among the authors' by its widths and depth."""
+    for name, network in NETWORKS.items():
+        measured = ("hidden_size", "num_hidden_layers", "intermediate_size", "patch_size")
+        if all(config[value] == getattr(network, value) for value in measured):
+            origin = f"the authors' {name} network"
+            yield from _heads(network, kind, origin, config.get("decoder_hidden_size"))
+            for value in ("num_frames", "image_size"):
+                if value not in config:
+                    yield value, getattr(network, value), f"{origin}'s default"
+    if kind == "pretraining" and "norm_pix_loss" not in config:
+        yield "norm_pix_loss", True, "the authors' default"
+
+
+def _heads(
+    network: Network, kind: Kind, origin: str, decoder_hidden_size: int | None = None
+) -> Iterator[tuple[str, int, str]]:
+    yield "num_attention_heads", network.num_attention_heads, origin
+    if kind == "pretraining" and decoder_hidden_size in (None, network.decoder_hidden_size):
+        yield "decoder_num_attention_heads", network.decoder_num_attention_heads, origin
+
+
+def _require(config: Mapping[str, Any], kind: Kind) -> None:
+    """Refuse a network that is not known to the last value, or that can't be built."""
+    needed = ["num_attention_heads", "num_frames", "image_size"]
+    if kind == "pretraining":
+        needed.append("decoder_num_attention_heads")
+    missing = [name for name in needed if name not in config]
+    if missing:
+        raise ConversionError(
+            f"{', '.join(missing)} can't be read from this checkpoint: no tensor tells, its "
+            f"training args do not say, and its network ({config['hidden_size']} wide, "
+            f"{config['num_hidden_layers']} layers) is none of the authors'. Give what it was "
+            "trained with (config.yaml: config, or --config NAME=VALUE)"
+        )
+    for part in ("", "decoder_") if kind == "pretraining" else ("",):
+        width, heads = config[f"{part}hidden_size"], config[f"{part}num_attention_heads"]
+        if heads < 1 or width % heads:
+            raise ConversionError(
+                f"{part}num_attention_heads is {heads}, which does not divide "
+                f"{part}hidden_size {width}"
+            )
+    for value, unit in (("num_frames", "tubelet_size"), ("image_size", "patch_size")):
+        if config[value] < 1 or config[value] % config[unit]:
+            raise ConversionError(
+                f"{value} is {config[value]}, not a multiple of {unit} {config[unit]}"
+            )

@@ -1,0 +1,149 @@
+"""What is in this ``.pth``?  Opens the authors' containers without running anything in them.
+
+The authors' scripts save ``{"model": state dict, "optimizer", "epoch", "scaler", "args"}``;
+DeepSpeed saves the state dict under ``module``. Tensors stay on disk until they are read.
+"""
+
+import argparse
+import hashlib
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.dtypes
+import torch
+from numpy._core.multiarray import scalar
+from torch import Tensor
+
+from videomae import synthetic
+from videomae.errors import ConversionError, listing
+
+CONTAINERS = ("model", "module")
+
+# Objects that the authors' files hold beside tensors, none of which can do anything: the run's
+# options, and NumPy scalars in the optimizer, under NumPy 1's module name and NumPy 2's.
+HARMLESS = [
+    argparse.Namespace,
+    (scalar, "numpy.core.multiarray.scalar"),
+    (scalar, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    np.dtypes.Float64DType,
+]
+
+# How a PyTorch file begins: a zip archive, or the bare pickle of torch before 1.6.
+BEGINNINGS = (b"PK\x03\x04", b"\x80\x02")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An opened checkpoint; the tensors are memory-mapped, float32 or narrower."""
+
+    path: Path
+    container: str
+    tensors: dict[str, Tensor]
+    args: dict[str, Any]
+    left_behind: tuple[str, ...]
+    synthetic: str | None = None
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every tensor's shape by name."""
+        return {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
+
+
+def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Open a checkpoint by the authors' scripts or DeepSpeed; its tensors are not read yet.
+
+    Raises `ConversionError` for a file that is no PyTorch checkpoint, is cut short, holds objects
+    that are not known to be harmless, or has no state dict where the authors put theirs.
+    """
+    path = Path(path)
+    contents = _load(path)
+    keys = list(contents) if isinstance(contents, Mapping) else [type(contents).__name__]
+    container = next((name for name in CONTAINERS if name in keys), None)
+    if container is None:
+        raise ConversionError(
+            f"{path}: no state dict under {' or '.join(CONTAINERS)}; "
+            f"the file's top-level keys are {listing(map(str, keys), most=12)}"
+        )
+    state = contents[container]
+    if not isinstance(state, Mapping) or not state:
+        raise ConversionError(f"{path}: {container} is no state dict but {type(state).__name__}")
+    args = contents.get("args", {})
+    return Checkpoint(
+        path,
+        container,
+        {name: _checked(path, name, tensor) for name, tensor in state.items()},
+        vars(args) if isinstance(args, argparse.Namespace) else dict(args or {}),
+        tuple(key for key in keys if key != container),
+        contents.get(synthetic.MARK),
+    )
+
+
+def _load(path: Path) -> Any:
+    check_beginning(path)
+    try:
+        with torch.serialization.safe_globals(HARMLESS):
+            return torch.load(
+                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+            )
+    except pickle.UnpicklingError as error:
+        reason = next((line for line in str(error).splitlines() if "nsupported" in line), str(error))
+        raise ConversionError(
+            f"{path}: refused, since it holds more than tensors and known harmless objects: "
+            f"{reason.strip()}"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise ConversionError(
+            f"{path}: can't be read as a PyTorch checkpoint ({path.stat().st_size:,} bytes; "
+            f"cut short or damaged?): {str(error).splitlines()[0]}"
+        ) from error
+
+
+def check_beginning(path: Path) -> None:
+    """Refuse what is no PyTorch file by its first and last bytes, before anything parses it."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        start = file.read(64)
+    if not start.startswith(BEGINNINGS):
+        page = start.lstrip().lower().startswith((b"<!doctype", b"<html"))
+        held = "a web page" if page else f"something else: {start[:16]!r}"
+        raise ConversionError(
+            f"{path}: not a PyTorch checkpoint but {held if size else 'empty'} ({size:,} bytes)"
+        )
+    if start.startswith(b"PK") and not zipfile.is_zipfile(path):
+        raise ConversionError(
+            f"{path}: the end of the archive is missing ({size:,} bytes): cut short"
+        )
+
+
+def _checked(path: Path, name: Any, tensor: Any) -> Tensor:
+    if not isinstance(name, str) or not isinstance(tensor, Tensor):
+        raise ConversionError(f"{path}: {name!r} in the state dict is no tensor")
+    if tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16):
+        raise ConversionError(f"{path}: tensor {name} is {tensor.dtype}, not a float up to 32 bits")
+    return tensor
+
+
+def widen(tensor: Tensor) -> Tensor:
+    """Give a tensor in float32, which holds every float16 and bfloat16 value exactly."""
+    return tensor.to(torch.float32).contiguous()
+
+
+def check_finite(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are not finite, naming the tensors."""
+    broken = {name: int((~torch.isfinite(tensor)).sum()) for name, tensor in tensors.items()}
+    named = [f"{name} ({count} values)" for name, count in broken.items() if count]
+    if named:
+        raise ConversionError(f"weights are not finite: NaN or infinite in {listing(named)}")
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Hash a file's content; a hexadecimal SHA-256."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

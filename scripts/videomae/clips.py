@@ -1,0 +1,62 @@
+"""Which pixels and masks go in?  Clips, tube masks, and how the authors normalise them."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from videomae.errors import ConversionError
+
+
+def synthetic_clip(num_frames: int, image_size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Make a clip that anyone can regenerate: uint8, (frames, height, width, 3), square."""
+    t, y, x, c = np.ogrid[:num_frames, :image_size, :image_size, :3]
+    clip = (3 * x + 5 * y + 7 * t * (c + 1) + (x * y) // 16) % 256
+    return clip.astype(np.uint8)
+
+
+def tube_mask(config: dict[str, Any], ratio: float) -> Tensor:
+    """Make a tube mask that anyone can regenerate: (1, tokens), True where a token is hidden.
+
+    The same patches are hidden in every tubelet, ``int(ratio * patches)`` of them.
+    """
+    patches = (config["image_size"] // config["patch_size"]) ** 2
+    frame = np.zeros(patches, dtype=bool)
+    frame[np.random.default_rng(1).permutation(patches)[: int(ratio * patches)]] = True
+    tubelets = config["num_frames"] // config["tubelet_size"]
+    return torch.from_numpy(np.tile(frame, tubelets)).unsqueeze(0)
+
+
+def normalise(clip: np.ndarray[Any, Any], mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Turn a uint8 clip into pixels: (1, frames, channels, height, width), float32."""
+    scaled = torch.from_numpy(clip).permute(0, 3, 1, 2).unsqueeze(0).float() / 255
+    shape = (1, 1, -1, 1, 1)
+    return (scaled - torch.tensor(mean).view(shape)) / torch.tensor(std).view(shape)
+
+
+def load_clip(path: str | os.PathLike[str]) -> np.ndarray[Any, Any]:
+    """Load a clip, an ``.npy`` of (frames, height, width, channels) in uint8."""
+    try:
+        clip = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise ConversionError(f"{path}: not a clip in NumPy's format: {error}") from error
+    if clip.ndim != 4 or clip.dtype != np.uint8:
+        raise ConversionError(
+            f"{path}: a clip of uint8 (frames, height, width, channels) is needed, "
+            f"not {clip.dtype} of shape {list(clip.shape)}"
+        )
+    return np.asarray(clip)
+
+
+def load_mask(path: str | os.PathLike[str]) -> Tensor:
+    """Load a mask saved by torch: (1, tokens), True where a token is hidden."""
+    try:
+        mask = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # torch raises many kinds for a file that is not its own
+        raise ConversionError(f"{path}: not a mask saved by torch: {error}") from error
+    if not isinstance(mask, Tensor):
+        raise ConversionError(f"{path}: a tensor is needed, not {type(mask).__name__}")
+    return mask.bool().reshape(1, -1)

@@ -1,0 +1,42 @@
+"""What do the commands have in common?  How they report errors, and the ``--config`` they take."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+import yaml
+
+from videomae.architecture import GIVABLE
+from videomae.errors import ConversionError
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a command; a `ConversionError` or a failing file becomes one line and exit code 1."""
+    try:
+        main()
+    except ConversionError as error:
+        sys.exit(f"error: {error}")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"error: {where}{error.strerror or error}")
+
+
+def add_given(parser: argparse.ArgumentParser) -> None:
+    """Let a command take what the checkpoint can't tell: ``--config NAME=VALUE …``."""
+    parser.add_argument(
+        "--config",
+        nargs="*",
+        type=_given,
+        default=[],
+        metavar="NAME=VALUE",
+        help="VideoMAEConfig values that the checkpoint can't tell, such as num_attention_heads=6",
+    )
+
+
+def _given(text: str) -> tuple[str, int | bool]:
+    name, _, value = text.partition("=")
+    parsed = yaml.safe_load(value)
+    if type(parsed) is not GIVABLE.get(name):
+        allowed = ", ".join(f"{key} ({kind.__name__})" for key, kind in GIVABLE.items())
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE of {allowed}")
+    return name, parsed

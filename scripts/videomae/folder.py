@@ -1,0 +1,130 @@
+"""How is a transformers folder written?  config.json, the processor's config, the weights."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from videomae.architecture import LAYER_NORM_EPS, Architecture
+from videomae.errors import ConversionError, listing
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+PROCESSOR = "preprocessor_config.json"
+CARD = "README.md"
+CONVERTED = (CONFIG, WEIGHTS, PROCESSOR)
+PUBLISHED = (*CONVERTED, CARD)
+
+# The authors normalise clips so (kinetics.py, ssv2.py): ImageNet's mean and standard deviation.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+CLASSES = {"classifier": "VideoMAEForVideoClassification", "pretraining": "VideoMAEForPreTraining"}
+
+# The key in config.json that marks a folder of rehearsal weights.
+REHEARSAL = "rehearsal"
+
+
+def model_config(
+    architecture: Architecture, id2label: Mapping[int, str], rehearsal: str | None
+) -> dict[str, Any]:
+    """Build config.json; ``qkv_bias`` and ``dtype`` carry the names of every release."""
+    config: dict[str, Any] = {
+        "architectures": [CLASSES[architecture.kind]],
+        "model_type": "videomae",
+        **architecture.config,
+        "qkv_bias": architecture.config["qv_bias"],
+        "layer_norm_eps": LAYER_NORM_EPS,
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "initializer_range": 0.02,
+        "dtype": "float32",
+        "torch_dtype": "float32",
+    }
+    if architecture.kind == "classifier":
+        config["id2label"] = {str(number): label for number, label in id2label.items()}
+        config["label2id"] = {label: number for number, label in id2label.items()}
+    if rehearsal:
+        config[REHEARSAL] = rehearsal
+    return config
+
+
+def processor_config(architecture: Architecture) -> dict[str, Any]:
+    """Build preprocessor_config.json: shorter side to the model's size, centre crop, ImageNet."""
+    size = architecture.config["image_size"]
+    return {
+        "image_processor_type": "VideoMAEImageProcessor",
+        "do_resize": True,
+        "size": {"shortest_edge": size},
+        "resample": 2,
+        "do_center_crop": True,
+        "crop_size": {"height": size, "width": size},
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": list(IMAGENET_MEAN),
+        "image_std": list(IMAGENET_STD),
+    }
+
+
+def write_folder(
+    folder: Path,
+    config: Mapping[str, Any],
+    processor: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+) -> None:
+    """Write a model folder, which appears whole or not at all.
+
+    The tensors must be float32, contiguous and apart in memory. Raises `ConversionError` where the
+    folder already holds something that is not a conversion of ours.
+    """
+    with _appearing(folder) as new:
+        metadata = {"format": "pt"}
+        if REHEARSAL in config:
+            metadata[REHEARSAL] = str(config[REHEARSAL])
+        save_file(dict(tensors), new / WEIGHTS, metadata=metadata)
+        for name, content in ((PROCESSOR, processor), (CONFIG, config)):
+            (new / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside, and put it in the folder's place when the block is done.
+
+    An earlier conversion goes as a whole, its card too: the card would state another's figures.
+    """
+    strangers = [p.name for p in folder.iterdir()] if folder.exists() else []
+    strangers = sorted(set(strangers) - set(PUBLISHED))
+    if strangers:
+        raise ConversionError(
+            f"{folder} holds other files ({listing(strangers)}); give a new or an empty folder"
+        )
+    new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    try:
+        new.mkdir(parents=True)
+        yield new
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; raises `ConversionError` for anything else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConversionError(f"{path}: not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ConversionError(f"{path}: a JSON object is needed")
+    return content

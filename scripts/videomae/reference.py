@@ -1,0 +1,173 @@
+"""What does the authors' network compute?  Their forward pass on the original state dict.
+
+Written from the description of the network with `torch.nn.functional` alone: it knows the authors'
+tensor names, shares no code with transformers or with the conversion, and is itself tested against
+outputs that the authors' code produced. Every step is yielded with its name, in order, so that a
+model can be compared as it runs and nothing has to be kept.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from videomae.architecture import LAYER_NORM_EPS, Architecture
+from videomae.folder import IMAGENET_MEAN, IMAGENET_STD
+
+LOGITS = "logits"
+BEFORE_FINAL_NORM = "input of the final norm"
+
+Step = tuple[str, Tensor]
+
+
+class Reference:
+    """The authors' network, computing on a state dict by their names.
+
+    ``tensors`` are float32 (narrower ones widened), ``architecture`` supplies the head counts.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], architecture: Architecture) -> None:
+        self.tensors = tensors
+        self.architecture = architecture
+        self.config = architecture.config
+
+    def steps(
+        self, pixels: Tensor, mask: Tensor | None = None, final_norm_eps: float = LAYER_NORM_EPS
+    ) -> Iterator[Step]:
+        """Compute; yield the name and value of every step, the logits last.
+
+        pixels: (batch, frames, channels, height, width), normalised. mask: (batch, tokens), True
+        where a token is hidden; pre-training only. final_norm_eps: of ``fc_norm`` or the decoder's
+        norm, which transformers builds with 1e-5 whatever the config says.
+        Logits: (batch, classes), or (batch, hidden tokens, tubelet * patch * patch * channels).
+        """
+        tokens = self._embed(pixels)
+        if mask is not None:
+            tokens = _select(tokens, ~mask)
+        yield "patch embedding with positions", tokens
+        prefix = self.architecture.prefix
+        for step in self._blocks(tokens, f"{prefix}blocks", "encoder", ""):
+            yield step
+            tokens = step[1]
+        if mask is None:
+            hidden = self._pool(tokens)
+        else:
+            for step in self._decode(tokens, mask):
+                yield step
+                hidden = step[1]
+        yield BEFORE_FINAL_NORM, hidden
+        yield LOGITS, self.logits(hidden, final_norm_eps)
+
+    def logits(self, hidden: Tensor, final_norm_eps: float) -> Tensor:
+        """Apply what follows the last block: the final norm and the head."""
+        if self.architecture.kind == "pretraining":
+            return self._linear("decoder.head", self._norm("decoder.norm", hidden, final_norm_eps))
+        if self.config["use_mean_pooling"]:
+            hidden = self._norm("fc_norm", hidden, final_norm_eps)
+        return self._linear("head", hidden)
+
+    def losses(self, logits: Tensor, pixels: Tensor, mask: Tensor) -> dict[bool, float]:
+        """Compute both reconstruction losses, by ``norm_pix_loss``: mean squared over hidden tokens.
+
+        Targets are pixels in 0..1; with ``norm_pix_loss`` each patch's channel has zero mean and
+        unit (unbiased) variance. Source: the authors' engine_for_pretraining.py.
+        """
+        shape = (1, 1, -1, 1, 1)
+        mean, std = torch.tensor(IMAGENET_MEAN).view(shape), torch.tensor(IMAGENET_STD).view(shape)
+        patches = self._patches(pixels * std + mean)
+        variance, average = torch.var_mean(patches, dim=-2, keepdim=True)
+        normalised = (patches - average) / (variance.sqrt() + 1e-6)
+        targets = {True: normalised, False: patches}
+        return {
+            norm_pix_loss: functional.mse_loss(logits, _select(target.flatten(2), mask)).item()
+            for norm_pix_loss, target in targets.items()
+        }
+
+    def _patches(self, frames: Tensor) -> Tensor:
+        """Cut (batch, frames, channels, height, width) into (batch, tokens, pixels, channels)."""
+        tubelet, patch = self.config["tubelet_size"], self.config["patch_size"]
+        cut = (
+            frames.unflatten(1, (-1, tubelet)).unflatten(4, (-1, patch)).unflatten(6, (-1, patch))
+        )
+        # batch, time, t, channels, rows, h, columns, w -> batch, time, rows, columns, t, h, w, c
+        return cut.permute(0, 1, 4, 6, 2, 5, 7, 3).flatten(4, 6).flatten(1, 3)
+
+    def _embed(self, pixels: Tensor) -> Tensor:
+        name = f"{self.architecture.prefix}patch_embed.proj"
+        weight, bias = self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
+        patches = functional.conv3d(pixels.transpose(1, 2), weight, bias, stride=weight.shape[2:])
+        tokens = patches.flatten(2).transpose(1, 2)
+        return tokens + sinusoid_positions(tokens.shape[1], tokens.shape[2])
+
+    def _blocks(self, tokens: Tensor, prefix: str, part: str, config: str) -> Iterator[Step]:
+        heads = self.config[f"{config}num_attention_heads"]
+        for layer in range(self.config[f"{config}num_hidden_layers"]):
+            name = f"{prefix}.{layer}"
+            attention = self._attention(
+                f"{name}.attn", self._norm(f"{name}.norm1", tokens), heads
+            )
+            yield f"{part} layer {layer}, attention output", attention
+            tokens = tokens + attention
+            inner = self._linear(f"{name}.mlp.fc1", self._norm(f"{name}.norm2", tokens))
+            tokens = tokens + self._linear(f"{name}.mlp.fc2", functional.gelu(inner))
+            yield f"{part} layer {layer}, output", tokens
+
+    def _attention(self, name: str, tokens: Tensor, heads: int) -> Tensor:
+        weight = self.tensors[f"{name}.qkv.weight"]
+        bias = None
+        if f"{name}.q_bias" in self.tensors:
+            query, value = self.tensors[f"{name}.q_bias"], self.tensors[f"{name}.v_bias"]
+            bias = torch.cat([query, torch.zeros_like(value), value])
+        projected = functional.linear(tokens, weight, bias).unflatten(2, (3, heads, -1))
+        query, key, value = projected.permute(2, 0, 3, 1, 4)
+        attended = functional.scaled_dot_product_attention(query, key, value)
+        return self._linear(f"{name}.proj", attended.transpose(1, 2).flatten(2))
+
+    def _pool(self, tokens: Tensor) -> Tensor:
+        """Reduce tokens to what the classifier reads: their mean, or the first one normalised."""
+        if self.config["use_mean_pooling"]:
+            return tokens.mean(1)
+        return self._norm("norm", tokens)[:, 0]
+
+    def _decode(self, visible: Tensor, mask: Tensor) -> Iterator[Step]:
+        """Run the decoder on visible tokens, then mask tokens; the last step is the hidden ones."""
+        encoded = self._norm("encoder.norm", visible)
+        yield "encoder norm", encoded
+        visible = functional.linear(encoded, self.tensors["encoder_to_decoder.weight"])
+        yield "encoder_to_decoder", visible
+        table = sinusoid_positions(mask.shape[1], visible.shape[2])
+        positions = table.expand(len(mask), -1, -1)
+        hidden = self.tensors["mask_token"] + _select(positions, mask)
+        tokens = torch.cat([visible + _select(positions, ~mask), hidden], dim=1)
+        for step in self._blocks(tokens, "decoder.blocks", "decoder", "decoder_"):
+            yield step
+            tokens = step[1]
+        yield "decoder's hidden tokens", tokens[:, -hidden.shape[1] :]
+
+    def _linear(self, name: str, tokens: Tensor) -> Tensor:
+        return functional.linear(
+            tokens, self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
+        )
+
+    def _norm(self, name: str, tokens: Tensor, eps: float = LAYER_NORM_EPS) -> Tensor:
+        weight, bias = self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
+        return functional.layer_norm(tokens, weight.shape, weight, bias, eps)
+
+
+def _select(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Keep the tokens where the mask is True; every item of the batch has the same number."""
+    return tokens[mask].unflatten(0, (len(tokens), -1))
+
+
+def sinusoid_positions(tokens: int, width: int) -> Tensor:
+    """Give the fixed position table, (1, tokens, width), float32 computed in float64.
+
+    Source: the authors' get_sinusoid_encoding_table: sine in even columns, cosine in odd ones, of
+    position / 10000 ** (2 * (column // 2) / width).
+    """
+    column = np.arange(width)
+    angle = np.arange(tokens)[:, None] / np.power(10000, 2 * (column // 2) / width)
+    table = np.where(column % 2, np.cos(angle), np.sin(angle))
+    return torch.from_numpy(table).float().unsqueeze(0)

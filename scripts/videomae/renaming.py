@@ -1,0 +1,198 @@
+"""What is each tensor called there?  One table, read forwards to convert and backwards to prove.
+
+``{}`` stands for a layer number. A tensor that no row names is an error, and so is a row without its
+tensor: nothing is dropped, nothing is left at random.
+
+Both query and value biases are written under two names. transformers up to 5.5.0 reads ``q_bias``,
+5.5.1 to 5.17.0 reads ``query.bias``, later releases read either; a file with both loads rightly in
+every release. The authors' key has no bias, so there is none to write.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from videomae.architecture import Architecture, tensor_shapes
+from videomae.errors import ConversionError, listing
+
+
+@dataclass(frozen=True)
+class Rename:
+    """One row: the authors' name and the name or names in transformers.
+
+    Each target holds the whole tensor, or with ``split`` its equal share of the rows, in order.
+    """
+
+    source: str
+    targets: tuple[str, ...]
+    split: bool = False
+
+    def numbered(self, layer: str) -> "Rename":
+        """Put a layer number into every name."""
+        targets = tuple(target.replace("{}", layer) for target in self.targets)
+        return Rename(self.source.replace("{}", layer), targets, self.split)
+
+    def forwards(self, tensor: Tensor) -> dict[str, Tensor]:
+        """Give the tensors in transformers that hold this tensor of the checkpoint."""
+        if self.split:
+            return dict(zip(self.targets, tensor.chunk(len(self.targets)), strict=True))
+        # A second name is a copy (of a small bias), since safetensors allows no shared memory.
+        first, *others = self.targets
+        return {first: tensor, **{other: tensor.clone() for other in others}}
+
+    def backwards(self, tensors: Mapping[str, Tensor]) -> Tensor | None:
+        """Give the checkpoint's tensor back; None where a name for it is missing.
+
+        Of several names for one tensor, one is enough; if there are more they must be equal.
+        """
+        present = [tensors[target] for target in self.targets if target in tensors]
+        if self.split:
+            return torch.cat(present) if len(present) == len(self.targets) else None
+        if any(not same_bits(present[0], other) for other in present[1:]):
+            raise ConversionError(f"{' and '.join(self.targets)} should be equal and differ")
+        return present[0] if present else None
+
+
+def _block(source: str, target: str) -> Iterator[Rename]:
+    """Rename the tensors of the transformer blocks, the same in encoder and decoder."""
+    attention = f"{target}attention.attention."
+    rows = (f"{attention}query.weight", f"{attention}key.weight", f"{attention}value.weight")
+    yield Rename(f"{source}attn.qkv.weight", rows, split=True)
+    for short, long in (("q", "query"), ("v", "value")):
+        names = (f"{attention}{short}_bias", f"{attention}{long}.bias")
+        yield Rename(f"{source}attn.{short}_bias", names)
+    yield from _affine(f"{source}norm1", f"{target}layernorm_before")
+    yield from _affine(f"{source}attn.proj", f"{target}attention.output.dense")
+    yield from _affine(f"{source}norm2", f"{target}layernorm_after")
+    yield from _affine(f"{source}mlp.fc1", f"{target}intermediate.dense")
+    yield from _affine(f"{source}mlp.fc2", f"{target}output.dense")
+
+
+def _affine(source: str, target: str) -> Iterator[Rename]:
+    for part in ("weight", "bias"):
+        yield Rename(f"{source}.{part}", (f"{target}.{part}",))
+
+
+def _encoder(prefix: str) -> Iterator[Rename]:
+    yield from _affine(
+        f"{prefix}patch_embed.proj", "videomae.embeddings.patch_embeddings.projection"
+    )
+    yield from _block(f"{prefix}blocks.{{}}.", "videomae.encoder.layer.{}.")
+
+TABLE: dict[str, Rename] = {
+    row.source: row
+    for row in (
+        *_encoder(""),
+        *_affine("norm", "videomae.layernorm"),
+        *_affine("fc_norm", "fc_norm"),
+        *_affine("head", "classifier"),
+        *_encoder("encoder."),
+        *_affine("encoder.norm", "videomae.layernorm"),
+        Rename("encoder_to_decoder.weight", ("encoder_to_decoder.weight",)),
+        Rename("mask_token", ("mask_token",)),
+        *_block("decoder.blocks.{}.", "decoder.decoder_layers.{}."),
+        *_affine("decoder.norm", "decoder.norm"),
+        *_affine("decoder.head", "decoder.head"),
+    )
+}
+
+LAYER_NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
+
+
+def renames(architecture: Architecture) -> list[Rename]:
+    """Give the rows, with their layer numbers, for every tensor that such a network has."""
+    rows = []
+    for name in tensor_shapes(architecture):
+        layer = LAYER_NUMBER.search(name)
+        row = TABLE[LAYER_NUMBER.sub("{}", name)]
+        rows.append(row.numbered(layer[0]) if layer else row)
+    return rows
+
+
+def convert(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
+    """Rename a checkpoint's tensors for transformers; the results are views where they can be.
+
+    Raises `ConversionError` for a tensor that the table does not name and for one it misses.
+    """
+    check_tensors({name: tuple(tensor.shape) for name, tensor in tensors.items()}, architecture)
+    return {
+        name: part
+        for row in renames(architecture)
+        for name, part in row.forwards(tensors[row.source]).items()
+    }
+
+
+def check_tensors(shapes: Mapping[str, tuple[int, ...]], architecture: Architecture) -> None:
+    """Refuse a checkpoint unless it holds exactly the tensors of its architecture."""
+    expected = tensor_shapes(architecture)
+    unknown = [name for name in shapes if name not in expected]
+    if unknown:
+        raise ConversionError(
+            f"{len(unknown)} of {len(shapes)} tensors have no place in transformers' VideoMAE "
+            f"({architecture.kind}): {listing(merge_layers(unknown))}. "
+            "Nothing was converted, since without them the model would compute something else"
+        )
+    missing = [name for name in expected if name not in shapes]
+    if missing:
+        raise ConversionError(
+            f"{len(missing)} tensors are missing from the checkpoint: "
+            f"{listing(merge_layers(missing))}. They would be left at random values"
+        )
+    for name, shape in expected.items():
+        if shapes[name] != shape:
+            raise ConversionError(
+                f"tensor {name} has shape {list(shapes[name])}; the rest of the network "
+                f"needs {list(shape)}"
+            )
+
+
+def restore(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
+    """Rename transformers' tensors back to the authors' names, the reverse of `convert`.
+
+    Raises `ConversionError` for a tensor that is missing or named by no row, and where two names
+    for one tensor hold different values.
+    """
+    rows = renames(architecture)
+    targets = {target for row in rows for target in row.targets}
+    unknown = [name for name in tensors if name not in targets]
+    if unknown:
+        raise ConversionError(f"unexpected tensors {listing(merge_layers(unknown))}")
+    restored = {row.source: row.backwards(tensors) for row in rows}
+    missing = [row for row in rows if restored[row.source] is None]
+    if missing:
+        names = [target for row in missing for target in row.targets if target not in tensors]
+        raise ConversionError(f"missing tensors {listing(merge_layers(names))}")
+    return {name: tensor for name, tensor in restored.items() if tensor is not None}
+
+
+def merge_layers(names: Iterable[str]) -> list[str]:
+    """Fold names that differ in the layer number into one: ``blocks.{0...11}.attn.k_bias``."""
+    layers: dict[str, list[int]] = {}
+    for name in names:
+        number = LAYER_NUMBER.search(name)
+        layers.setdefault(LAYER_NUMBER.sub("{}", name, count=1), []).extend(
+            [int(number[0])] if number else []
+        )
+    return [
+        template.replace("{}", _span(numbers)) if numbers else template
+        for template, numbers in layers.items()
+    ]
+
+
+def _span(numbers: list[int]) -> str:
+    if len(numbers) == 1:
+        return str(numbers[0])
+    if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        return f"{{{numbers[0]}...{numbers[-1]}}}"
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Tell whether two tensors are equal to the bit: 0.0 is not -0.0, a NaN is itself."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    bits = {2: torch.int16, 4: torch.int32, 8: torch.int64}[one.element_size()]
+    return torch.equal(one.view(bits), other.view(bits))

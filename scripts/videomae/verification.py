@@ -1,0 +1,518 @@
+"""Does the folder compute what the checkpoint computes?  Checks that each stand on their own.
+
+The folder is judged as transformers' ``from_pretrained`` loads it; the truth is the original state
+dict and the independent forward pass in `reference`. A check never repairs and never skips
+silently: it gives a value, its limit, and what to look at when it fails.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from videomae import checkpoint, clips, folder, labels, renaming
+from videomae.architecture import Architecture, read_architecture
+from videomae.checkpoint import Checkpoint
+from videomae.errors import ConversionError, listing
+from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference
+
+# transformers builds fc_norm and the decoder's norm with PyTorch's default eps, whatever the config
+# says; the authors use 1e-6 there too. No weights can undo that, so like is compared with like.
+TRANSFORMERS_FINAL_NORM_EPS = 1e-5
+
+OUTPUT_TOLERANCE = 1e-5  # of the outputs' root mean square; right folders stay below 1e-6
+LOSS_TOLERANCE = 1e-5  # relative
+EPS_EFFECT_LIMIT = 1e-2  # absolute; 1e-6 to 1.5e-4 on trained models
+RECORDED_TOLERANCE = 1e-4  # absolute; what the script that recorded the values allowed
+PIXEL_TOLERANCE = 1e-5  # absolute, in normalised pixels, of which one grey level is 0.017
+
+MASK_RATIO = 0.9  # what the authors pre-train with
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check's outcome; the message says expected against found, and where to look."""
+
+    name: str
+    passed: bool
+    value: float | str | None = None
+    limit: float | str | None = None
+    message: str = ""
+
+    def __str__(self) -> str:
+        """Give the check as one line of a log."""
+        figures = f" {_figure(self.value)} (limit {_figure(self.limit)})" if self.limit else ""
+        outcome = "ok    " if self.passed else "FAILED"
+        return f"{outcome} {self.name}{figures}{': ' if self.message else ''}{self.message}"
+
+
+@dataclass
+class Report:
+    """All that verifying one folder found; `save` writes it as JSON."""
+
+    variant: str
+    checks: list[Check] = field(default_factory=list)
+    max_abs_difference: float | None = None
+    tolerance: float | None = None
+    logits_shape: list[int] | None = None
+    eps_effect: float | None = None
+    recorded: dict[str, Any] = field(default_factory=lambda: {"status": "none"})
+    rehearsal: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    def failure(self) -> str:
+        """Give the reason in one line, the most telling check first."""
+        failed = [check for check in self.checks if not check.passed]
+        others = f" (also failed: {', '.join(c.name for c in failed[1:])})" if failed[1:] else ""
+        return f"{failed[0].name}: {failed[0].message}{others}"
+
+    def save(self, path: Path) -> None:
+        """Write the report as JSON, whole or not at all."""
+        content = asdict(self)
+        facts = content.pop("facts")
+        text = json.dumps({"passed": self.passed, **content, **facts}, indent=2)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.new")
+        temporary.write_text(text + "\n")
+        temporary.replace(path)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Outputs that someone recorded, and the conditions under which they did.
+
+    ``config`` overrides the folder's config for this check alone: the script that recorded the
+    thirteen had another eps, and 16 heads for the small models.
+    """
+
+    logits: Tensor
+    shape: list[int]
+    losses: dict[bool, float]
+    clip: str
+    mask: str | None
+    image_mean: list[float]
+    image_std: list[float]
+    config: dict[str, Any]
+
+    @classmethod
+    def parse(cls, entry: Mapping[str, Any]) -> "Recorded":
+        """Read an entry of config.yaml, its conditions already filled in."""
+        names = {"norm_pix": True, "raw_pix": False}
+        return cls(
+            torch.tensor(entry["logits"]),
+            list(entry["shape"]),
+            {names[name]: value for name, value in entry.get("loss", {}).items()},
+            entry["clip"],
+            entry.get("mask"),
+            entry["image_mean"],
+            entry["image_std"],
+            entry.get("config", {}),
+        )
+
+
+class Verification:
+    """Verifies one folder against one checkpoint; `run` gives the report."""
+
+    def __init__(
+        self,
+        variant: str,
+        path: Path,
+        model_folder: Path,
+        given: Mapping[str, Any],
+        label_list: Path | None = None,
+        recorded: Recorded | None = None,
+        recorded_outputs: str = "require",
+    ) -> None:
+        self.folder = model_folder
+        self.label_list = label_list
+        self.recorded = recorded
+        self.recorded_outputs = recorded_outputs
+        self.checkpoint: Checkpoint = checkpoint.open_checkpoint(path)
+        self.architecture: Architecture = read_architecture(
+            self.checkpoint.shapes, self.checkpoint.args, given
+        )
+        self.config = self.architecture.config
+        self.report = Report(variant, rehearsal=self.checkpoint.synthetic)
+
+    @torch.no_grad()
+    def run(self) -> Report:
+        """Run every check that can still say something; a folder that doesn't load ends it."""
+        transformers.utils.logging.disable_progress_bar()
+        transformers.utils.logging.set_verbosity_error()
+        checks = self.report.checks
+        checks += self._config()
+        checks += self._processor()
+        checks += self._file()
+        model, loaded = self._load()
+        checks += loaded
+        if model is not None:
+            checks += self._tensors(model)
+            checks += self._function(model)
+            checks += self._recorded(model)
+        self.report.facts = self._facts()
+        return self.report
+
+    # -- the folder's files ------------------------------------------------------------------------
+
+    def _config(self) -> Iterator[Check]:
+        """Compare every value of config.json with what the checkpoint and the person say."""
+        names = labels.id2label(self.architecture.num_labels or 0, self.label_list)
+        expected = folder.model_config(self.architecture, names, self.checkpoint.synthetic)
+        label_maps = {name: expected.pop(name, None) for name in ("id2label", "label2id")}
+        try:
+            found = folder.read_json(self.folder / folder.CONFIG)
+        except (ConversionError, OSError) as error:
+            yield Check("config", False, message=str(error))
+            return
+        wrong = [
+            f"{name} is {found.get(name)!r}, should be {value!r} ({self._origin(name)})"
+            for name, value in expected.items()
+            if found.get(name) != value
+        ]
+        yield Check("config", not wrong, message=listing(wrong))
+        if self.architecture.kind == "classifier":
+            wrong = [name for name, value in label_maps.items() if found.get(name) != value]
+            yield Check("labels", not wrong, message=self._label_message(found, label_maps, wrong))
+
+    def _origin(self, name: str) -> str:
+        return self.architecture.origin.get(name, "as in the authors' code")
+
+    def _label_message(
+        self, found: dict[str, Any], expected: dict[str, Any], wrong: list[str]
+    ) -> str:
+        for name in wrong:
+            for key, value in expected[name].items():
+                held = (found.get(name) or {}).get(key)
+                if held != value:
+                    return f"{name}[{key!r}] is {held!r}, should be {value!r}"
+            return f"{name} has {len(found[name])} entries, should have {len(expected[name])}"
+        return ""
+
+    def _processor(self) -> Iterator[Check]:
+        """Load the processor and compare its pixels with the authors' normalisation of the clip."""
+        expected = folder.processor_config(self.architecture)
+        clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
+        wanted = clips.normalise(clip, folder.IMAGENET_MEAN, folder.IMAGENET_STD)
+        try:
+            found = folder.read_json(self.folder / folder.PROCESSOR)
+            processor = transformers.AutoImageProcessor.from_pretrained(self.folder)
+            pixels = processor(list(clip), return_tensors="pt")["pixel_values"]
+        except Exception as error:  # whatever a broken processor raises, it is not usable
+            yield Check("processor", False, message=f"it does not load: {error}")
+            return
+        wrong = [
+            f"{name} is {found.get(name)!r}, should be {value!r}"
+            for name, value in expected.items()
+            if found.get(name) != value
+        ]
+        yield Check("processor config", not wrong, message=listing(wrong))
+        yield _at_most("processor pixels", _difference(pixels, wanted), PIXEL_TOLERANCE)
+
+    def _file(self) -> Iterator[Check]:
+        """Hold the weights file against the checkpoint: every name, both biases, bit by bit."""
+        try:
+            with safe_open(self.folder / folder.WEIGHTS, framework="pt") as file:
+                metadata = file.metadata() or {}
+                held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            yield Check("weights file", False, message=f"{folder.WEIGHTS} can't be read: {error}")
+            return
+        rows = renaming.renames(self.architecture)
+        missing = [name for row in rows for name in row.targets if name not in held]
+        wrong = f"missing {listing(renaming.merge_layers(missing))}" if missing else ""
+        if metadata.get("format") != "pt":
+            wrong = f"metadata's format is {metadata.get('format')!r}, should be 'pt'"
+        yield Check("weights file", not wrong, message=wrong)
+        yield self._same_tensors("weights file, bit by bit", held)
+
+    # -- the loaded model --------------------------------------------------------------------------
+
+    def _load(self) -> tuple[Any, list[Check]]:
+        """Load as a user would; anything the loader left over, left out or misfitted fails."""
+        name = folder.CLASSES[self.architecture.kind]
+        try:
+            model, info = getattr(transformers, name).from_pretrained(
+                self.folder, output_loading_info=True
+            )
+        except Exception as error:  # whatever the loader raises, the folder is not usable
+            return None, [Check("load report", False, message=f"{name} does not load: {error}")]
+        left = {key: sorted(map(str, names)) for key, names in info.items() if names}
+        message = "; ".join(f"{k}: {listing(renaming.merge_layers(v))}" for k, v in left.items())
+        return model.eval(), [Check("load report", not left, message=message)]
+
+    def _tensors(self, model: torch.nn.Module) -> Iterator[Check]:
+        """Turn the loaded model's tensors back into the checkpoint's, bit by bit."""
+        yield self._same_tensors("loaded tensors, bit by bit", model.state_dict())
+
+    def _same_tensors(self, name: str, held: Mapping[str, Tensor]) -> Check:
+        try:
+            restored = renaming.restore(held, self.architecture)
+        except ConversionError as error:
+            return Check(name, False, message=str(error))
+        original = self.checkpoint.tensors
+        differing = [
+            f"{key} (by {_difference(restored[key], tensor):.2g})"
+            for key, tensor in original.items()
+            if not renaming.same_bits(restored[key], checkpoint.widen(tensor))
+        ]
+        message = f"{len(differing)} of {len(original)} tensors differ: {listing(differing)}"
+        return Check(name, not differing, message=message if differing else "")
+
+    def _function(self, model: torch.nn.Module) -> Iterator[Check]:
+        """Run both on the same pixels: every step in lockstep, every element of the outputs."""
+        tensors = {name: checkpoint.widen(t) for name, t in self.checkpoint.tensors.items()}
+        reference = Reference(tensors, self.architecture)
+        clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
+        pixels = clips.normalise(clip, folder.IMAGENET_MEAN, folder.IMAGENET_STD)
+        pretraining = self.architecture.kind == "pretraining"
+        mask = clips.tube_mask(self.config, MASK_RATIO) if pretraining else None
+        steps = reference.steps(pixels, mask, TRANSFORMERS_FINAL_NORM_EPS)
+        try:
+            with _lockstep(model, steps) as comparison:
+                output = _forward(model, pixels, mask)
+        except Exception as error:  # a model built wrongly can fail anywhere
+            yield Check("function", False, message=f"the folder's model does not run: {error}")
+            return
+        expected = comparison.expected[LOGITS]
+        difference = _difference(output.logits, expected)
+        self.report.max_abs_difference = difference
+        self.report.tolerance = OUTPUT_TOLERANCE * _scale(expected)
+        self.report.logits_shape = list(output.logits.shape)
+        yield _at_most("function", difference, self.report.tolerance, comparison.first_parting())
+        if mask is not None:
+            yield from self._losses(model, reference, output, expected, pixels, mask)
+        authors = reference.logits(comparison.expected[BEFORE_FINAL_NORM], 1e-6)
+        self.report.eps_effect = _difference(authors, expected)
+        message = "transformers' eps in the final norm moves the outputs by this much"
+        yield _at_most("eps effect", self.report.eps_effect, EPS_EFFECT_LIMIT, message)
+
+    def _losses(
+        self,
+        model: Any,
+        reference: Reference,
+        output: Any,
+        logits: Tensor,
+        pixels: Tensor,
+        mask: Tensor,
+    ) -> Iterator[Check]:
+        """Compare both reconstruction losses, with normalised target pixels and without."""
+        chosen = model.config.norm_pix_loss
+        with _config(model, norm_pix_loss=not chosen):
+            other = _forward(model, pixels, mask)
+        found = {chosen: output.loss.item(), not chosen: other.loss.item()}
+        for norm_pix_loss, expected in reference.losses(logits, pixels, mask).items():
+            message = f"expected {expected:.7g}, found {found[norm_pix_loss]:.7g}"
+            difference = abs(found[norm_pix_loss] / expected - 1)
+            name = f"loss with norm_pix_loss={norm_pix_loss}"
+            yield _at_most(name, difference, LOSS_TOLERANCE, message)
+
+    # -- recorded outputs --------------------------------------------------------------------------
+
+    def _recorded(self, model: Any) -> Iterator[Check]:
+        """Compare with recorded outputs, on a copy under the conditions they were recorded in."""
+        recorded = self.recorded
+        if recorded is None:
+            return
+        if self.recorded_outputs == "skip":
+            self.report.recorded = {"status": "skipped"}
+            return
+        if recorded.config:
+            config = transformers.AutoConfig.from_pretrained(self.folder, **recorded.config)
+            model = type(model).from_pretrained(self.folder, config=config).eval()
+        pixels, mask = self._recorded_inputs(recorded)
+        output = _forward(model, pixels, mask)
+        differences = {"logits": _slice_difference(output.logits, recorded)}
+        for norm_pix_loss, expected in recorded.losses.items():
+            with _config(model, norm_pix_loss=norm_pix_loss):
+                loss = _forward(model, pixels, mask).loss.item()
+            differences[f"loss with norm_pix_loss={norm_pix_loss}"] = abs(loss - expected)
+        worst = max(differences, key=lambda name: differences[name])
+        agrees = differences[worst] <= RECORDED_TOLERANCE
+        self.report.recorded = {
+            "status": "agrees" if agrees else "differs",
+            "max_abs_difference": differences[worst],
+            "tolerance": RECORDED_TOLERANCE,
+            "conditions": {"clip": recorded.clip, "mask": recorded.mask, **recorded.config},
+        }
+        yield Check(
+            "recorded outputs",
+            agrees or self.recorded_outputs == "warn",
+            differences[worst],
+            RECORDED_TOLERANCE,
+            "" if agrees else self._recorded_message(worst, differences[worst]),
+        )
+
+    def _recorded_inputs(self, recorded: Recorded) -> tuple[Tensor, Tensor | None]:
+        """Make or load the clip and mask, and normalise by the folder's processor as recorded."""
+        if recorded.clip == "synthetic":
+            clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
+        else:
+            clip = clips.load_clip(recorded.clip)
+        processor = transformers.AutoImageProcessor.from_pretrained(self.folder)
+        normalisation = {"image_mean": recorded.image_mean, "image_std": recorded.image_std}
+        pixels = processor(list(clip), return_tensors="pt", **normalisation)["pixel_values"]
+        if self.architecture.kind == "classifier":
+            return pixels, None
+        if recorded.mask is None:
+            raise ConversionError("recorded.mask is needed for the outputs of pre-training")
+        if recorded.mask.startswith("synthetic:"):
+            return pixels, clips.tube_mask(self.config, float(recorded.mask.partition(":")[2]))
+        return pixels, clips.load_mask(recorded.mask)
+
+    def _recorded_message(self, name: str, difference: float) -> str:
+        message = f"{name} differ from the recorded ones by {difference:.3g}"
+        if not all(check.passed for check in self.report.checks):
+            return message
+        return (
+            f"only the recorded outputs differ: {name} by {difference:.3g} (limit "
+            f"{RECORDED_TOLERANCE:g}), while the folder computes the checkpoint's function to "
+            f"{self.report.max_abs_difference:.3g}. The checkpoint, the clip or the mask may not "
+            "be those of the recording; `recorded_outputs: warn` accepts this and the card says so"
+        )
+
+    def _facts(self) -> dict[str, Any]:
+        """Gather what else a reader of the report wants to know."""
+        files = [path for name in folder.CONVERTED if (path := self.folder / name).is_file()]
+        return {
+            "kind": self.architecture.kind,
+            "parameters": sum(tensor.numel() for tensor in self.checkpoint.tensors.values()),
+            "config": dict(self.config),
+            "origin": dict(self.architecture.origin),
+            "container": self.checkpoint.container,
+            "sha256": {path.name: checkpoint.sha256(path) for path in files},
+            "versions": {
+                "torch": torch.__version__,
+                "transformers": transformers.__version__,
+                "numpy": np.__version__,
+            },
+        }
+
+
+@dataclass
+class _Comparison:
+    """How far a running model is from the reference, step by step in the order of computing."""
+
+    differences: dict[str, float] = field(default_factory=dict)
+    expected: dict[str, Tensor] = field(default_factory=dict)
+
+    def first_parting(self) -> str:
+        """Name the first step that differs by more than rounding; empty if none does."""
+        for step, difference in self.differences.items():
+            if difference > OUTPUT_TOLERANCE:
+                return f"the two part at {step} (by {difference:.2g} of its scale)"
+        return ""
+
+
+@contextmanager
+def _lockstep(
+    model: torch.nn.Module, steps: Iterator[tuple[str, Tensor]]
+) -> Iterator[_Comparison]:
+    """Compare each step of a model with the reference's as it runs, so that none is kept."""
+    comparison = _Comparison()
+
+    def advance(until: str) -> Tensor | None:
+        for name, value in steps:
+            if name in (BEFORE_FINAL_NORM, LOGITS):
+                comparison.expected[name] = value
+            if name == until:
+                return value
+        return None
+
+    def compare(step: str) -> Callable[[Any, Any, Any], None]:
+        def hook(_module: Any, _inputs: Any, output: Any) -> None:
+            found = output[0] if isinstance(output, tuple) else output
+            expected = advance(step)
+            if expected is not None:
+                difference = _difference(found, expected)
+                comparison.differences[step] = difference / _scale(expected)
+
+        return hook
+
+    handles = [
+        module.register_forward_hook(compare(step)) for step, module in _observed(model).items()
+    ]
+    try:
+        yield comparison
+        advance(LOGITS)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _observed(model: Any) -> dict[str, torch.nn.Module]:
+    """Give the modules of transformers' model whose outputs are steps of the reference."""
+    modules = {"patch embedding with positions": model.videomae.embeddings}
+    parts = {"encoder": model.videomae.encoder.layer}
+    if hasattr(model, "decoder"):
+        modules["encoder norm"] = model.videomae.layernorm
+        modules["encoder_to_decoder"] = model.encoder_to_decoder
+        parts["decoder"] = model.decoder.decoder_layers
+    for part, layers in parts.items():
+        for number, layer in enumerate(layers):
+            modules[f"{part} layer {number}, attention output"] = layer.attention
+            modules[f"{part} layer {number}, output"] = layer
+    return {step: module for step, module in modules.items() if module is not None}
+
+
+def _forward(model: Any, pixels: Tensor, mask: Tensor | None) -> Any:
+    return model(pixels) if mask is None else model(pixels, bool_masked_pos=mask)
+
+
+@contextmanager
+def _config(model: Any, **values: Any) -> Iterator[None]:
+    """Set values of a loaded model's config for a while."""
+    before = {name: getattr(model.config, name) for name in values}
+    for name, value in values.items():
+        setattr(model.config, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(model.config, name, value)
+
+
+def _difference(found: Tensor, expected: Tensor) -> float:
+    """Give the largest difference of any element; infinite for other shapes, NaN for a NaN."""
+    if found.shape != expected.shape:
+        return float("inf")
+    return (found.float() - expected.float()).abs().max().item()
+
+
+def _slice_difference(logits: Tensor, recorded: Recorded) -> float:
+    """Compare the leading elements of the first item with recorded ones."""
+    if list(logits.shape) != recorded.shape:
+        return float("inf")
+    leading = logits[0][tuple(slice(size) for size in recorded.logits.shape)]
+    return _difference(leading, recorded.logits)
+
+
+def _scale(values: Tensor) -> float:
+    """Give the root mean square: what a difference is measured against."""
+    return values.float().square().mean().sqrt().item()
+
+
+def _at_most(name: str, value: float, limit: float, message: str = "") -> Check:
+    """Pass if value <= limit; a NaN does not."""
+    passed = value <= limit
+    return Check(name, passed, value, limit, "" if passed else message or _exceeds(value, limit))
+
+
+def _exceeds(value: float, limit: float) -> str:
+    return f"{value:.3g} is above {limit:.3g}"
+
+
+def _figure(value: float | str | None) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
