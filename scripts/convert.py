@@ -7,6 +7,7 @@ from videomae import checkpoint, folder, labels, renaming
 from videomae.architecture import read_architecture
 from videomae.command import add_given, run
 from videomae.errors import ConversionError
+from videomae.files import sha256
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def convert(
 ) -> None:
     """Convert one checkpoint; raises `ConversionError` and writes nothing where it can't be right."""
     opened = checkpoint.open_checkpoint(path)
-    if pinned and (found := checkpoint.sha256(path)) != pinned.lower():
+    if pinned and (found := sha256(path)) != pinned.lower():
         raise ConversionError(f"{path}: SHA-256 is {found}, but {pinned} is pinned")
     print(f"{path}: state dict under {opened.container}, {len(opened.tensors)} tensors")
     print(f"left behind: {', '.join(opened.left_behind) or 'nothing'}")

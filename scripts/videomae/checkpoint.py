@@ -5,7 +5,6 @@ DeepSpeed saves the state dict under ``module``. Tensors stay on disk until they
 """
 
 import argparse
-import hashlib
 import os
 import pickle
 import zipfile
@@ -20,10 +19,13 @@ import torch
 from numpy._core.multiarray import scalar
 from torch import Tensor
 
-from videomae import synthetic
+from videomae import magic
 from videomae.errors import ConversionError, listing
 
 CONTAINERS = ("model", "module")
+
+# The key beside the state dict that marks weights made by a rule (see `synthetic`).
+SYNTHETIC = "synthetic"
 
 # Objects that the authors' files hold beside tensors, none of which can do anything: the run's
 # options, and NumPy scalars in the optimizer, under NumPy 1's module name and NumPy 2's.
@@ -34,10 +36,6 @@ HARMLESS = [
     np.dtype,
     np.dtypes.Float64DType,
 ]
-
-# How a PyTorch file begins: a zip archive, or the bare pickle of torch before 1.6.
-BEGINNINGS = (b"PK\x03\x04", b"\x80\x02")
-
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -81,12 +79,13 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         {name: _checked(path, name, tensor) for name, tensor in state.items()},
         vars(args) if isinstance(args, argparse.Namespace) else dict(args or {}),
         tuple(key for key in keys if key != container),
-        contents.get(synthetic.MARK),
+        contents.get(SYNTHETIC),
     )
 
 
 def _load(path: Path) -> Any:
-    check_beginning(path)
+    if fault := magic.fault(path):
+        raise ConversionError(f"{path}: {fault}")
     try:
         with torch.serialization.safe_globals(HARMLESS):
             return torch.load(
@@ -103,23 +102,6 @@ def _load(path: Path) -> Any:
             f"{path}: can't be read as a PyTorch checkpoint ({path.stat().st_size:,} bytes; "
             f"cut short or damaged?): {str(error).splitlines()[0]}"
         ) from error
-
-
-def check_beginning(path: Path) -> None:
-    """Refuse what is no PyTorch file by its first and last bytes, before anything parses it."""
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        start = file.read(64)
-    if not start.startswith(BEGINNINGS):
-        page = start.lstrip().lower().startswith((b"<!doctype", b"<html"))
-        held = "a web page" if page else f"something else: {start[:16]!r}"
-        raise ConversionError(
-            f"{path}: not a PyTorch checkpoint but {held if size else 'empty'} ({size:,} bytes)"
-        )
-    if start.startswith(b"PK") and not zipfile.is_zipfile(path):
-        raise ConversionError(
-            f"{path}: the end of the archive is missing ({size:,} bytes): cut short"
-        )
 
 
 def _checked(path: Path, name: Any, tensor: Any) -> Tensor:
@@ -141,9 +123,3 @@ def check_finite(tensors: Mapping[str, Tensor]) -> None:
     named = [f"{name} ({count} values)" for name, count in broken.items() if count]
     if named:
         raise ConversionError(f"weights are not finite: NaN or infinite in {listing(named)}")
-
-
-def sha256(path: str | os.PathLike[str]) -> str:
-    """Hash a file's content; a hexadecimal SHA-256."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,18 +1,17 @@
 """How is a transformers folder written?  config.json, the processor's config, the weights."""
 
 import json
-import os
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from safetensors.torch import save_file
-from torch import Tensor
-
+from videomae import imagenet
 from videomae.architecture import LAYER_NORM_EPS, Architecture
 from videomae.errors import ConversionError, listing
+from videomae.files import appearing
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -20,10 +19,6 @@ PROCESSOR = "preprocessor_config.json"
 CARD = "README.md"
 CONVERTED = (CONFIG, WEIGHTS, PROCESSOR)
 PUBLISHED = (*CONVERTED, CARD)
-
-# The authors normalise clips so (kinetics.py, ssv2.py): ImageNet's mean and standard deviation.
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 CLASSES = {"classifier": "VideoMAEForVideoClassification", "pretraining": "VideoMAEForPreTraining"}
 
@@ -69,8 +64,8 @@ def processor_config(architecture: Architecture) -> dict[str, Any]:
         "do_rescale": True,
         "rescale_factor": 1 / 255,
         "do_normalize": True,
-        "image_mean": list(IMAGENET_MEAN),
-        "image_std": list(IMAGENET_STD),
+        "image_mean": list(imagenet.MEAN),
+        "image_std": list(imagenet.STD),
     }
 
 
@@ -78,14 +73,19 @@ def write_folder(
     folder: Path,
     config: Mapping[str, Any],
     processor: Mapping[str, Any],
-    tensors: Mapping[str, Tensor],
+    tensors: Mapping[str, "Tensor"],
 ) -> None:
     """Write a model folder, which appears whole or not at all.
 
     The tensors must be float32, contiguous and apart in memory. Raises `ConversionError` where the
     folder already holds something that is not a conversion of ours.
     """
-    with _appearing(folder) as new:
+    from safetensors.torch import save_file  # 2 s of torch that reading a config need not take
+
+    _refuse_strangers(folder)
+    # An earlier conversion goes as a whole, its card too: that states another's figures.
+    with appearing(folder) as new:
+        new.mkdir()
         metadata = {"format": "pt"}
         if REHEARSAL in config:
             metadata[REHEARSAL] = str(config[REHEARSAL])
@@ -94,29 +94,12 @@ def write_folder(
             (new / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-@contextmanager
-def _appearing(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder beside, and put it in the folder's place when the block is done.
-
-    An earlier conversion goes as a whole, its card too: the card would state another's figures.
-    """
-    strangers = [p.name for p in folder.iterdir()] if folder.exists() else []
-    strangers = sorted(set(strangers) - set(PUBLISHED))
-    if strangers:
+def _refuse_strangers(folder: Path) -> None:
+    held = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if strangers := sorted(held.difference(PUBLISHED)):
         raise ConversionError(
             f"{folder} holds other files ({listing(strangers)}); give a new or an empty folder"
         )
-    new = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    try:
-        new.mkdir(parents=True)
-        yield new
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-    finally:
-        for leftover in (new, old):
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:

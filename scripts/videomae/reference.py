@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from videomae import imagenet
 from videomae.architecture import LAYER_NORM_EPS, Architecture
-from videomae.folder import IMAGENET_MEAN, IMAGENET_STD
 
 LOGITS = "logits"
 BEFORE_FINAL_NORM = "input of the final norm"
@@ -75,7 +75,7 @@ class Reference:
         unit (unbiased) variance. Source: the authors' engine_for_pretraining.py.
         """
         shape = (1, 1, -1, 1, 1)
-        mean, std = torch.tensor(IMAGENET_MEAN).view(shape), torch.tensor(IMAGENET_STD).view(shape)
+        mean, std = torch.tensor(imagenet.MEAN).view(shape), torch.tensor(imagenet.STD).view(shape)
         patches = self._patches(pixels * std + mean)
         variance, average = torch.var_mean(patches, dim=-2, keepdim=True)
         normalised = (patches - average) / (variance.sqrt() + 1e-6)

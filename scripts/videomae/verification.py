@@ -5,10 +5,9 @@ dict and the independent forward pass in `reference`. A check never repairs and 
 silently: it gives a value, its limit, and what to look at when it fails.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,14 @@ import transformers
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from videomae import checkpoint, clips, folder, labels, renaming
+from videomae import checkpoint, clips, folder, imagenet, labels, renaming
 from videomae.architecture import Architecture, read_architecture
 from videomae.checkpoint import Checkpoint
 from videomae.errors import ConversionError, listing
+from videomae.files import sha256
+from videomae.lockstep import difference, lockstep, scale
 from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference
+from videomae.report import Check, Report, at_most
 
 # transformers builds fc_norm and the decoder's norm with PyTorch's default eps, whatever the config
 # says; the authors use 1e-6 there too. No weights can undo that, so like is compared with like.
@@ -35,59 +37,6 @@ RECORDED_TOLERANCE = 1e-4  # absolute; what the script that recorded the values 
 PIXEL_TOLERANCE = 1e-5  # absolute, in normalised pixels, of which one grey level is 0.017
 
 MASK_RATIO = 0.9  # what the authors pre-train with
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check's outcome; the message says expected against found, and where to look."""
-
-    name: str
-    passed: bool
-    value: float | str | None = None
-    limit: float | str | None = None
-    message: str = ""
-
-    def __str__(self) -> str:
-        """Give the check as one line of a log."""
-        figures = f" {_figure(self.value)} (limit {_figure(self.limit)})" if self.limit else ""
-        outcome = "ok    " if self.passed else "FAILED"
-        return f"{outcome} {self.name}{figures}{': ' if self.message else ''}{self.message}"
-
-
-@dataclass
-class Report:
-    """All that verifying one folder found; `save` writes it as JSON."""
-
-    variant: str
-    checks: list[Check] = field(default_factory=list)
-    max_abs_difference: float | None = None
-    tolerance: float | None = None
-    logits_shape: list[int] | None = None
-    eps_effect: float | None = None
-    recorded: dict[str, Any] = field(default_factory=lambda: {"status": "none"})
-    rehearsal: str | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def passed(self) -> bool:
-        """Whether every check passed."""
-        return bool(self.checks) and all(check.passed for check in self.checks)
-
-    def failure(self) -> str:
-        """Give the reason in one line, the most telling check first."""
-        failed = [check for check in self.checks if not check.passed]
-        others = f" (also failed: {', '.join(c.name for c in failed[1:])})" if failed[1:] else ""
-        return f"{failed[0].name}: {failed[0].message}{others}"
-
-    def save(self, path: Path) -> None:
-        """Write the report as JSON, whole or not at all."""
-        content = asdict(self)
-        facts = content.pop("facts")
-        text = json.dumps({"passed": self.passed, **content, **facts}, indent=2)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.new")
-        temporary.write_text(text + "\n")
-        temporary.replace(path)
 
 
 @dataclass(frozen=True)
@@ -205,7 +154,7 @@ class Verification:
         """Load the processor and compare its pixels with the authors' normalisation of the clip."""
         expected = folder.processor_config(self.architecture)
         clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
-        wanted = clips.normalise(clip, folder.IMAGENET_MEAN, folder.IMAGENET_STD)
+        wanted = clips.normalise(clip, imagenet.MEAN, imagenet.STD)
         try:
             found = folder.read_json(self.folder / folder.PROCESSOR)
             processor = transformers.AutoImageProcessor.from_pretrained(self.folder)
@@ -219,7 +168,7 @@ class Verification:
             if found.get(name) != value
         ]
         yield Check("processor config", not wrong, message=listing(wrong))
-        yield _at_most("processor pixels", _difference(pixels, wanted), PIXEL_TOLERANCE)
+        yield at_most("processor pixels", difference(pixels, wanted), PIXEL_TOLERANCE)
 
     def _file(self) -> Iterator[Check]:
         """Hold the weights file against the checkpoint: every name, both biases, bit by bit."""
@@ -264,7 +213,7 @@ class Verification:
             return Check(name, False, message=str(error))
         original = self.checkpoint.tensors
         differing = [
-            f"{key} (by {_difference(restored[key], tensor):.2g})"
+            f"{key} (by {difference(restored[key], tensor):.2g})"
             for key, tensor in original.items()
             if not renaming.same_bits(restored[key], checkpoint.widen(tensor))
         ]
@@ -276,28 +225,28 @@ class Verification:
         tensors = {name: checkpoint.widen(t) for name, t in self.checkpoint.tensors.items()}
         reference = Reference(tensors, self.architecture)
         clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
-        pixels = clips.normalise(clip, folder.IMAGENET_MEAN, folder.IMAGENET_STD)
+        pixels = clips.normalise(clip, imagenet.MEAN, imagenet.STD)
         pretraining = self.architecture.kind == "pretraining"
         mask = clips.tube_mask(self.config, MASK_RATIO) if pretraining else None
         steps = reference.steps(pixels, mask, TRANSFORMERS_FINAL_NORM_EPS)
         try:
-            with _lockstep(model, steps) as comparison:
+            with lockstep(model, steps) as comparison:
                 output = _forward(model, pixels, mask)
         except Exception as error:  # a model built wrongly can fail anywhere
             yield Check("function", False, message=f"the folder's model does not run: {error}")
             return
         expected = comparison.expected[LOGITS]
-        difference = _difference(output.logits, expected)
-        self.report.max_abs_difference = difference
-        self.report.tolerance = OUTPUT_TOLERANCE * _scale(expected)
+        largest = difference(output.logits, expected)
+        self.report.max_abs_difference = largest
+        self.report.tolerance = OUTPUT_TOLERANCE * scale(expected)
         self.report.logits_shape = list(output.logits.shape)
-        yield _at_most("function", difference, self.report.tolerance, comparison.first_parting())
+        yield at_most("function", largest, self.report.tolerance, comparison.first_parting())
         if mask is not None:
             yield from self._losses(model, reference, output, expected, pixels, mask)
         authors = reference.logits(comparison.expected[BEFORE_FINAL_NORM], 1e-6)
-        self.report.eps_effect = _difference(authors, expected)
+        self.report.eps_effect = difference(authors, expected)
         message = "transformers' eps in the final norm moves the outputs by this much"
-        yield _at_most("eps effect", self.report.eps_effect, EPS_EFFECT_LIMIT, message)
+        yield at_most("eps effect", self.report.eps_effect, EPS_EFFECT_LIMIT, message)
 
     def _losses(
         self,
@@ -315,9 +264,9 @@ class Verification:
         found = {chosen: output.loss.item(), not chosen: other.loss.item()}
         for norm_pix_loss, expected in reference.losses(logits, pixels, mask).items():
             message = f"expected {expected:.7g}, found {found[norm_pix_loss]:.7g}"
-            difference = abs(found[norm_pix_loss] / expected - 1)
+            relative = abs(found[norm_pix_loss] / expected - 1)
             name = f"loss with norm_pix_loss={norm_pix_loss}"
-            yield _at_most(name, difference, LOSS_TOLERANCE, message)
+            yield at_most(name, relative, LOSS_TOLERANCE, message)
 
     # -- recorded outputs --------------------------------------------------------------------------
 
@@ -372,12 +321,12 @@ class Verification:
             return pixels, clips.tube_mask(self.config, float(recorded.mask.partition(":")[2]))
         return pixels, clips.load_mask(recorded.mask)
 
-    def _recorded_message(self, name: str, difference: float) -> str:
-        message = f"{name} differ from the recorded ones by {difference:.3g}"
+    def _recorded_message(self, name: str, largest: float) -> str:
+        message = f"{name} differ from the recorded ones by {largest:.3g}"
         if not all(check.passed for check in self.report.checks):
             return message
         return (
-            f"only the recorded outputs differ: {name} by {difference:.3g} (limit "
+            f"only the recorded outputs differ: {name} by {largest:.3g} (limit "
             f"{RECORDED_TOLERANCE:g}), while the folder computes the checkpoint's function to "
             f"{self.report.max_abs_difference:.3g}. The checkpoint, the clip or the mask may not "
             "be those of the recording; `recorded_outputs: warn` accepts this and the card says so"
@@ -392,79 +341,13 @@ class Verification:
             "config": dict(self.config),
             "origin": dict(self.architecture.origin),
             "container": self.checkpoint.container,
-            "sha256": {path.name: checkpoint.sha256(path) for path in files},
+            "sha256": {path.name: sha256(path) for path in files},
             "versions": {
                 "torch": torch.__version__,
                 "transformers": transformers.__version__,
                 "numpy": np.__version__,
             },
         }
-
-
-@dataclass
-class _Comparison:
-    """How far a running model is from the reference, step by step in the order of computing."""
-
-    differences: dict[str, float] = field(default_factory=dict)
-    expected: dict[str, Tensor] = field(default_factory=dict)
-
-    def first_parting(self) -> str:
-        """Name the first step that differs by more than rounding; empty if none does."""
-        for step, difference in self.differences.items():
-            if difference > OUTPUT_TOLERANCE:
-                return f"the two part at {step} (by {difference:.2g} of its scale)"
-        return ""
-
-
-@contextmanager
-def _lockstep(
-    model: torch.nn.Module, steps: Iterator[tuple[str, Tensor]]
-) -> Iterator[_Comparison]:
-    """Compare each step of a model with the reference's as it runs, so that none is kept."""
-    comparison = _Comparison()
-
-    def advance(until: str) -> Tensor | None:
-        for name, value in steps:
-            if name in (BEFORE_FINAL_NORM, LOGITS):
-                comparison.expected[name] = value
-            if name == until:
-                return value
-        return None
-
-    def compare(step: str) -> Callable[[Any, Any, Any], None]:
-        def hook(_module: Any, _inputs: Any, output: Any) -> None:
-            found = output[0] if isinstance(output, tuple) else output
-            expected = advance(step)
-            if expected is not None:
-                difference = _difference(found, expected)
-                comparison.differences[step] = difference / _scale(expected)
-
-        return hook
-
-    handles = [
-        module.register_forward_hook(compare(step)) for step, module in _observed(model).items()
-    ]
-    try:
-        yield comparison
-        advance(LOGITS)
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _observed(model: Any) -> dict[str, torch.nn.Module]:
-    """Give the modules of transformers' model whose outputs are steps of the reference."""
-    modules = {"patch embedding with positions": model.videomae.embeddings}
-    parts = {"encoder": model.videomae.encoder.layer}
-    if hasattr(model, "decoder"):
-        modules["encoder norm"] = model.videomae.layernorm
-        modules["encoder_to_decoder"] = model.encoder_to_decoder
-        parts["decoder"] = model.decoder.decoder_layers
-    for part, layers in parts.items():
-        for number, layer in enumerate(layers):
-            modules[f"{part} layer {number}, attention output"] = layer.attention
-            modules[f"{part} layer {number}, output"] = layer
-    return {step: module for step, module in modules.items() if module is not None}
 
 
 def _forward(model: Any, pixels: Tensor, mask: Tensor | None) -> Any:
@@ -484,35 +367,9 @@ def _config(model: Any, **values: Any) -> Iterator[None]:
             setattr(model.config, name, value)
 
 
-def _difference(found: Tensor, expected: Tensor) -> float:
-    """Give the largest difference of any element; infinite for other shapes, NaN for a NaN."""
-    if found.shape != expected.shape:
-        return float("inf")
-    return (found.float() - expected.float()).abs().max().item()
-
-
 def _slice_difference(logits: Tensor, recorded: Recorded) -> float:
     """Compare the leading elements of the first item with recorded ones."""
     if list(logits.shape) != recorded.shape:
         return float("inf")
     leading = logits[0][tuple(slice(size) for size in recorded.logits.shape)]
-    return _difference(leading, recorded.logits)
-
-
-def _scale(values: Tensor) -> float:
-    """Give the root mean square: what a difference is measured against."""
-    return values.float().square().mean().sqrt().item()
-
-
-def _at_most(name: str, value: float, limit: float, message: str = "") -> Check:
-    """Pass if value <= limit; a NaN does not."""
-    passed = value <= limit
-    return Check(name, passed, value, limit, "" if passed else message or _exceeds(value, limit))
-
-
-def _exceeds(value: float, limit: float) -> str:
-    return f"{value:.3g} is above {limit:.3g}"
-
-
-def _figure(value: float | str | None) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return difference(leading, recorded.logits)

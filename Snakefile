@@ -1,0 +1,280 @@
+"""Converts the authors' VideoMAE checkpoints to transformers: download, convert, verify, push."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import psutil
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version, validate
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+# Every module, through Snakemake's cache of sources: a step that names one as its input is run
+# again when it is edited, and finds it wherever the job runs.
+LIBRARY = {
+    name: workflow.source_path(f"scripts/videomae/{name}.py")
+    for name in (
+        *("__init__", "architecture", "card", "checkpoint", "clips", "command", "errors", "files"),
+        *("folder", "labels", "lockstep", "magic", "progress", "publishing", "recipes"),
+        *("reference", "renaming", "report", "settings", "sources", "space", "synthetic"),
+        *("verification",),
+    )
+}
+SCRIPTS = str(Path(LIBRARY["__init__"]).parents[1])
+if SCRIPTS not in sys.path:
+    sys.path.insert(0, SCRIPTS)
+
+from videomae import progress, settings, space
+from videomae.errors import ConversionError
+
+# Rules run under Snakemake's own Python, activated or not; an environment of its own has another.
+PYTHON = "python" if workflow.deployment_settings.deployment_method else sys.executable
+
+DOWNLOAD = workflow.source_path("scripts/download.py")
+LABELS = {
+    name: workflow.source_path(f"data/labels/{name}.txt") for name in settings.SHIPPED_LABELS
+}
+
+try:
+    validate(config, "config.schema.yaml")
+    SETTINGS = settings.read(config)
+except ConversionError as error:
+    raise WorkflowError(f"config.yaml: {error}") from None
+except WorkflowError as error:
+    raise WorkflowError(settings.explain(error.__context__)) from None
+
+VARIANTS = SETTINGS.variants
+
+# Jobs declare their memory; here they share the machine's, unless --resources says otherwise.
+if workflow.local_exec and "mem" not in workflow.global_resources:
+    workflow.register_resource("mem_mb", psutil.virtual_memory().total // 2**20)
+
+
+wildcard_constraints:
+    variant=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    hub_file=r".+",
+
+
+onstart:
+    try:
+        print(space.check(VARIANTS.values(), Path("results")))
+    except ConversionError as error:
+        raise WorkflowError(str(error)) from None
+
+
+onsuccess:
+    print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"]))
+
+
+onerror:
+    print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"]))
+
+
+rule all:
+    input:
+        expand("results/verification/{variant}.json", variant=VARIANTS),
+        expand("results/models/{variant}/README.md", variant=VARIANTS),
+        expand("results/pushed/{variant}.json", variant=VARIANTS if SETTINGS.push["enabled"] else []),
+
+
+# A download depends on nothing but where its bytes come from: Snakemake compares `source` and the
+# shell line, which never changes, while a param that is made from the output is not compared.
+# So no edit of code or of other fields brings gigabytes again. (A file at hand is an input, since
+# it may change, but need not exist for the other variants to run.)
+rule download:
+    input:
+        lambda wildcards: VARIANTS[wildcards.variant].existing_file,
+    output:
+        checkpoint="results/checkpoints/{variant}.pth",
+        receipt="results/checkpoints/{variant}.json",
+    log:
+        "results/logs/download/{variant}.log",
+    benchmark:
+        "results/benchmarks/download/{variant}.tsv"
+    conda:
+        "envs/videomae.yaml"
+    params:
+        source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
+        command=lambda wildcards, output: shlex.join(
+            [PYTHON, DOWNLOAD, str(VARIANTS[wildcards.variant].source), output.checkpoint]
+            + ["--checkpoint", "--receipt", output.receipt, "--name", wildcards.variant]
+            + VARIANTS[wildcards.variant].pin
+        ),
+    resources:
+        mem_mb=lambda wildcards: VARIANTS[wildcards.variant].download_megabytes,
+    retries: 2
+    shell:
+        "{params.command} 2>&1 | tee {log:q}"
+
+
+rule clip:
+    output:
+        "results/inputs/clip/{hub_file}",
+    log:
+        "results/logs/clip/{hub_file}.log",
+    conda:
+        "envs/videomae.yaml"
+    params:
+        command=lambda wildcards, output: shlex.join(
+            [PYTHON, DOWNLOAD, f"hub:{wildcards.hub_file}", output[0]]
+        ),
+    retries: 2
+    shell:
+        "{params.command} > {log:q} 2>&1"
+
+
+use rule clip as mask with:
+    output:
+        "results/inputs/mask/{hub_file}",
+    log:
+        "results/logs/mask/{hub_file}.log",
+
+
+use rule clip as labels with:
+    output:
+        "results/inputs/labels/{hub_file}",
+    log:
+        "results/logs/labels/{hub_file}.log",
+
+
+rule convert:
+    input:
+        checkpoint=rules.download.output.checkpoint,
+        labels=lambda wildcards: LABELS.get(
+            VARIANTS[wildcards.variant].labels, VARIANTS[wildcards.variant].labels or []
+        ),
+        script=workflow.source_path("scripts/convert.py"),
+        modules=[
+            LIBRARY[name]
+            for name in (
+                *("__init__", "architecture", "checkpoint", "clips", "command", "errors"),
+                *("files", "folder", "labels", "magic", "renaming"),
+            )
+        ],
+    output:
+        config="results/models/{variant}/config.json",
+        weights="results/models/{variant}/model.safetensors",
+        processor="results/models/{variant}/preprocessor_config.json",
+    log:
+        "results/logs/convert/{variant}.log",
+    benchmark:
+        "results/benchmarks/convert/{variant}.tsv"
+    conda:
+        "envs/videomae.yaml"
+    params:
+        folder="results/models/{variant}",
+        given=lambda wildcards: VARIANTS[wildcards.variant].given,
+        labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
+        pin=lambda wildcards: VARIANTS[wildcards.variant].pin,
+    resources:
+        # The checkpoint's pages and the folder's, while one is copied to the other.
+        mem_mb=lambda wildcards, input: int(2 * input.size_mb) + 600,
+    shell:
+        "{PYTHON:q} {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}"
+        " {params.pin:q} --config {params.given:q} > {log:q} 2>&1"
+
+
+rule verify:
+    input:
+        checkpoint=rules.download.output.checkpoint,
+        folder=rules.convert.output,
+        labels=rules.convert.input.labels,
+        recorded=lambda wildcards: (
+            VARIANTS[wildcards.variant].recorded_files
+            if SETTINGS.recorded_outputs != "skip"
+            else []
+        ),
+        script=workflow.source_path("scripts/verify.py"),
+        modules=[
+            LIBRARY[name]
+            for name in (
+                *("__init__", "architecture", "checkpoint", "clips", "command", "errors"),
+                *("files", "folder", "labels", "lockstep", "magic", "reference", "renaming"),
+                *("report", "verification"),
+            )
+        ],
+    output:
+        "results/verification/{variant}.json",
+    log:
+        text="results/logs/verify/{variant}.log",
+        report="results/logs/verify/{variant}.json",
+    benchmark:
+        "results/benchmarks/verify/{variant}.tsv"
+    conda:
+        "envs/videomae.yaml"
+    params:
+        folder=rules.convert.params.folder,
+        given=rules.convert.params.given,
+        labels=rules.convert.params.labels,
+        recorded=lambda wildcards: VARIANTS[wildcards.variant].recorded_json,
+        recorded_outputs=SETTINGS.recorded_outputs,
+    resources:
+        # Checkpoint and folder, both mapped, and the activations of a whole clip.
+        mem_mb=lambda wildcards, input: int(2 * input.size_mb) + 1500,
+    shell:
+        "{PYTHON:q} {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}"
+        " --variant {wildcards.variant:q} --recorded {params.recorded:q}"
+        " --recorded-outputs {params.recorded_outputs} --report {log.report:q}"
+        " --passed {output:q} --config {params.given:q} > {log.text:q} 2>&1"
+
+
+rule card:
+    input:
+        report=rules.verify.output,
+        receipt=rules.download.output.receipt,
+        script=workflow.source_path("scripts/card.py"),
+        template=workflow.source_path("scripts/videomae/card.md.jinja"),
+        modules=[
+            LIBRARY[name]
+            for name in (
+                *("__init__", "architecture", "card", "clips", "command", "errors", "files"),
+                "folder",
+            )
+        ],
+    output:
+        "results/models/{variant}/README.md",
+    log:
+        "results/logs/card/{variant}.log",
+    conda:
+        "envs/videomae.yaml"
+    params:
+        facts=lambda wildcards: VARIANTS[wildcards.variant].card_options(SETTINGS.license),
+    shell:
+        "{PYTHON:q} {input.script:q} {input.report:q} {input.receipt:q} {output:q}"
+        " {params.facts:q} > {log:q} 2>&1"
+
+
+rule push:
+    input:
+        report=rules.verify.output,
+        folder=rules.convert.output,
+        card=rules.card.output,
+        script=workflow.source_path("scripts/push.py"),
+        modules=[
+            LIBRARY[name]
+            for name in (
+                *("__init__", "architecture", "clips", "command", "errors", "files", "folder"),
+                "publishing",
+            )
+        ],
+    output:
+        "results/pushed/{variant}.json",
+    log:
+        "results/logs/push/{variant}.log",
+    benchmark:
+        "results/benchmarks/push/{variant}.tsv"
+    conda:
+        "envs/videomae.yaml"
+    params:
+        folder=rules.convert.params.folder,
+        repository=lambda wildcards: f"{SETTINGS.push['namespace']}/{wildcards.variant}",
+        visibility=[] if SETTINGS.push["private"] else ["--public"],
+    retries: 2
+    shell:
+        "{PYTHON:q} {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}"
+        " {output:q} {params.visibility:q} > {log:q} 2>&1"

@@ -1,0 +1,29 @@
+"""Write the model card of a verified folder."""
+
+import argparse
+import json
+from pathlib import Path
+
+from videomae.card import model_card
+from videomae.command import run
+from videomae.files import appearing
+from videomae.folder import read_json
+
+
+def main() -> None:
+    """Read the command line and write the card."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("report", type=Path, help="the verification's report (JSON)")
+    parser.add_argument("receipt", type=Path, help="the download's receipt (JSON)")
+    parser.add_argument("card", type=Path, help="the README.md to write")
+    parser.add_argument("--license", help="license of the weights; none is assumed")
+    parser.add_argument("--published", type=json.loads, help="the accuracy that the authors state")
+    arguments = parser.parse_args()
+    report, receipt = read_json(arguments.report), read_json(arguments.receipt)
+    text = model_card(report, receipt, arguments.license, arguments.published)
+    with appearing(arguments.card) as new:
+        new.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,50 @@
+"""How does a file or folder appear?  Whole, under its final name, or not at all."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside; what the block makes there then takes the path's place.
+
+    If the block fails, what stood at the path before still does and nothing else is left.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (path.with_name(f".{path.name}.{os.getpid()}.{age}") for age in ("new", "old"))
+    try:
+        yield new
+        _give_usual_mode(new)
+        if path.is_dir():  # only an empty folder can be replaced in one step
+            path.rename(old)
+        new.replace(path)
+    finally:
+        for leftover in (new, old):
+            remove(leftover)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all in it; nothing if it isn't there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Hash a file's content; hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _give_usual_mode(path: Path) -> None:
+    """Give files the mode that the umask allows: gdown and safetensors write theirs as 0600."""
+    umask = os.umask(0)
+    os.umask(umask)
+    for file in path.iterdir() if path.is_dir() else [path]:
+        if not file.is_symlink():
+            file.chmod(0o666 & ~umask)

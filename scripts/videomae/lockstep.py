@@ -1,0 +1,91 @@
+"""Where do the two part?  Compares a transformers model with the reference step by step."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Step
+
+# Of a step's root mean square; right folders stay below 1e-6.
+STEP_TOLERANCE = 1e-5
+
+
+@dataclass
+class Comparison:
+    """How far a running model is from the reference, step by step in the order of computing."""
+
+    differences: dict[str, float] = field(default_factory=dict)
+    expected: dict[str, Tensor] = field(default_factory=dict)
+
+    def first_parting(self) -> str:
+        """Name the first step that differs by more than rounding; empty if none does."""
+        for step, relative in self.differences.items():
+            if not relative <= STEP_TOLERANCE:  # so that a NaN counts
+                return f"the two part at {step} (by {relative:.2g} of its scale)"
+        return ""
+
+
+@contextmanager
+def lockstep(
+    model: torch.nn.Module, steps: Iterator[Step]
+) -> Iterator[Comparison]:
+    """Compare each step of a model with the reference's as it runs, so that none is kept."""
+    comparison = Comparison()
+
+    def advance(until: str) -> Tensor | None:
+        for name, value in steps:
+            if name in (BEFORE_FINAL_NORM, LOGITS):
+                comparison.expected[name] = value
+            if name == until:
+                return value
+        return None
+
+    def compare(step: str) -> Callable[[Any, Any, Any], None]:
+        def hook(_module: Any, _inputs: Any, output: Any) -> None:
+            found = output[0] if isinstance(output, tuple) else output
+            expected = advance(step)
+            if expected is not None:
+                comparison.differences[step] = difference(found, expected) / scale(expected)
+
+        return hook
+
+    handles = [
+        module.register_forward_hook(compare(step)) for step, module in _observed(model).items()
+    ]
+    try:
+        yield comparison
+        advance(LOGITS)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _observed(model: Any) -> dict[str, torch.nn.Module]:
+    """Give the modules of transformers' model whose outputs are steps of the reference."""
+    modules = {"patch embedding with positions": model.videomae.embeddings}
+    parts = {"encoder": model.videomae.encoder.layer}
+    if hasattr(model, "decoder"):
+        modules["encoder norm"] = model.videomae.layernorm
+        modules["encoder_to_decoder"] = model.encoder_to_decoder
+        parts["decoder"] = model.decoder.decoder_layers
+    for part, layers in parts.items():
+        for number, layer in enumerate(layers):
+            modules[f"{part} layer {number}, attention output"] = layer.attention
+            modules[f"{part} layer {number}, output"] = layer
+    return {step: module for step, module in modules.items() if module is not None}
+
+
+def difference(found: Tensor, expected: Tensor) -> float:
+    """Give the largest difference of any element; infinite for other shapes, NaN for a NaN."""
+    if found.shape != expected.shape:
+        return float("inf")
+    return (found.float() - expected.float()).abs().max().item()
+
+
+def scale(values: Tensor) -> float:
+    """Give the root mean square: what a difference is measured against."""
+    return values.float().square().mean().sqrt().item()

@@ -1,0 +1,73 @@
+"""What did verifying find?  Checks with their figures, and the report that holds them."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from videomae.files import appearing
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check's outcome; the message says expected against found, and where to look."""
+
+    name: str
+    passed: bool
+    value: float | str | None = None
+    limit: float | str | None = None
+    message: str = ""
+
+    def __str__(self) -> str:
+        """Give the check as one line of a log."""
+        figures = f" {_figure(self.value)} (limit {_figure(self.limit)})" if self.limit else ""
+        outcome = "ok    " if self.passed else "FAILED"
+        return f"{outcome} {self.name}{figures}{': ' if self.message else ''}{self.message}"
+
+
+@dataclass
+class Report:
+    """All that verifying one folder found; `save` writes it as JSON."""
+
+    variant: str
+    checks: list[Check] = field(default_factory=list)
+    max_abs_difference: float | None = None
+    tolerance: float | None = None
+    logits_shape: list[int] | None = None
+    eps_effect: float | None = None
+    recorded: dict[str, Any] = field(default_factory=lambda: {"status": "none"})
+    rehearsal: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    def failure(self) -> str:
+        """Give the reason in one line, the most telling check first."""
+        failed = [check for check in self.checks if not check.passed]
+        others = f" (also failed: {', '.join(c.name for c in failed[1:])})" if failed[1:] else ""
+        return f"{failed[0].name}: {failed[0].message}{others}"
+
+    def save(self, path: Path) -> None:
+        """Write the report as JSON, whole or not at all."""
+        content = asdict(self)
+        facts = content.pop("facts")
+        text = json.dumps({"passed": self.passed, **content, **facts}, indent=2)
+        with appearing(path) as new:
+            new.write_text(text + "\n")
+
+
+def at_most(name: str, value: float, limit: float, message: str = "") -> Check:
+    """Pass if value <= limit; a NaN does not. The figures stay in the message, if there is none."""
+    passed = value <= limit
+    shown = value if math.isfinite(value) else str(value)  # JSON has no infinity
+    return Check(
+        name, passed, shown, limit, "" if passed else message or f"{value:.3g} exceeds {limit:.3g}"
+    )
+
+
+def _figure(value: float | str | None) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,213 @@
+"""What does config.yaml ask for?  Its variants, checked, with each step's fields apart.
+
+A step is given only the fields it uses, so that editing a field reruns only the steps that use it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from jsonschema import ValidationError
+
+from videomae import recipes, sources
+from videomae.errors import ConversionError, listing
+
+SHIPPED_LABELS = ("kinetics400", "k710", "ssv2")
+
+# What is brought from the hub beside the checkpoints.
+INPUTS = ("clip", "mask", "labels")
+
+# What verifying recorded outputs needs to know of how they were recorded.
+CONDITIONS = ("clip", "image_mean", "image_std")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One entry under ``variants``, with its recorded outputs' conditions filled in."""
+
+    name: str
+    entry: Mapping[str, Any]
+    recorded: Mapping[str, Any] | None
+
+    @property
+    def source(self) -> sources.Source:
+        """Where the checkpoint comes from."""
+        return sources.parse(self.entry["checkpoint"])
+
+    @property
+    def existing_file(self) -> list[str]:
+        """The checkpoint's own path if it is a file at hand; else nothing."""
+        source = self.source
+        at_hand = source.kind == "file" and Path(source.address).is_file()
+        return [source.address] if at_hand else []
+
+    @property
+    def download_megabytes(self) -> int:
+        """What bringing the checkpoint takes in memory, where weights made by a rule are held."""
+        source = self.source
+        made = recipes.weights_bytes(source.address) if source.kind == "synthetic" else 0
+        return 300 + made // 2**20
+
+    @property
+    def pin(self) -> list[str]:
+        """The option that holds the checkpoint to its SHA-256."""
+        return [f"--sha256={self.entry['sha256']}"] if "sha256" in self.entry else []
+
+    @property
+    def given(self) -> list[str]:
+        """What the person says of the network, as ``NAME=VALUE``."""
+        return [f"{name}={value}" for name, value in sorted(self.entry["config"].items())]
+
+    @property
+    def labels(self) -> str | None:
+        """The list of labels: a shipped one's name, or the path where it is or will be."""
+        return local_path("labels", self.entry.get("labels"))
+
+    @property
+    def recorded_files(self) -> list[str]:
+        """The clip and mask that recorded outputs need, where they are or will be."""
+        files = [self._recorded_locally().get(kind) for kind in ("clip", "mask")]
+        return [file for file in files if file and not file.startswith("synthetic")]
+
+    @property
+    def recorded_json(self) -> str:
+        """The recorded outputs as the verifying command reads them; null without any."""
+        return json.dumps(self._recorded_locally() or None)
+
+    def card_options(self, license_: str | None) -> list[str]:
+        """What the model card states beside the verification's figures."""
+        options = [f"--license={license_}"] if license_ else []
+        if "published" in self.entry:
+            options.append(f"--published={json.dumps(self.entry['published'])}")
+        return options
+
+    def _recorded_locally(self) -> dict[str, Any]:
+        recorded = self.recorded or {}
+        return {key: local_path(key, value) for key, value in recorded.items() if key != "under"}
+
+
+def local_path(kind: str, name: Any) -> Any:
+    """Give the path that a file of the hub is brought to; anything else as it is."""
+    if kind in INPUTS and str(name).startswith("hub:"):
+        return f"results/inputs/{kind}/{name.removeprefix('hub:')}"
+    return name
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A whole config.yaml; ``variants`` are those that this run converts."""
+
+    variants: dict[str, Variant]
+    recorded_outputs: str
+    push: Mapping[str, Any]
+    license: str | None
+
+
+def read(config: Mapping[str, Any]) -> Settings:
+    """Read a config that the schema has passed.
+
+    Raises `ConversionError`, which names the path in config.yaml, for what no schema can tell.
+    """
+    push = {"enabled": False, "private": True} | dict(config["push"])
+    chosen = _chosen(config["models"], config["variants"])
+    variants = {name: _variant(name, config) for name in chosen}
+    rehearsed = [name for name, variant in variants.items() if variant.source.kind == "synthetic"]
+    if push["enabled"] and rehearsed:
+        raise ConversionError(
+            f"push.enabled: {listing(rehearsed)} have synthetic weights, which are never pushed"
+        )
+    return Settings(variants, config["recorded_outputs"], push, config.get("license"))
+
+
+def explain(error: ValidationError) -> str:
+    """Say what is wrong with config.yaml: the path, what stands there, what may stand there."""
+    path = ".".join(map(str, error.absolute_path))
+    where = f"config.yaml: {path or 'top level'}"
+    if error.validator == "additionalProperties":
+        allowed = error.schema.get("properties", {})
+        unknown = [key for key in error.instance if key not in allowed]
+        prefix = f"{path}." if path else ""
+        return (
+            f"config.yaml: {prefix}{unknown[0]}: no such key"
+            f"{_suggestion(unknown[0], allowed)}; allowed are {', '.join(allowed)}"
+        )
+    if error.validator == "required":
+        return f"{where}: {error.message}"
+    if error.validator == "enum":
+        return f"{where}: {error.instance!r} is not one of {', '.join(error.validator_value)}"
+    meaning = error.schema.get("description")
+    return f"{where}: {error.message}" + (f" (this is {meaning})" if meaning else "")
+
+
+def _chosen(models: str | list[str], known: Mapping[str, Any]) -> list[str]:
+    names = models.split(",") if isinstance(models, str) else models
+    names = [name.strip() for name in names]
+    if names == ["all"]:
+        return list(known)
+    for name in names:
+        if name not in known:
+            raise ConversionError(
+                f"models: {name!r} is no variant{_suggestion(name, known)}; "
+                f"there are {listing(known, most=30)}, or all"
+            )
+    return list(dict.fromkeys(names))
+
+
+def _suggestion(word: str, known: Mapping[str, Any]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _variant(name: str, config: Mapping[str, Any]) -> Variant:
+    entry = config["variants"][name]
+    variant = Variant(name, entry, _recorded(name, entry.get("recorded"), config))
+    try:
+        if variant.source.kind == "synthetic":
+            recipes.recipe(variant.source.address)
+    except ConversionError as error:
+        raise ConversionError(f"variants.{name}.checkpoint: {error}") from error
+    _check_file(f"variants.{name}.labels", entry.get("labels"), SHIPPED_LABELS)
+    if variant.recorded and config["recorded_outputs"] != "skip":
+        _check_file(f"variants.{name}.recorded.clip", variant.recorded["clip"], ("synthetic",))
+        mask = variant.recorded.get("mask", "")
+        _check_file(f"variants.{name}.recorded.mask", mask.split(":")[0], ("synthetic", "hub", ""))
+    return variant
+
+
+def _recorded(
+    name: str, recorded: Mapping[str, Any] | None, config: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Fill in the conditions that ``under`` refers to; what the entry itself says wins."""
+    if recorded is None:
+        return None
+    where = f"variants.{name}.recorded"
+    conditions: Mapping[str, Any] = {}
+    if "under" in recorded:
+        known = config["recorded_under"]
+        if recorded["under"] not in known:
+            raise ConversionError(
+                f"{where}.under: {recorded['under']!r} is not under recorded_under, "
+                f"where {listing(known) or 'nothing'} stands"
+            )
+        conditions = known[recorded["under"]]
+    overrides = {**conditions.get("config", {}), **recorded.get("config", {})}
+    filled = {**conditions, **recorded, "config": overrides}
+    missing = [condition for condition in CONDITIONS if condition not in filled]
+    if missing:
+        raise ConversionError(f"{where}: {', '.join(missing)} missing, here and in what it is under")
+    return filled
+
+
+def _check_file(where: str, name: str | None, others: tuple[str, ...]) -> None:
+    """Refuse what is neither a word that has a meaning here, nor on the hub, nor a file."""
+    if name is None or name in others or name.startswith("hub:"):
+        return
+    if not Path(name).is_file():
+        words = [word for word in others if word]
+        raise ConversionError(
+            f"{where}: {name!r} is neither {' nor '.join(words)} nor a file (looked for "
+            f"{Path(name).absolute()})"
+        )

@@ -1,0 +1,168 @@
+"""Where do bytes come from?  Google Drive, the hub, https, a file at hand, or a rule.
+
+A source is written as in config.yaml:
+
+    gdrive:ID    hub:OWNER/REPO/PATH[@REVISION]    hub:datasets/OWNER/REPO/PATH[@REVISION]
+    https://…    a file path                       synthetic:NAME
+"""
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from videomae.errors import ConversionError
+
+TIMEOUT = 60  # seconds without a byte
+CHUNK = 1 << 20
+
+HUB = re.compile(r"(?:(?P<type>datasets)/)?(?P<repo>[^/@]+/[^/@]+)/(?P<path>[^@]+)(?:@(?P<revision>.+))?")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A parsed source: its kind, and the rest of the text."""
+
+    kind: str
+    address: str
+
+    def __str__(self) -> str:
+        """Give the source as config.yaml writes it."""
+        return f"{self.kind}:{self.address}" if self.kind in SCHEMES else self.address
+
+
+SCHEMES = ("gdrive", "hub", "synthetic")
+
+
+def parse(text: str) -> Source:
+    """Read a source; raises `ConversionError` for one that can't be any."""
+    scheme, _, rest = text.partition(":")
+    if text.startswith("https://"):
+        return Source("https", text)
+    if scheme == "gdrive" and re.fullmatch(r"[\w-]{10,}", rest):
+        return Source("gdrive", rest)
+    if scheme == "hub" and HUB.fullmatch(rest):
+        return Source("hub", rest)
+    if scheme == "synthetic" and re.fullmatch(r"[\w.-]+", rest):
+        return Source("synthetic", rest)
+    if scheme in SCHEMES or "://" in text or not text:
+        raise ConversionError(
+            f"{text!r} is no source; one of gdrive:ID, hub:OWNER/REPO/PATH[@REVISION], "
+            "https://…, a file path, synthetic:NAME is needed"
+        )
+    return Source("file", text)
+
+
+def fetch(source: Source, path: Path, name: str) -> None:
+    """Bring a source's bytes to a path; a file at hand is linked, not copied.
+
+    Raises `ConversionError` with the way out where the source does not give them.
+    """
+    FETCHERS[source.kind](source.address, path, Progress(name))
+
+
+class Progress:
+    """Says how far a transfer is, a line every few seconds; called with bytes done and in all."""
+
+    def __init__(self, name: str, seconds: float = 10.0) -> None:
+        self.name = name
+        self.seconds = seconds
+        self.started = self.said = time.monotonic()
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Note that so many bytes have come."""
+        now = time.monotonic()
+        if now - self.said < self.seconds and done != total:
+            return
+        self.said = now
+        speed = done / max(now - self.started, 1e-3)
+        amount = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else f"{done / 1e6:,.0f} MB"
+        left = f", {(total - done) / speed:,.0f} s left" if total and speed else ""
+        print(f"{self.name}: {amount}, {speed / 1e6:.1f} MB/s{left}", file=sys.stderr, flush=True)
+
+
+def _from_drive(file_id: str, path: Path, progress: Progress) -> None:
+    import gdown
+    import requests
+
+    try:
+        gdown.download(
+            id=file_id,
+            output=str(path),
+            quiet=True,
+            use_cookies=True,
+            timeout=TIMEOUT,
+            progress=progress,
+        )
+    except (gdown.exceptions.DownloadError, requests.RequestException) as error:
+        said = " ".join(str(error).split())
+        raise ConversionError(
+            f"Google Drive did not give file {file_id}: {said} Wait (a quota lasts a day), sign in "
+            "with `gdown --cookies-from-browser`, or download it by hand and give its path"
+        ) from error
+    finally:
+        for part in path.parent.glob(f"{path.name}*.part"):
+            part.unlink()
+
+
+def _from_hub(address: str, path: Path, _progress: Progress) -> None:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    match = HUB.fullmatch(address)
+    assert match, address  # `parse` has seen to it
+    try:
+        cached = hf_hub_download(
+            match["repo"],
+            match["path"],
+            repo_type="dataset" if match["type"] else "model",
+            revision=match["revision"],
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        said = " ".join(str(error).split())
+        raise ConversionError(f"the hub did not give {address}: {said}") from error
+    # The hub's cache keeps the file; a second name for it costs no space on the same disk.
+    real = Path(cached).resolve()
+    try:
+        path.hardlink_to(real)
+    except OSError:
+        path.symlink_to(real)
+
+
+def _from_https(url: str, path: Path, progress: Progress) -> None:
+    import requests
+
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT) as response, open(path, "wb") as file:
+            response.raise_for_status()
+            length = response.headers.get("Content-Length")
+            total = int(length) if length and "Content-Encoding" not in response.headers else None
+            for chunk in response.iter_content(CHUNK):
+                file.write(chunk)
+                progress(file.tell(), total)
+    except requests.RequestException as error:
+        raise ConversionError(f"{url}: {error}") from error
+
+
+def _from_file(address: str, path: Path, _progress: Progress) -> None:
+    original = Path(address).absolute()
+    if not original.is_file():
+        raise ConversionError(f"{original}: no such file")
+    path.symlink_to(original)
+
+
+def _from_rule(name: str, path: Path, _progress: Progress) -> None:
+    from videomae import synthetic
+
+    synthetic.save(name, path)
+
+
+FETCHERS: dict[str, Callable[[str, Path, Progress], None]] = {
+    "gdrive": _from_drive,
+    "hub": _from_hub,
+    "https": _from_https,
+    "file": _from_file,
+    "synthetic": _from_rule,
+}

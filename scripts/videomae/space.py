@@ -1,0 +1,47 @@
+"""How much disk does a run take?  Told beforehand, where the sizes are known."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from videomae import recipes
+from videomae.errors import ConversionError
+from videomae.settings import Variant
+
+
+def check(variants: Iterable[Variant], results: Path) -> str:
+    """Say what is needed and free; raises `ConversionError` if less is free than needed.
+
+    A variant takes its checkpoint (unless it is linked) and the folder made from it.
+    """
+    needed, unknown = 0, 0
+    for variant in variants:
+        bytes_ = _bytes(variant, results)
+        unknown += bytes_ is None
+        needed += bytes_ or 0
+    results.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(results).free
+    message = f"disk: {_gigabytes(needed)} needed in {results.absolute()}, {_gigabytes(free)} free"
+    if unknown:
+        message += f" ({unknown} variants come from the network, their sizes are not known yet)"
+    if needed > free:
+        raise ConversionError(f"{message}; {_gigabytes(needed - free)} more must be freed")
+    return message
+
+
+def _bytes(variant: Variant, results: Path) -> int | None:
+    """Tell what a variant will add to the disk; None if that can't be known beforehand."""
+    made = (results / "models" / variant.name / "model.safetensors").exists()
+    brought = (results / "checkpoints" / f"{variant.name}.pth").exists()
+    source = variant.source
+    if source.kind == "synthetic":
+        return recipes.weights_bytes(source.address) * ((not made) + (not brought))
+    if made:
+        return 0
+    if source.kind == "file" and Path(source.address).is_file():
+        return Path(source.address).stat().st_size
+    return None
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
