@@ -14,35 +14,34 @@ min_version("9.27")
 configfile: "config.yaml"
 
 
-# Every module, through Snakemake's cache of sources: a step that names one as its input is run
-# again when it is edited, and finds it wherever the job runs.
-LIBRARY = {
-    name: workflow.source_path(f"scripts/videomae/{name}.py")
-    for name in (
-        *("__init__", "architecture", "card", "checkpoint", "clips", "command", "errors", "files"),
-        *("folder", "labels", "lockstep", "magic", "progress", "publishing", "recipes"),
-        *("reference", "renaming", "report", "settings", "sources", "space", "synthetic"),
-        *("verification",),
-    )
+# Scripts and modules come through Snakemake's cache of sources: a step that has them as its input
+# runs again when one is edited, and finds them wherever the job runs.
+SCRIPT = {
+    step: workflow.source_path(f"scripts/{step}.py")
+    for step in ("download", "convert", "verify", "card", "push")
 }
-SCRIPTS = str(Path(LIBRARY["__init__"]).parents[1])
-if SCRIPTS not in sys.path:
-    sys.path.insert(0, SCRIPTS)
+LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
+        __init__ architecture card checkpoint clips command errors files folder imagenet imports
+        labels lockstep magic progress publishing recipes reference renaming report settings
+        sources space synthetic verification
+    """.split()}
+LABELS = {
+    name: workflow.source_path(f"data/labels/{name}.txt")
+    for name in ("kinetics400", "k710", "ssv2")
+}
 
-from videomae import progress, settings, space
+sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
+
+from videomae import imports, progress, settings, space
 from videomae.errors import ConversionError
 
-# Rules run under Snakemake's own Python, activated or not; an environment of its own has another.
-PYTHON = "python" if workflow.deployment_settings.deployment_method else sys.executable
-
-DOWNLOAD = workflow.source_path("scripts/download.py")
-LABELS = {
-    name: workflow.source_path(f"data/labels/{name}.txt") for name in settings.SHIPPED_LABELS
-}
+# Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
+if not workflow.deployment_settings.deployment_method:
+    shell.prefix(f"PYTHON={shlex.quote(sys.executable)}; ")
 
 try:
     validate(config, "config.schema.yaml")
-    SETTINGS = settings.read(config)
+    SETTINGS = settings.read(config, shipped_labels=LABELS)
 except ConversionError as error:
     raise WorkflowError(f"config.yaml: {error}") from None
 except WorkflowError as error:
@@ -79,7 +78,9 @@ rule all:
     input:
         expand("results/verification/{variant}.json", variant=VARIANTS),
         expand("results/models/{variant}/README.md", variant=VARIANTS),
-        expand("results/pushed/{variant}.json", variant=VARIANTS if SETTINGS.push["enabled"] else []),
+        expand(
+            "results/pushed/{variant}.json", variant=VARIANTS if SETTINGS.push["enabled"] else []
+        ),
 
 
 # A download depends on nothing but where its bytes come from: Snakemake compares `source` and the
@@ -96,20 +97,20 @@ rule download:
         "results/logs/download/{variant}.log",
     benchmark:
         "results/benchmarks/download/{variant}.tsv"
+    retries: 2
     conda:
         "envs/videomae.yaml"
+    resources:
+        mem_mb=lambda wildcards: VARIANTS[wildcards.variant].download_megabytes,
     params:
         source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
         command=lambda wildcards, output: shlex.join(
-            [PYTHON, DOWNLOAD, str(VARIANTS[wildcards.variant].source), output.checkpoint]
+            [SCRIPT["download"], str(VARIANTS[wildcards.variant].source), output.checkpoint]
             + ["--checkpoint", "--receipt", output.receipt, "--name", wildcards.variant]
             + VARIANTS[wildcards.variant].pin
         ),
-    resources:
-        mem_mb=lambda wildcards: VARIANTS[wildcards.variant].download_megabytes,
-    retries: 2
     shell:
-        "{params.command} 2>&1 | tee {log:q}"
+        '"${{PYTHON:-python}}" {params.command} 2>&1 | tee {log:q}'
 
 
 rule clip:
@@ -117,15 +118,15 @@ rule clip:
         "results/inputs/clip/{hub_file}",
     log:
         "results/logs/clip/{hub_file}.log",
+    retries: 2
     conda:
         "envs/videomae.yaml"
     params:
         command=lambda wildcards, output: shlex.join(
-            [PYTHON, DOWNLOAD, f"hub:{wildcards.hub_file}", output[0]]
+            [SCRIPT["download"], f"hub:{wildcards.hub_file}", output[0]]
         ),
-    retries: 2
     shell:
-        "{params.command} > {log:q} 2>&1"
+        '"${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
 
 
 use rule clip as mask with:
@@ -145,17 +146,11 @@ use rule clip as labels with:
 rule convert:
     input:
         checkpoint=rules.download.output.checkpoint,
-        labels=lambda wildcards: LABELS.get(
-            VARIANTS[wildcards.variant].labels, VARIANTS[wildcards.variant].labels or []
-        ),
-        script=workflow.source_path("scripts/convert.py"),
-        modules=[
-            LIBRARY[name]
-            for name in (
-                *("__init__", "architecture", "checkpoint", "clips", "command", "errors"),
-                *("files", "folder", "labels", "magic", "renaming"),
-            )
+        labels=lambda wildcards: [
+            LABELS.get(name, name) for name in VARIANTS[wildcards.variant].labels
         ],
+        script=SCRIPT["convert"],
+        modules=imports.used_by(SCRIPT["convert"], LIBRARY),
     output:
         config="results/models/{variant}/config.json",
         weights="results/models/{variant}/model.safetensors",
@@ -166,38 +161,33 @@ rule convert:
         "results/benchmarks/convert/{variant}.tsv"
     conda:
         "envs/videomae.yaml"
-    params:
-        folder="results/models/{variant}",
-        given=lambda wildcards: VARIANTS[wildcards.variant].given,
-        labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
-        pin=lambda wildcards: VARIANTS[wildcards.variant].pin,
     resources:
         # The checkpoint's pages and the folder's, while one is copied to the other.
         mem_mb=lambda wildcards, input: int(2 * input.size_mb) + 600,
+    params:
+        folder=subpath(output.config, parent=True),
+        given=lambda wildcards: VARIANTS[wildcards.variant].given,
+        labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
+        pin=lambda wildcards: VARIANTS[wildcards.variant].pin,
     shell:
-        "{PYTHON:q} {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}"
+        '"${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
         " {params.pin:q} --config {params.given:q} > {log:q} 2>&1"
 
 
 rule verify:
     input:
         checkpoint=rules.download.output.checkpoint,
-        folder=rules.convert.output,
+        config=rules.convert.output.config,
+        weights=rules.convert.output.weights,
+        processor=rules.convert.output.processor,
         labels=rules.convert.input.labels,
         recorded=lambda wildcards: (
             VARIANTS[wildcards.variant].recorded_files
             if SETTINGS.recorded_outputs != "skip"
             else []
         ),
-        script=workflow.source_path("scripts/verify.py"),
-        modules=[
-            LIBRARY[name]
-            for name in (
-                *("__init__", "architecture", "checkpoint", "clips", "command", "errors"),
-                *("files", "folder", "labels", "lockstep", "magic", "reference", "renaming"),
-                *("report", "verification"),
-            )
-        ],
+        script=SCRIPT["verify"],
+        modules=imports.used_by(SCRIPT["verify"], LIBRARY),
     output:
         "results/verification/{variant}.json",
     log:
@@ -207,17 +197,17 @@ rule verify:
         "results/benchmarks/verify/{variant}.tsv"
     conda:
         "envs/videomae.yaml"
+    resources:
+        # Checkpoint and folder, both mapped, and the activations of a whole clip.
+        mem_mb=lambda wildcards, input: int(2 * input.size_mb) + 1500,
     params:
-        folder=rules.convert.params.folder,
+        folder=subpath(input.config, parent=True),
         given=rules.convert.params.given,
         labels=rules.convert.params.labels,
         recorded=lambda wildcards: VARIANTS[wildcards.variant].recorded_json,
         recorded_outputs=SETTINGS.recorded_outputs,
-    resources:
-        # Checkpoint and folder, both mapped, and the activations of a whole clip.
-        mem_mb=lambda wildcards, input: int(2 * input.size_mb) + 1500,
     shell:
-        "{PYTHON:q} {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}"
+        '"${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
         " --variant {wildcards.variant:q} --recorded {params.recorded:q}"
         " --recorded-outputs {params.recorded_outputs} --report {log.report:q}"
         " --passed {output:q} --config {params.given:q} > {log.text:q} 2>&1"
@@ -227,15 +217,9 @@ rule card:
     input:
         report=rules.verify.output,
         receipt=rules.download.output.receipt,
-        script=workflow.source_path("scripts/card.py"),
+        script=SCRIPT["card"],
         template=workflow.source_path("scripts/videomae/card.md.jinja"),
-        modules=[
-            LIBRARY[name]
-            for name in (
-                *("__init__", "architecture", "card", "clips", "command", "errors", "files"),
-                "folder",
-            )
-        ],
+        modules=imports.used_by(SCRIPT["card"], LIBRARY),
     output:
         "results/models/{variant}/README.md",
     log:
@@ -245,36 +229,32 @@ rule card:
     params:
         facts=lambda wildcards: VARIANTS[wildcards.variant].card_options(SETTINGS.license),
     shell:
-        "{PYTHON:q} {input.script:q} {input.report:q} {input.receipt:q} {output:q}"
+        '"${{PYTHON:-python}}" {input.script:q} {input.report:q} {input.receipt:q} {output:q}'
         " {params.facts:q} > {log:q} 2>&1"
 
 
 rule push:
     input:
         report=rules.verify.output,
-        folder=rules.convert.output,
+        config=rules.convert.output.config,
+        weights=rules.convert.output.weights,
+        processor=rules.convert.output.processor,
         card=rules.card.output,
-        script=workflow.source_path("scripts/push.py"),
-        modules=[
-            LIBRARY[name]
-            for name in (
-                *("__init__", "architecture", "clips", "command", "errors", "files", "folder"),
-                "publishing",
-            )
-        ],
+        script=SCRIPT["push"],
+        modules=imports.used_by(SCRIPT["push"], LIBRARY),
     output:
         "results/pushed/{variant}.json",
     log:
         "results/logs/push/{variant}.log",
     benchmark:
         "results/benchmarks/push/{variant}.tsv"
+    retries: 2
     conda:
         "envs/videomae.yaml"
     params:
-        folder=rules.convert.params.folder,
+        folder=subpath(input.config, parent=True),
         repository=lambda wildcards: f"{SETTINGS.push['namespace']}/{wildcards.variant}",
         visibility=[] if SETTINGS.push["private"] else ["--public"],
-    retries: 2
     shell:
-        "{PYTHON:q} {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}"
+        '"${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}'
         " {output:q} {params.visibility:q} > {log:q} 2>&1"

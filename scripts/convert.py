@@ -16,7 +16,9 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path, help="the .pth file")
     parser.add_argument("folder", type=Path, help="the folder to write; it appears when complete")
     add_given(parser)
-    parser.add_argument("--labels", type=Path, help="labels in class order: one a line, or id2label")
+    parser.add_argument(
+        "--labels", type=Path, help="labels in class order: one a line, or id2label"
+    )
     parser.add_argument("--sha256", help="refuse a checkpoint that has another SHA-256")
     arguments = parser.parse_args()
     convert(
@@ -35,7 +37,7 @@ def convert(
     label_list: Path | None,
     pinned: str | None,
 ) -> None:
-    """Convert one checkpoint; raises `ConversionError` and writes nothing where it can't be right."""
+    """Convert one checkpoint; raises `ConversionError`, and writes nothing, where it can't."""
     opened = checkpoint.open_checkpoint(path)
     if pinned and (found := sha256(path)) != pinned.lower():
         raise ConversionError(f"{path}: SHA-256 is {found}, but {pinned} is pinned")

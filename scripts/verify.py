@@ -16,7 +16,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="the transformers folder made from it")
     add_given(parser)
     parser.add_argument("--variant", help="the name in the report (default: the folder's)")
-    parser.add_argument("--labels", type=Path, help="labels in class order: one a line, or id2label")
+    parser.add_argument(
+        "--labels", type=Path, help="labels in class order: one a line, or id2label"
+    )
     parser.add_argument("--recorded", type=json.loads, help="recorded outputs (JSON)")
     parser.add_argument(
         "--recorded-outputs",

@@ -221,9 +221,7 @@ def _from_tensors(shapes: Mapping[str, Shape], kind: Kind) -> Iterator[tuple[str
         yield from _blocks(shapes, "decoder.", "decoder_")
 
 
-def _blocks(
-    shapes: Mapping[str, Shape], prefix: str, name: str
-) -> Iterator[tuple[str, int, str]]:
+def _blocks(shapes: Mapping[str, Shape], prefix: str, name: str) -> Iterator[tuple[str, int, str]]:
     """Find the number of transformer blocks under a prefix and the width of their MLP."""
     pattern = re.compile(re.escape(prefix) + r"blocks\.(\d+)\.")
     layers = {int(match[1]) for match in map(pattern.match, shapes) if match}

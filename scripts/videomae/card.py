@@ -14,7 +14,7 @@ TEMPLATE = Path(__file__).with_name("card.md.jinja")
 def model_card(
     report: Mapping[str, Any],
     receipt: Mapping[str, Any],
-    license: str | None,  # noqa: A002 - the hub's word for it
+    license: str | None,
     published: Mapping[str, Any] | None,
 ) -> str:
     """Write the card from the verification's report and the download's receipt.

@@ -29,13 +29,14 @@ SYNTHETIC = "synthetic"
 
 # Objects that the authors' files hold beside tensors, none of which can do anything: the run's
 # options, and NumPy scalars in the optimizer, under NumPy 1's module name and NumPy 2's.
-HARMLESS = [
+HARMLESS: list[Any] = [
     argparse.Namespace,
     (scalar, "numpy.core.multiarray.scalar"),
     (scalar, "numpy._core.multiarray.scalar"),
     np.dtype,
     np.dtypes.Float64DType,
 ]
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -92,7 +93,9 @@ def _load(path: Path) -> Any:
                 path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
             )
     except pickle.UnpicklingError as error:
-        reason = next((line for line in str(error).splitlines() if "nsupported" in line), str(error))
+        reason = next(
+            (line for line in str(error).splitlines() if "nsupported" in line), str(error)
+        )
         raise ConversionError(
             f"{path}: refused, since it holds more than tensors and known harmless objects: "
             f"{reason.strip()}"

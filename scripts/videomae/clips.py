@@ -14,8 +14,7 @@ from videomae.errors import ConversionError
 def synthetic_clip(num_frames: int, image_size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Make a clip that anyone can regenerate: uint8, (frames, height, width, 3), square."""
     t, y, x, c = np.ogrid[:num_frames, :image_size, :image_size, :3]
-    clip = (3 * x + 5 * y + 7 * t * (c + 1) + (x * y) // 16) % 256
-    return clip.astype(np.uint8)
+    return np.asarray((3 * x + 5 * y + 7 * t * (c + 1) + (x * y) // 16) % 256, dtype=np.uint8)
 
 
 def tube_mask(config: dict[str, Any], ratio: float) -> Tensor:

@@ -36,7 +36,7 @@ def add_given(parser: argparse.ArgumentParser) -> None:
 def _given(text: str) -> tuple[str, int | bool]:
     name, _, value = text.partition("=")
     parsed = yaml.safe_load(value)
-    if type(parsed) is not GIVABLE.get(name):
+    if not isinstance(parsed, int) or type(parsed) is not GIVABLE.get(name):
         allowed = ", ".join(f"{key} ({kind.__name__})" for key, kind in GIVABLE.items())
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE of {allowed}")
     return name, parsed

@@ -37,7 +37,7 @@ def remove(path: Path) -> None:
 
 def sha256(path: Path) -> str:
     """Hash a file's content; hexadecimal."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -35,7 +35,9 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
 def _from_json(path: Path, text: str) -> Iterable[str]:
     id2label = json.loads(text)
     if not isinstance(id2label, dict):
-        raise ConversionError(f"{path}: an id2label object is needed, not {type(id2label).__name__}")
+        raise ConversionError(
+            f"{path}: an id2label object is needed, not {type(id2label).__name__}"
+        )
     names = {int(number): str(label) for number, label in id2label.items()}
     if sorted(names) != list(range(len(names))):
         raise ConversionError(

@@ -30,9 +30,7 @@ class Comparison:
 
 
 @contextmanager
-def lockstep(
-    model: torch.nn.Module, steps: Iterator[Step]
-) -> Iterator[Comparison]:
+def lockstep(model: torch.nn.Module, steps: Iterator[Step]) -> Iterator[Comparison]:
     """Compare each step of a model with the reference's as it runs, so that none is kept."""
     comparison = Comparison()
 

@@ -12,7 +12,7 @@ def fault(path: Path) -> str | None:
     size = path.stat().st_size
     if not size:
         return "an empty file"
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         start = file.read(64)
     if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
         return f"not a PyTorch checkpoint but a web page ({size:,} bytes)"

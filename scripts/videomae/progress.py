@@ -62,9 +62,7 @@ def _unfinished(state: State, step: str, results: Path) -> State:
     report = results / f"logs/verify/{state.variant}.json"
     if step == "verify" and report.exists():
         state = replace(state, report=json.loads(report.read_text()))
-    return replace(
-        state, status=f"FAILED at {step}", failed=step, reason=last_words(log), log=log
-    )
+    return replace(state, status=f"FAILED at {step}", failed=step, reason=last_words(log), log=log)
 
 
 def _failed_inputs(results: Path) -> Iterator[Path]:
@@ -86,7 +84,7 @@ def last_words(log: Path) -> str:
 def _seconds(benchmark: Path) -> float:
     if not benchmark.exists():
         return 0.0
-    with open(benchmark, newline="") as file:
+    with benchmark.open(newline="") as file:
         return sum(float(row["s"]) for row in csv.DictReader(file, delimiter="\t"))
 
 
@@ -105,7 +103,9 @@ def table(variants: Iterable[str], results: Path, push: bool) -> str:
         for one in states
     ]
     headers = ("variant", "status", "max difference", "allowed", "recorded differ by", "seconds")
-    lines = [tabulate(rows, headers, disable_numparse=True, colalign=("left",) * 2 + ("right",) * 4)]
+    lines = [
+        tabulate(rows, headers, disable_numparse=True, colalign=("left",) * 2 + ("right",) * 4)
+    ]
     for one in states:
         if one.failed:
             lines.append(f"\n{one.variant} failed at {one.failed} ({one.log}):\n  {one.reason}")

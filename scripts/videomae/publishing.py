@@ -1,6 +1,5 @@
 """How is a folder published?  One commit on the hub, of what was verified and nothing else."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,7 @@ def publish(folder: Path, repo_id: str, private: bool) -> dict[str, Any]:
     Returns the receipt. ``repo_id`` carries its namespace; the token comes from the environment or
     the hub's own login.
     """
-    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+    api = HfApi()
     try:
         api.create_repo(repo_id, private=private, exist_ok=True)
         commit = api.upload_folder(
@@ -48,7 +47,7 @@ def publish(folder: Path, repo_id: str, private: bool) -> dict[str, Any]:
             allow_patterns=list(PUBLISHED),
             commit_message="Convert the authors' checkpoint, verified against their network",
         )
-    except HfHubHTTPError as error:
+    except (HfHubHTTPError, RuntimeError) as error:  # RuntimeError: an upload to LFS storage
         said = " ".join(str(error).split())
         raise ConversionError(f"the hub refused {repo_id}: {said}") from error
     return {

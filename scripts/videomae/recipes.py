@@ -1,4 +1,4 @@
-"""Which synthetic checkpoints can be made?  The whole zoo's networks, and two tiny ones for tests."""
+"""Which synthetic checkpoints can be made?  The zoo's networks, and two tiny ones for tests."""
 
 import math
 from dataclasses import dataclass

@@ -69,7 +69,7 @@ class Reference:
         return self._linear("head", hidden)
 
     def losses(self, logits: Tensor, pixels: Tensor, mask: Tensor) -> dict[bool, float]:
-        """Compute both reconstruction losses, by ``norm_pix_loss``: mean squared over hidden tokens.
+        """Compute both losses, by ``norm_pix_loss``: the mean squared error over hidden tokens.
 
         Targets are pixels in 0..1; with ``norm_pix_loss`` each patch's channel has zero mean and
         unit (unbiased) variance. Source: the authors' engine_for_pretraining.py.
@@ -87,10 +87,9 @@ class Reference:
 
     def _patches(self, frames: Tensor) -> Tensor:
         """Cut (batch, frames, channels, height, width) into (batch, tokens, pixels, channels)."""
-        tubelet, patch = self.config["tubelet_size"], self.config["patch_size"]
-        cut = (
-            frames.unflatten(1, (-1, tubelet)).unflatten(4, (-1, patch)).unflatten(6, (-1, patch))
-        )
+        batch, time, channels, height, width = frames.shape
+        t, p = self.config["tubelet_size"], self.config["patch_size"]
+        cut = frames.reshape(batch, time // t, t, channels, height // p, p, width // p, p)
         # batch, time, t, channels, rows, h, columns, w -> batch, time, rows, columns, t, h, w, c
         return cut.permute(0, 1, 4, 6, 2, 5, 7, 3).flatten(4, 6).flatten(1, 3)
 
@@ -105,9 +104,7 @@ class Reference:
         heads = self.config[f"{config}num_attention_heads"]
         for layer in range(self.config[f"{config}num_hidden_layers"]):
             name = f"{prefix}.{layer}"
-            attention = self._attention(
-                f"{name}.attn", self._norm(f"{name}.norm1", tokens), heads
-            )
+            attention = self._attention(f"{name}.attn", self._norm(f"{name}.norm1", tokens), heads)
             yield f"{part} layer {layer}, attention output", attention
             tokens = tokens + attention
             inner = self._linear(f"{name}.mlp.fc1", self._norm(f"{name}.norm2", tokens))
@@ -120,7 +117,8 @@ class Reference:
         if f"{name}.q_bias" in self.tensors:
             query, value = self.tensors[f"{name}.q_bias"], self.tensors[f"{name}.v_bias"]
             bias = torch.cat([query, torch.zeros_like(value), value])
-        projected = functional.linear(tokens, weight, bias).unflatten(2, (3, heads, -1))
+        batch, number, _ = tokens.shape
+        projected = functional.linear(tokens, weight, bias).reshape(batch, number, 3, heads, -1)
         query, key, value = projected.permute(2, 0, 3, 1, 4)
         attended = functional.scaled_dot_product_attention(query, key, value)
         return self._linear(f"{name}.proj", attended.transpose(1, 2).flatten(2))
@@ -158,7 +156,7 @@ class Reference:
 
 def _select(tokens: Tensor, mask: Tensor) -> Tensor:
     """Keep the tokens where the mask is True; every item of the batch has the same number."""
-    return tokens[mask].unflatten(0, (len(tokens), -1))
+    return tokens[mask].reshape(len(tokens), -1, tokens.shape[2])
 
 
 def sinusoid_positions(tokens: int, width: int) -> Tensor:

@@ -1,7 +1,7 @@
 """What is each tensor called there?  One table, read forwards to convert and backwards to prove.
 
-``{}`` stands for a layer number. A tensor that no row names is an error, and so is a row without its
-tensor: nothing is dropped, nothing is left at random.
+``{}`` stands for a layer number. A tensor that no row names is an error, and so is a row without
+its tensor: nothing is dropped, nothing is left at random.
 
 Both query and value biases are written under two names. transformers up to 5.5.0 reads ``q_bias``,
 5.5.1 to 5.17.0 reads ``query.bias``, later releases read either; a file with both loads rightly in
@@ -81,6 +81,7 @@ def _encoder(prefix: str) -> Iterator[Rename]:
         f"{prefix}patch_embed.proj", "videomae.embeddings.patch_embeddings.projection"
     )
     yield from _block(f"{prefix}blocks.{{}}.", "videomae.encoder.layer.{}.")
+
 
 TABLE: dict[str, Rename] = {
     row.source: row

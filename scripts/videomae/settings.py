@@ -4,18 +4,16 @@ A step is given only the fields it uses, so that editing a field reruns only the
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import ValidationError
 
 from videomae import recipes, sources
 from videomae.errors import ConversionError, listing
-
-SHIPPED_LABELS = ("kinetics400", "k710", "ssv2")
 
 # What is brought from the hub beside the checkpoints.
 INPUTS = ("clip", "mask", "labels")
@@ -62,9 +60,9 @@ class Variant:
         return [f"{name}={value}" for name, value in sorted(self.entry["config"].items())]
 
     @property
-    def labels(self) -> str | None:
-        """The list of labels: a shipped one's name, or the path where it is or will be."""
-        return local_path("labels", self.entry.get("labels"))
+    def labels(self) -> list[str]:
+        """The list of labels, if any: a shipped one's name, or the path where it is or will be."""
+        return [local_path("labels", self.entry["labels"])] if "labels" in self.entry else []
 
     @property
     def recorded_files(self) -> list[str]:
@@ -106,14 +104,14 @@ class Settings:
     license: str | None
 
 
-def read(config: Mapping[str, Any]) -> Settings:
-    """Read a config that the schema has passed.
+def read(config: Mapping[str, Any], shipped_labels: Iterable[str]) -> Settings:
+    """Read a config that the schema has passed; ``shipped_labels`` are the lists it may name.
 
     Raises `ConversionError`, which names the path in config.yaml, for what no schema can tell.
     """
     push = {"enabled": False, "private": True} | dict(config["push"])
     chosen = _chosen(config["models"], config["variants"])
-    variants = {name: _variant(name, config) for name in chosen}
+    variants = {name: _variant(name, config, tuple(shipped_labels)) for name in chosen}
     rehearsed = [name for name, variant in variants.items() if variant.source.kind == "synthetic"]
     if push["enabled"] and rehearsed:
         raise ConversionError(
@@ -125,10 +123,11 @@ def read(config: Mapping[str, Any]) -> Settings:
 def explain(error: ValidationError) -> str:
     """Say what is wrong with config.yaml: the path, what stands there, what may stand there."""
     path = ".".join(map(str, error.absolute_path))
+    schema = cast(dict[str, Any], error.schema)
     where = f"config.yaml: {path or 'top level'}"
     if error.validator == "additionalProperties":
-        allowed = error.schema.get("properties", {})
-        unknown = [key for key in error.instance if key not in allowed]
+        allowed = schema.get("properties", {})
+        unknown = [key for key in cast(dict[str, Any], error.instance) if key not in allowed]
         prefix = f"{path}." if path else ""
         return (
             f"config.yaml: {prefix}{unknown[0]}: no such key"
@@ -137,8 +136,9 @@ def explain(error: ValidationError) -> str:
     if error.validator == "required":
         return f"{where}: {error.message}"
     if error.validator == "enum":
-        return f"{where}: {error.instance!r} is not one of {', '.join(error.validator_value)}"
-    meaning = error.schema.get("description")
+        allowed = cast(list[str], error.validator_value)
+        return f"{where}: {error.instance!r} is not one of {', '.join(allowed)}"
+    meaning = schema.get("description")
     return f"{where}: {error.message}" + (f" (this is {meaning})" if meaning else "")
 
 
@@ -161,7 +161,7 @@ def _suggestion(word: str, known: Mapping[str, Any]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _variant(name: str, config: Mapping[str, Any]) -> Variant:
+def _variant(name: str, config: Mapping[str, Any], shipped_labels: tuple[str, ...]) -> Variant:
     entry = config["variants"][name]
     variant = Variant(name, entry, _recorded(name, entry.get("recorded"), config))
     try:
@@ -169,7 +169,7 @@ def _variant(name: str, config: Mapping[str, Any]) -> Variant:
             recipes.recipe(variant.source.address)
     except ConversionError as error:
         raise ConversionError(f"variants.{name}.checkpoint: {error}") from error
-    _check_file(f"variants.{name}.labels", entry.get("labels"), SHIPPED_LABELS)
+    _check_file(f"variants.{name}.labels", entry.get("labels"), shipped_labels)
     if variant.recorded and config["recorded_outputs"] != "skip":
         _check_file(f"variants.{name}.recorded.clip", variant.recorded["clip"], ("synthetic",))
         mask = variant.recorded.get("mask", "")
@@ -197,7 +197,9 @@ def _recorded(
     filled = {**conditions, **recorded, "config": overrides}
     missing = [condition for condition in CONDITIONS if condition not in filled]
     if missing:
-        raise ConversionError(f"{where}: {', '.join(missing)} missing, here and in what it is under")
+        raise ConversionError(
+            f"{where}: {', '.join(missing)} missing, here and in what `under` names"
+        )
     return filled
 
 

@@ -18,7 +18,9 @@ from videomae.errors import ConversionError
 TIMEOUT = 60  # seconds without a byte
 CHUNK = 1 << 20
 
-HUB = re.compile(r"(?:(?P<type>datasets)/)?(?P<repo>[^/@]+/[^/@]+)/(?P<path>[^@]+)(?:@(?P<revision>.+))?")
+HUB = re.compile(
+    r"(?:(?P<type>datasets)/)?(?P<repo>[^/@]+/[^/@]+)/(?P<path>[^@]+)(?:@(?P<revision>.+))?"
+)
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def _from_https(url: str, path: Path, progress: Progress) -> None:
     import requests
 
     try:
-        with requests.get(url, stream=True, timeout=TIMEOUT) as response, open(path, "wb") as file:
+        with requests.get(url, stream=True, timeout=TIMEOUT) as response, path.open("wb") as file:
             response.raise_for_status()
             length = response.headers.get("Content-Length")
             total = int(length) if length and "Content-Encoding" not in response.headers else None

@@ -18,6 +18,7 @@ from videomae.recipes import recipe
 
 NOTICE = "rehearsal weights: made by a rule, never trained"
 
+
 def tensor(variant: str, name: str, shape: tuple[int, ...]) -> torch.Tensor:
     """Make one tensor: normal values seeded by its name, scaled by what kind of tensor it is."""
     seed = zlib.crc32(f"{variant}/{name}".encode())

@@ -1,0 +1,46 @@
+# Each target sets itself up: a virtual environment from pinned requirements, made once and reused.
+
+PYTHON ?= python3
+CORES ?= 4
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup rehearsal test test-full lint format clean
+
+help:            ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+setup: $(VENV)/workflow.done   ## make the environment that converts
+
+$(VENV)/workflow.done: envs/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement envs/requirements.txt
+	touch $@
+
+$(VENV)/development.done: envs/development.txt $(VENV)/workflow.done
+	$(BIN)/python -m pip install --quiet --requirement envs/development.txt
+	touch $@
+
+rehearsal: $(VENV)/workflow.done   ## run the whole job offline: the thirteen at full size, made by rule
+	$(BIN)/snakemake --cores $(CORES) --directory rehearsal
+
+test: $(VENV)/development.done     ## run the tests (tiny models, under three minutes)
+	$(BIN)/python -m pytest
+
+test-full: rehearsal $(VENV)/development.done   ## check the rehearsal's thirteen folders in fresh processes
+	$(BIN)/python -m pytest -m full tests/full
+
+lint: $(VENV)/development.done     ## check style, types and the workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/development.done   ## bring the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile
+
+clean:           ## remove the environment; results stay
+	rm -rf $(VENV)

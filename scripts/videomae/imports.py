@@ -1,0 +1,30 @@
+"""Which modules does a script use?  So that a workflow can run again what an edit concerns."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = "videomae"
+
+
+def used_by(script: str, library: dict[str, str]) -> list[str]:
+    """Give the paths of the library's modules that a script imports, directly or through others.
+
+    ``library`` maps a module's name to its path. Raises `KeyError` for a module that is not there.
+    """
+    used: dict[str, str] = {}
+    waiting = ["__init__", *_imported(Path(script))]
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used[name] = library[name]
+            waiting += _imported(Path(library[name]))
+    return [used[name] for name in sorted(used)]
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
+            yield str(node.module).removeprefix(f"{PACKAGE}.")

@@ -1,0 +1,196 @@
+"""What tests share: tiny checkpoints, and ways to run commands and the workflow as a user does."""
+
+import contextlib
+import io
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from filelock import FileLock
+from videomae import synthetic
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(__file__).parent / "data"
+
+# What the tiny networks' files can't tell.
+GIVEN: dict[str, dict[str, Any]] = {
+    "tiny-finetuned": {"num_attention_heads": 3, "num_frames": 4, "image_size": 32},
+    "tiny-pretraining": {"num_attention_heads": 3, "decoder_num_attention_heads": 3},
+}
+SEVEN_LABELS = "".join(f"label {number}\n" for number in range(7))
+
+torch.set_num_threads(1)  # the tests run on every core already
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended: its exit code and all that it printed."""
+
+    code: int
+    output: str
+
+
+def command(script: str, *arguments: object) -> Outcome:
+    """Run ``python scripts/SCRIPT.py ARGUMENTS`` in this process, which has torch loaded."""
+    printed, code = io.StringIO(), 0
+    before = sys.argv
+    sys.argv = [script, *map(str, arguments)]
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            runpy.run_path(str(ROOT / "scripts" / f"{script}.py"), run_name="__main__")
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+        printed.write("" if isinstance(stop.code, int) else str(stop.code))
+    finally:
+        sys.argv = before
+    return Outcome(code, printed.getvalue())
+
+
+def given(name: str) -> list[str]:
+    """The ``--config`` options of a tiny network."""
+    return ["--config", *(f"{key}={value}" for key, value in GIVEN[name].items())]
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Give the two tiny synthetic checkpoints; not to be written to."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for name in GIVEN:
+        synthetic.save(name, folder / f"{name}.pth")
+    return {name: folder / f"{name}.pth" for name in GIVEN}
+
+
+@pytest.fixture(scope="session")
+def converted(
+    checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Give the folders converted from the two; not to be written to."""
+    folder = tmp_path_factory.mktemp("converted")
+    for name, path in checkpoints.items():
+        outcome = command("convert", path, folder / name, *given(name))
+        assert outcome.code == 0, outcome.output
+    return {name: folder / name for name in checkpoints}
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A folder with a config.yaml of its own, in which the project's Snakefile is run."""
+
+    folder: Path
+    snakefile: Path = ROOT / "Snakefile"
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results"
+
+    def configure(self, variants: dict[str, Any], **more: Any) -> None:
+        """Write config.yaml."""
+        text = yaml.safe_dump({"variants": variants, **more}, sort_keys=False)
+        (self.folder / "config.yaml").write_text(text)
+
+    def run(self, *options: str, **environment: str) -> Outcome:
+        """Run ``snakemake --cores 2`` there."""
+        process = subprocess.run(
+            [
+                *(sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile)),
+                *("--directory", str(self.folder), "--cores", "2", "--nocolor", *options),
+            ],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Outcome(process.returncode, process.stdout + process.stderr)
+
+
+def jobs(outcome: Outcome) -> list[str]:
+    """Give the jobs that a run executed, as ``rule`` or ``rule variant``, sorted."""
+    found, rule = [], ""
+    for line in outcome.output.splitlines():
+        if line.startswith(("localrule ", "rule ")):
+            rule = line.split()[1].rstrip(":")
+            if rule == "all":
+                continue
+            found.append(rule)
+        elif line.startswith("    wildcards: variant=") and found:
+            found[-1] = f"{rule} {line.split('=')[1]}"
+    return sorted(found)
+
+
+@pytest.fixture
+def workflow(tmp_path: Path) -> Workflow:
+    """Give an empty folder to run the workflow in."""
+    return Workflow(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def _finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Run the workflow once for all tests (and all of xdist's workers) on three tiny variants."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "finished"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            for number in range(2):
+                synthetic.save("tiny-finetuned", folder / f"own-{number}.pth")
+            (folder / "labels.txt").write_text(SEVEN_LABELS)
+            configure_tiny(Workflow(folder))
+            outcome = Workflow(folder).run()
+            (folder / "outcome.txt").write_text(f"{outcome.code}\n{outcome.output}")
+    return folder
+
+
+@pytest.fixture
+def finished(_finished: Path, tmp_path: Path) -> Workflow:
+    """Give a folder in which all of three tiny variants has been done, to go on from."""
+    shutil.copytree(_finished, tmp_path / "run", symlinks=True)
+    for link in (tmp_path / "run/results/checkpoints").glob("*.pth"):
+        if link.is_symlink():  # it points into the original
+            target = tmp_path / "run" / link.readlink().name
+            link.unlink()
+            link.symlink_to(target)
+    return Workflow(tmp_path / "run")
+
+
+@pytest.fixture
+def finished_outcome(_finished: Path) -> Outcome:
+    """How the first run of `finished` ended."""
+    code, _, output = (_finished / "outcome.txt").read_text().partition("\n")
+    return Outcome(int(code), output)
+
+
+def configure_tiny(
+    workflow: Workflow, edit: Callable[[dict[str, Any]], None] | None = None
+) -> None:
+    """Write the config of `finished`: two classifiers from files and one pre-training model."""
+    variants: dict[str, Any] = {
+        "own-0": {"checkpoint": "own-0.pth", "config": dict(GIVEN["tiny-finetuned"])},
+        "own-1": {
+            "checkpoint": "own-1.pth",
+            "config": dict(GIVEN["tiny-finetuned"]),
+            "labels": "labels.txt",
+        },
+        "tiny-pretraining": {
+            "checkpoint": "synthetic:tiny-pretraining",
+            "config": dict(GIVEN["tiny-pretraining"]),
+        },
+    }
+    if edit:
+        edit(variants)
+    workflow.configure(variants)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Give an environment in which clients keep their caches apart."""
+    yield {"HOME": str(tmp_path / "home"), "HF_HOME": str(tmp_path / "hf")}

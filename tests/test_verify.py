@@ -1,0 +1,363 @@
+"""`verify.py`: right folders pass, wrong ones fail, each with a message that leads to the cause."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import VideoMAEForPreTraining, VideoMAEForVideoClassification
+
+from tests.conftest import DATA, Outcome, command, given
+from tests.test_reference import TRAINED, inputs, leading, logits_of, trained
+
+Folders = dict[str, Path]
+ATTENTION = "videomae.encoder.layer.{}.attention.attention."
+
+
+@pytest.fixture
+def folder(converted: Folders, tmp_path: Path) -> Path:
+    """A right folder, to be made wrong."""
+    return shutil.copytree(converted["tiny-finetuned"], tmp_path / "tiny-finetuned")
+
+
+def verify(checkpoints: Folders, folder: Path, *options: object) -> Outcome:
+    name = folder.name
+    return command("verify", checkpoints[name], folder, *options, *given(name))
+
+
+def edit_weights(folder: Path, edit: Callable[[dict[str, Tensor]], object]) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    edit(tensors)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def edit_json(folder: Path, name: str, **values: Any) -> None:
+    content = json.loads((folder / name).read_text()) | values
+    (folder / name).write_text(json.dumps(content))
+
+
+# -- right folders ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["tiny-finetuned", "tiny-pretraining"])
+def test_right_folder_passes_and_the_report_says_by_how_much(
+    name: str, checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    outcome = verify(checkpoints, converted[name], "--passed", report)
+    assert outcome.code == 0, outcome.output
+    content = json.loads(report.read_text())
+    assert content["variant"] == name
+    assert content["passed"] is True
+    assert content["max_abs_difference"] <= content["tolerance"] / 10
+    assert content["logits_shape"] == ([1, 7] if name == "tiny-finetuned" else [1, 6, 1536])
+    assert 1e-7 < content["eps_effect"] < 1e-4
+    assert set(content["versions"]) == {"torch", "transformers", "numpy"}
+    assert all(set(c) >= {"name", "passed", "value", "limit"} for c in content["checks"])
+    assert "never trained" in content["rehearsal"]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_checkpoint_of_the_authors_scripts_becomes_a_model_with_their_outputs(
+    name: str, tmp_path: Path
+) -> None:
+    path = DATA / f"trained/{name}.pth"
+    _, architecture, truth = trained(name)
+    heads = {
+        key: value for key, value in architecture.config.items() if key.endswith("attention_heads")
+    }
+    options = ["--config", *(f"{key}={value}" for key, value in heads.items())]
+    assert command("convert", path, tmp_path / name, *options).code == 0
+    outcome = command("verify", path, tmp_path / name, *options)
+    assert outcome.code == 0, outcome.output
+
+    pretraining = architecture.kind == "pretraining"
+    loader = VideoMAEForPreTraining if pretraining else VideoMAEForVideoClassification
+    model = loader.from_pretrained(tmp_path / name).eval()
+    pixels, mask = inputs(architecture, 0.9)
+    with torch.no_grad():
+        output = model(pixels) if mask is None else model(pixels, bool_masked_pos=mask)
+    # transformers has eps 1e-5 in the last norm, and so have these figures of the authors' code.
+    expected = logits_of(truth["with_final_norm_eps_1e-5"])
+    torch.testing.assert_close(leading(output.logits, expected), expected, atol=2e-6, rtol=0)
+
+
+def test_half_precision_checkpoint_is_verified_against_its_exact_values(tmp_path: Path) -> None:
+    content = torch.load(DATA / "trained/v1-cls.pth", weights_only=False)
+    content["model"] = {name: tensor.half() for name, tensor in content["model"].items()}
+    torch.save(content, tmp_path / "half.pth")
+    options = ("--config", "num_attention_heads=4")
+    assert command("convert", tmp_path / "half.pth", tmp_path / "out", *options).code == 0
+    outcome = command("verify", tmp_path / "half.pth", tmp_path / "out", *options)
+    assert outcome.code == 0, outcome.output
+
+
+# -- wrong folders ---------------------------------------------------------------------------------
+
+
+def _zero_a_bias(tensors: dict[str, Tensor]) -> None:
+    for name in ("v_bias", "value.bias"):
+        tensors[ATTENTION.format(1) + name].zero_()
+
+
+def _swap_query_and_key(tensors: dict[str, Tensor]) -> None:
+    query, key = (ATTENTION.format(0) + part for part in ("query.weight", "key.weight"))
+    tensors[query], tensors[key] = tensors[key], tensors[query]
+
+
+def _change_one_row(tensors: dict[str, Tensor]) -> None:
+    tensors["classifier.weight"][3] += 1e-3
+
+
+def _one_bias_name_only(tensors: dict[str, Tensor]) -> None:
+    for layer in range(2):
+        del tensors[ATTENTION.format(layer) + "q_bias"]
+
+
+def _biases_differ(tensors: dict[str, Tensor]) -> None:
+    tensors[ATTENTION.format(0) + "q_bias"] += 1e-3
+
+
+def _extra_tensor(tensors: dict[str, Tensor]) -> None:
+    tensors["videomae.extra.weight"] = torch.ones(2)
+
+
+def _not_a_number(tensors: dict[str, Tensor]) -> None:
+    tensors["classifier.bias"][0] = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("edit", "failed", "message"),
+    [
+        (
+            _zero_a_bias,
+            ["weights file, bit by bit", "loaded tensors, bit by bit", "function"],
+            "blocks.1.attn.v_bias",
+        ),
+        (
+            _swap_query_and_key,
+            ["weights file, bit by bit", "loaded tensors, bit by bit", "function"],
+            "part at encoder layer 0, attention output",
+        ),
+        (_change_one_row, ["loaded tensors, bit by bit", "function"], "head.weight (by 0.001)"),
+        (_one_bias_name_only, ["weights file"], "missing videomae.encoder.layer.{0...1}"),
+        (_biases_differ, ["weights file, bit by bit"], "query.bias should be equal"),
+        (_extra_tensor, ["weights file, bit by bit", "load report"], "videomae.extra.weight"),
+        (_not_a_number, ["weights file, bit by bit", "function"], "head.bias"),
+    ],
+)
+def test_changed_weights_fail(
+    checkpoints: Folders,
+    folder: Path,
+    edit: Callable[[dict[str, Tensor]], object],
+    failed: list[str],
+    message: str,
+) -> None:
+    edit_weights(folder, edit)
+    outcome = verify(checkpoints, folder)
+    assert outcome.code == 1
+    for name in failed:
+        assert f"FAILED {name}" in outcome.output
+    assert message in outcome.output
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "failed", "message"),
+    [
+        (
+            "config.json",
+            {"num_attention_heads": 16},
+            ["config", "function"],
+            "part at encoder layer 0, attention output",
+        ),
+        ("config.json", {"num_attention_heads": 16}, ["config"], "is 16, should be 3 (given)"),
+        ("config.json", {"use_mean_pooling": False}, ["config", "load report", "function"], ""),
+        ("config.json", {"layer_norm_eps": 1e-3}, ["config", "function"], "should be 1e-06"),
+        ("config.json", {"hidden_act": "gelu_new"}, ["config"], "should be 'gelu'"),
+        ("config.json", {"num_frames": 2}, ["config"], "num_frames is 2, should be 4"),
+        ("config.json", {"qv_bias": False}, ["config"], "qv_bias is False"),
+        ("config.json", {"id2label": {}}, ["labels"], "id2label['0'] is None"),
+        ("config.json", {"rehearsal": None}, ["config"], "never trained"),
+        (
+            "preprocessor_config.json",
+            {"image_mean": [0.5, 0.5, 0.5]},
+            ["processor config", "processor pixels"],
+            "image_mean is [0.5, 0.5, 0.5], should be [0.485",
+        ),
+    ],
+)
+def test_changed_configs_fail(
+    checkpoints: Folders,
+    folder: Path,
+    file: str,
+    values: dict[str, Any],
+    failed: list[str],
+    message: str,
+) -> None:
+    edit_json(folder, file, **values)
+    outcome = verify(checkpoints, folder)
+    assert outcome.code == 1
+    for name in failed:
+        assert f"FAILED {name}" in outcome.output
+    assert message in outcome.output
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "preprocessor_config.json"])
+def test_missing_file_fails(checkpoints: Folders, folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    outcome = verify(checkpoints, folder)
+    assert outcome.code == 1
+    assert name in outcome.output
+
+
+def test_weights_cut_short_fail(checkpoints: Folders, folder: Path) -> None:
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    outcome = verify(checkpoints, folder)
+    assert outcome.code == 1
+    assert "model.safetensors can't be read" in outcome.output
+
+
+def test_folder_of_another_checkpoint_fails(checkpoints: Folders, converted: Folders) -> None:
+    outcome = command(
+        "verify",
+        checkpoints["tiny-finetuned"],
+        converted["tiny-pretraining"],
+        *given("tiny-finetuned"),
+    )
+    assert outcome.code == 1
+    assert "VideoMAEForPreTraining" in outcome.output
+
+
+def test_wrong_loss_fails(checkpoints: Folders, converted: Folders, tmp_path: Path) -> None:
+    folder = shutil.copytree(converted["tiny-pretraining"], tmp_path / "tiny-pretraining")
+    edit_json(folder, "config.json", norm_pix_loss=False)
+    outcome = verify(checkpoints, folder)
+    assert outcome.code == 1
+    assert "norm_pix_loss is False, should be True (args.normlize_target)" in outcome.output
+
+
+def test_failure_is_in_the_log_report_and_no_passed_report_is_written(
+    checkpoints: Folders, folder: Path, tmp_path: Path
+) -> None:
+    edit_json(folder, "config.json", num_attention_heads=16)
+    log, passed = tmp_path / "log.json", tmp_path / "passed.json"
+    outcome = verify(checkpoints, folder, "--report", log, "--passed", passed)
+    assert outcome.code == 1
+    assert not passed.exists()
+    content = json.loads(log.read_text())
+    assert content["passed"] is False
+    assert content["max_abs_difference"] > 100 * content["tolerance"]
+
+
+# -- recorded outputs ------------------------------------------------------------------------------
+
+RECORDED: dict[str, Any] = {
+    "shape": [1, 7],
+    "logits": [-0.374926, -0.140571, 0.076907],
+    "clip": "synthetic",
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+}
+
+
+def recorded(**changes: Any) -> str:
+    return f"--recorded={json.dumps(RECORDED | changes)}"
+
+
+def test_recorded_outputs_agree_under_their_own_conditions(
+    checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    outcome = verify(checkpoints, converted["tiny-finetuned"], recorded(), "--passed", report)
+    assert outcome.code == 0, outcome.output
+    content = json.loads(report.read_text())["recorded"]
+    assert content["status"] == "agrees"
+    assert content["max_abs_difference"] < 1e-5
+
+
+def test_recorded_losses_are_compared(checkpoints: Folders, converted: Folders) -> None:
+    changes = {
+        "shape": [1, 4, 1536],
+        "logits": [[0.319391, 0.343425], [0.30192, 0.263276]],
+        "mask": "synthetic:0.5",
+    }
+    folder = converted["tiny-pretraining"]
+    right = recorded(**changes, loss={"norm_pix": 1.126594, "raw_pix": 0.314886})
+    assert verify(checkpoints, folder, right).code == 0
+    wrong = recorded(**changes, loss={"norm_pix": 1.126594, "raw_pix": 0.315886})
+    outcome = verify(checkpoints, folder, wrong)
+    assert outcome.code == 1
+    assert "differ: loss with norm_pix_loss=False by 0.001" in outcome.output
+
+
+def test_only_the_recorded_outputs_differing_says_just_that(
+    checkpoints: Folders, converted: Folders
+) -> None:
+    outcome = verify(checkpoints, converted["tiny-finetuned"], recorded(logits=[-0.374, 0, 0]))
+    assert outcome.code == 1
+    assert "only the recorded outputs differ: logits by 0.141 (limit 0.0001)" in outcome.output
+    assert "`recorded_outputs: warn`" in outcome.output
+
+
+def test_warn_passes_with_the_difference_in_the_report(
+    checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    options = ("--recorded-outputs=warn", "--passed", report)
+    outcome = verify(checkpoints, converted["tiny-finetuned"], recorded(logits=[9]), *options)
+    assert outcome.code == 0
+    assert json.loads(report.read_text())["recorded"]["status"] == "differs"
+
+
+def test_skip_compares_nothing(checkpoints: Folders, converted: Folders, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    options = ("--recorded-outputs=skip", "--passed", report)
+    outcome = verify(checkpoints, converted["tiny-finetuned"], recorded(logits=[9]), *options)
+    assert outcome.code == 0
+    assert json.loads(report.read_text())["recorded"]["status"] == "skipped"
+
+
+def test_recorded_shape_counts(checkpoints: Folders, converted: Folders) -> None:
+    assert verify(checkpoints, converted["tiny-finetuned"], recorded(shape=[1, 8])).code == 1
+
+
+def test_outputs_recorded_with_other_heads_are_compared_with_those(
+    checkpoints: Folders, converted: Folders
+) -> None:
+    """As for the small models: recorded with 16 heads, while the folder keeps its own."""
+    folder = converted["tiny-finetuned"]
+    model = VideoMAEForVideoClassification.from_pretrained(folder, num_attention_heads=16).eval()
+    pixels, _ = inputs(_architecture(), 0)
+    with torch.no_grad():
+        logits = model(pixels).logits[0, :3].tolist()
+    assert verify(checkpoints, folder, recorded(logits=logits)).code == 1
+    overrides = {"num_attention_heads": 16}
+    assert verify(checkpoints, folder, recorded(logits=logits, config=overrides)).code == 0
+    assert json.loads((folder / "config.json").read_text())["num_attention_heads"] == 3
+
+
+def _architecture() -> Any:
+    from videomae.recipes import RECIPES
+
+    return RECIPES["tiny-finetuned"].architecture
+
+
+def test_recorded_clip_and_mask_come_from_files(
+    checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    import numpy as np
+    from videomae import clips
+
+    np.save(tmp_path / "clip.npy", clips.synthetic_clip(4, 32))
+    config = {"image_size": 32, "patch_size": 16, "num_frames": 4, "tubelet_size": 2}
+    torch.save(clips.tube_mask(config, 0.5), tmp_path / "mask.pt")
+    files = {"clip": str(tmp_path / "clip.npy"), "mask": str(tmp_path / "mask.pt")}
+    values = {"shape": [1, 4, 1536], "logits": [[0.319391, 0.343425]]}
+    folder = converted["tiny-pretraining"]
+    assert verify(checkpoints, folder, recorded(**values, **files)).code == 0
