@@ -32,7 +32,7 @@ LABELS = {
 
 sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
 
-from videomae import imports, progress, settings, space
+from videomae import folder, imports, progress, settings, space
 from videomae.errors import ConversionError
 
 # Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
@@ -77,7 +77,7 @@ onerror:
 rule all:
     input:
         expand("results/verification/{variant}.json", variant=VARIANTS),
-        expand("results/models/{variant}/README.md", variant=VARIANTS),
+        expand("results/models/{variant}/{file}", variant=VARIANTS, file=folder.PUBLISHED),
         expand(
             "results/pushed/{variant}.json", variant=VARIANTS if SETTINGS.push["enabled"] else []
         ),

@@ -1,0 +1,160 @@
+"""config.yaml: what is accepted, and errors that name the path and what may stand there."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+from videomae import settings
+from videomae.architecture import GIVABLE
+from videomae.errors import ConversionError
+from videomae.settings import Settings
+
+from tests.conftest import ROOT
+
+SCHEMA = yaml.safe_load((ROOT / "config.schema.yaml").read_text())
+SHIPPED = ("kinetics400", "k710", "ssv2")
+THIRTEEN = 13
+
+
+def read(config: dict[str, Any]) -> Settings:
+    """Validate and read, as the Snakefile does."""
+    try:
+        validate(config, str(ROOT / "config.schema.yaml"))
+    except WorkflowError as error:
+        raise ConversionError(settings.explain(error.__context__)) from None
+    return settings.read(config, SHIPPED)
+
+
+def load(path: str) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((ROOT / path).read_text())
+    return config
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    return {"variants": {"mine": {"checkpoint": "synthetic:tiny-finetuned"}}}
+
+
+def edited(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """Set a value by its dotted path."""
+    config = copy.deepcopy(config)
+    *parents, last = path.split(".")
+    place = config
+    for name in parents:
+        place = place.setdefault(name, {})
+    place[last] = value
+    return config
+
+
+def test_plain_run_converts_the_thirteen() -> None:
+    variants = read(load("config.yaml")).variants
+    assert len(variants) == THIRTEEN
+    assert all(variant.source.kind == "gdrive" for variant in variants.values())
+    assert all(variant.recorded for variant in variants.values())
+    assert sum("published" in variant.entry for variant in variants.values()) == 8
+
+
+def test_whole_zoo_is_twenty() -> None:
+    assert len(read(load("config.yaml") | {"models": "all"}).variants) == 20
+
+
+def test_rehearsal_has_the_same_thirteen_from_synthetic_weights() -> None:
+    rehearsed, real = read(load("rehearsal/config.yaml")), read(load("config.yaml"))
+    assert list(rehearsed.variants) == list(real.variants)
+    for name, variant in rehearsed.variants.items():
+        assert str(variant.source) == f"synthetic:{name}"
+        assert variant.labels == real.variants[name].labels
+        assert variant.recorded is not None
+
+
+def test_small_models_were_recorded_with_sixteen_heads_and_the_scripts_eps() -> None:
+    for name, variant in read(load("config.yaml")).variants.items():
+        assert variant.recorded is not None
+        overrides = variant.recorded["config"]
+        assert overrides["layer_norm_eps"] == 1e-12
+        assert overrides.get("num_attention_heads") == (16 if "small" in name else None)
+        assert variant.given == []
+
+
+def test_models_may_be_chosen_by_a_comma_separated_text(config: dict[str, Any]) -> None:
+    config["variants"]["other"] = {"checkpoint": "gdrive:1234567890"}
+    assert list(read(config).variants) == ["mine", "other"]
+    assert list(read(config | {"models": "other, mine"}).variants) == ["other", "mine"]
+
+
+def test_schema_knows_every_value_that_can_be_given() -> None:
+    allowed = SCHEMA["$defs"]["variant"]["properties"]["config"]["properties"]
+    assert allowed.keys() == GIVABLE.keys()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("variants.mine.config.heads", 3, r"variants\.mine\.config\.heads: no such key.*num_att"),
+        (
+            "variants.mine.config.num_atention_heads",
+            3,
+            r"num_atention_heads: no such key \(did you mean num_attention_heads\?\)",
+        ),
+        ("variants.mine.config.num_attention_heads", "six", r"config\.num_attention_heads: 'six'"),
+        ("variants.mine.config.num_attention_heads", 0, r"config\.num_attention_heads: 0 is less"),
+        ("variants.mine.config.use_mean_pooling", 1, r"config\.use_mean_pooling: 1 is not"),
+        ("variants.mine.label", "x", r"variants\.mine\.label: no such key \(did you mean labels"),
+        ("variants.mine.labels", "k400", r"variants\.mine\.labels: 'k400' is neither kinetics400"),
+        ("variants.mine.sha256", "abc", r"variants\.mine\.sha256: 'abc' .*SHA-256 that the"),
+        ("variants.mine.checkpoint", "gdrive:", r"variants\.mine\.checkpoint: 'gdrive:' is no sou"),
+        ("variants.mine.checkpoint", "ftp://x/y", r"variants\.mine\.checkpoint: 'ftp://x/y' is no"),
+        ("variants.mine.checkpoint", "synthetic:x", r"synthetic:x is unknown; there are videomae"),
+        ("variants.mine.recorded", {"shape": [1]}, r"mine\.recorded: 'logits' is a required"),
+        (
+            "variants.mine.recorded",
+            {"shape": [1], "logits": [1], "under": "x"},
+            r"recorded\.under: 'x' is not under recorded_under, where nothing stands",
+        ),
+        (
+            "variants.mine.recorded",
+            {"shape": [1], "logits": [1], "clip": "synthetic"},
+            r"mine\.recorded: image_mean, image_std missing",
+        ),
+        ("models", ["min"], r"models: 'min' is no variant \(did you mean mine\?\)"),
+        ("recorded_outputs", "ignore", r"recorded_outputs: 'ignore' is not one of require, warn"),
+        ("push.enabled", True, r"push: 'namespace' is a required property"),
+        ("variant", {}, r"config\.yaml: variant: no such key \(did you mean variants\?\)"),
+        ("variants.a b", {"checkpoint": "x"}, "'a b' does not match"),
+    ],
+)
+def test_error_names_the_path_and_what_is_allowed(
+    config: dict[str, Any], path: str, value: Any, message: str
+) -> None:
+    with pytest.raises(ConversionError, match=message):
+        read(edited(config, path, value))
+
+
+def test_rehearsal_weights_can_not_be_set_to_be_pushed(config: dict[str, Any]) -> None:
+    push = {"enabled": True, "namespace": "lab"}
+    with pytest.raises(ConversionError, match=r"push\.enabled: mine have synthetic weights"):
+        read(config | {"push": push})
+
+
+def test_labels_may_be_a_file_beside_the_config(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my.txt").write_text("a\n")
+    variant = read(edited(config, "variants.mine.labels", "my.txt")).variants["mine"]
+    assert variant.labels == ["my.txt"]
+
+
+def test_files_of_the_hub_are_inputs_of_their_own(config: dict[str, Any]) -> None:
+    variant = read(load("config.yaml")).variants["videomae-base"]
+    assert variant.recorded_files == [
+        "results/inputs/clip/datasets/hf-internal-testing/spaghetti-video/eating_spaghetti.npy",
+        "results/inputs/mask/datasets/hf-internal-testing/bool-masked-pos/bool_masked_pos.pt",
+    ]
+    labels = edited(config, "variants.mine.labels", "hub:datasets/a/b/c.json")
+    expected = ["results/inputs/labels/datasets/a/b/c.json"]
+    assert read(labels).variants["mine"].labels == expected

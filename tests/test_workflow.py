@@ -1,0 +1,363 @@
+"""The workflow as people run it: what a run does, and what an edit or a fault makes run again."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from videomae import imports, space, synthetic
+from videomae.errors import ConversionError
+from videomae.settings import Variant
+
+from tests.conftest import (
+    DATA,
+    GIVEN,
+    ROOT,
+    SEVEN_LABELS,
+    Outcome,
+    Workflow,
+    configure_tiny,
+    jobs,
+)
+from tests.standins.hub import Account, HubStandIn
+
+VARIANTS = ("own-0", "own-1", "tiny-pretraining")
+AFTER_DOWNLOAD = ("card", "convert", "verify")
+
+
+def every(*rules: str, variants: tuple[str, ...] = VARIANTS) -> list[str]:
+    return sorted(f"{rule} {variant}" for rule in rules for variant in variants)
+
+
+def edit(workflow: Workflow, variant: str, **values: Any) -> None:
+    configure_tiny(workflow, lambda variants: variants[variant].update(values))
+
+
+def row(outcome: Outcome, variant: str) -> str:
+    """Give a variant's row of the final table."""
+    return next(line for line in outcome.output.splitlines() if line.startswith(f"{variant} "))
+
+
+# -- a run -----------------------------------------------------------------------------------------
+
+
+def test_run_takes_every_variant_through_every_step(
+    finished_outcome: Outcome, finished: Workflow
+) -> None:
+    assert finished_outcome.code == 0, finished_outcome.output
+    assert jobs(finished_outcome) == every("download", *AFTER_DOWNLOAD)
+    for variant in VARIANTS:
+        assert "verified" in row(finished_outcome, variant)
+        folder = finished.results / "models" / variant
+        assert sorted(path.name for path in folder.iterdir()) == [
+            *("README.md", "config.json", "model.safetensors", "preprocessor_config.json")
+        ]
+        assert json.loads((finished.results / f"verification/{variant}.json").read_text())["passed"]
+
+
+def test_rehearsal_weights_are_called_so_in_table_and_card(
+    finished_outcome: Outcome, finished: Workflow
+) -> None:
+    for variant in VARIANTS:
+        assert "verified (rehearsal weights)" in row(finished_outcome, variant)
+        card = (finished.results / f"models/{variant}/README.md").read_text()
+        assert "Rehearsal weights, not a model" in card
+
+
+def test_disk_need_is_said_beforehand(finished_outcome: Outcome) -> None:
+    said = finished_outcome.output.index("disk: 0.0 GB needed in ")
+    assert said < finished_outcome.output.index("localrule")
+
+
+def test_finished_run_again_has_nothing_to_do(finished: Workflow) -> None:
+    outcome = finished.run()
+    assert outcome.code == 0
+    assert jobs(outcome) == []
+    assert "Nothing to be done" in outcome.output
+
+
+def test_jobs_share_the_machines_memory(finished_outcome: Outcome) -> None:
+    assert "Provided resources: mem_mb=" in finished_outcome.output
+
+
+def test_run_without_activating_an_environment(workflow: Workflow) -> None:
+    """No python on the PATH: the rules use the one that Snakemake runs under."""
+    workflow.configure({"it": {"checkpoint": "synthetic:tiny-pretraining"}})
+    assert "can't be read from this checkpoint" in workflow.run(PATH="/usr/bin:/bin").output
+
+
+# -- edits -----------------------------------------------------------------------------------------
+
+
+def test_labels_of_one_variant_rerun_its_conversion_only(finished: Workflow) -> None:
+    edit(finished, "own-0", labels="labels.txt")
+    outcome = finished.run()
+    assert jobs(outcome) == every(*AFTER_DOWNLOAD, variants=("own-0",))
+    config = json.loads((finished.results / "models/own-0/config.json").read_text())
+    assert config["id2label"]["0"] == "label 0"
+
+
+def test_recorded_outputs_of_one_variant_rerun_its_verification_only(finished: Workflow) -> None:
+    conditions = {"clip": "synthetic", "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    edit(finished, "own-1", recorded={"shape": [1, 7], "logits": [9.0], **conditions})
+    outcome = finished.run()
+    assert outcome.code != 0
+    assert jobs(outcome) == every("verify", variants=("own-1",))
+    assert "only the recorded outputs differ" in outcome.output
+    assert not (finished.results / "verification/own-1.json").exists()
+    log = json.loads((finished.results / "logs/verify/own-1.json").read_text())
+    assert log["recorded"]["status"] == "differs"
+    assert "FAILED at verify" in row(outcome, "own-1")
+
+
+def test_published_accuracy_of_one_variant_reruns_its_card_only(finished: Workflow) -> None:
+    edit(finished, "own-1", published={"dataset": "Kinetics-400", "top1": 81.5})
+    assert jobs(finished.run()) == every("card", variants=("own-1",))
+    assert "81.5 % top-1" in (finished.results / "models/own-1/README.md").read_text()
+
+
+def test_pinned_sha256_is_checked_without_downloading_again(finished: Workflow) -> None:
+    edit(finished, "tiny-pretraining", sha256="0" * 64)
+    outcome = finished.run()
+    assert outcome.code != 0
+    assert jobs(outcome) == every("convert", variants=("tiny-pretraining",))
+    assert "is pinned" in outcome.output
+
+
+def test_wrong_heads_given_later_fail_that_variant_and_leave_no_model(finished: Workflow) -> None:
+    edit(finished, "own-0", config={**GIVEN["tiny-finetuned"], "num_attention_heads": 5})
+    outcome = finished.run()
+    assert outcome.code != 0
+    assert "5, which does not divide hidden_size 48" in outcome.output
+    assert "FAILED at convert" in row(outcome, "own-0")
+    assert not list((finished.results / "models").glob("own-0/*.safetensors"))
+    assert "verified" in row(outcome, "own-1")
+
+
+def test_new_variant_runs_only_its_own_jobs(finished: Workflow) -> None:
+    def add(variants: dict[str, Any]) -> None:
+        variants["new"] = {
+            "checkpoint": "synthetic:tiny-finetuned",
+            "config": dict(GIVEN["tiny-finetuned"]),
+        }
+
+    configure_tiny(finished, add)
+    assert jobs(finished.run()) == every("download", *AFTER_DOWNLOAD, variants=("new",))
+
+
+def test_changed_file_at_hand_reruns_its_variant_only(finished: Workflow) -> None:
+    time.sleep(1.1)  # file systems' time stamps
+    content = torch.load(finished.folder / "own-1.pth", weights_only=False)
+    content["module"]["head.bias"] += 1
+    torch.save(content, finished.folder / "own-1.pth")
+    assert jobs(finished.run()) == every("download", *AFTER_DOWNLOAD, variants=("own-1",))
+
+
+def test_edited_module_reruns_what_uses_it_and_never_a_download(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    for name in ("Snakefile", "config.schema.yaml", "scripts", "data", "envs", "profiles"):
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, project / name) if source.is_dir() else _copy(source, project / name)
+    (tmp_path / "run").mkdir()
+    workflow = Workflow(tmp_path / "run", project / "Snakefile")
+    entry = {"checkpoint": "synthetic:tiny-finetuned", "config": dict(GIVEN["tiny-finetuned"])}
+    workflow.configure({"it": entry})
+    assert workflow.run().code == 0
+    expected = {
+        "scripts/download.py": [],
+        "scripts/videomae/synthetic.py": [],
+        "scripts/videomae/sources.py": [],
+        "scripts/videomae/card.py": ["card it"],
+        "scripts/videomae/card.md.jinja": ["card it"],
+        "scripts/verify.py": ["card it", "verify it"],
+        "scripts/videomae/reference.py": ["card it", "verify it"],
+        "scripts/videomae/renaming.py": ["card it", "convert it", "verify it"],
+    }
+    for path, rerun in expected.items():
+        comment = "{# edited #}" if path.endswith(".jinja") else "\n# edited\n"
+        text = (project / path).read_text()
+        (project / path).write_text(text + comment)
+        assert jobs(workflow.run("--dry-run")) == rerun, path
+        (project / path).write_text(text)
+        assert workflow.run("--touch").code == 0
+
+
+def _copy(source: Path, destination: Path) -> None:
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, destination)
+
+
+# -- faults ----------------------------------------------------------------------------------------
+
+
+def test_corrupt_checkpoint_stops_no_other_variant_and_mended_runs_alone(
+    workflow: Workflow,
+) -> None:
+    for name in ("own-0", "own-1"):
+        synthetic.save("tiny-finetuned", workflow.folder / f"{name}.pth")
+    (workflow.folder / "labels.txt").write_text(SEVEN_LABELS)
+    content = torch.load(workflow.folder / "own-1.pth", weights_only=False)
+    good = content["module"]["head.weight"].clone()
+    content["module"]["head.weight"][0, 0] = float("nan")
+    torch.save(content, workflow.folder / "own-1.pth")
+    configure_tiny(workflow)
+
+    outcome = workflow.run()
+    assert outcome.code != 0
+    assert "FAILED at convert" in row(outcome, "own-1")
+    assert "own-1 failed at convert (results/logs/convert/own-1.log):" in outcome.output
+    assert "NaN or infinite in head.weight (1 values)" in outcome.output
+    for variant in ("own-0", "tiny-pretraining"):
+        assert "verified" in row(outcome, variant)
+
+    content["module"]["head.weight"] = good
+    torch.save(content, workflow.folder / "own-1.pth")
+    outcome = workflow.run()
+    assert outcome.code == 0, outcome.output
+    assert set(jobs(outcome)) - {"download own-1"} == set(
+        every(*AFTER_DOWNLOAD, variants=("own-1",))
+    )
+
+
+def test_missing_checkpoint_is_one_message_and_stops_no_other_variant(workflow: Workflow) -> None:
+    entry = {"checkpoint": "synthetic:tiny-finetuned", "config": dict(GIVEN["tiny-finetuned"])}
+    workflow.configure({"lost": {"checkpoint": "nowhere.pth"}, "here": entry})
+    outcome = workflow.run()
+    assert outcome.code != 0
+    assert f"lost: {workflow.folder}/nowhere.pth: no such file" in outcome.output
+    assert "FAILED at download" in row(outcome, "lost")
+    assert "verified" in row(outcome, "here")
+    assert [path.name for path in workflow.results.glob("*/lost*")] == []
+
+
+def test_config_error_is_one_message_before_any_job(workflow: Workflow) -> None:
+    workflow.configure({"it": {"checkpoint": "synthetic:tiny-finetuned", "config": {"heads": 3}}})
+    outcome = workflow.run()
+    assert outcome.code != 0
+    assert "config.yaml: variants.it.config.heads: no such key" in outcome.output
+    assert jobs(outcome) == []
+    assert not workflow.results.exists()
+
+
+def test_unknown_model_is_one_message(finished: Workflow) -> None:
+    outcome = finished.run("--config", "models=own-2")
+    assert outcome.code != 0
+    assert "'own-2' is no variant (did you mean own-1?)" in outcome.output
+
+
+def test_chosen_models_run_alone(finished: Workflow) -> None:
+    shutil.rmtree(finished.results / "models")
+    outcome = finished.run("--config", "models=own-0,tiny-pretraining", "--dry-run")
+    assert jobs(outcome) == every(*AFTER_DOWNLOAD, variants=("own-0", "tiny-pretraining"))
+
+
+def test_run_that_needs_more_disk_than_there_is_stops_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variant = Variant("huge", {"checkpoint": "synthetic:videomae-huge"}, None)
+    assert "disk: 5.5 GB needed in" in space.check([variant], tmp_path)
+    usage = shutil.disk_usage(tmp_path)._replace(free=5 * 10**9)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    with pytest.raises(ConversionError, match=r"5\.5 GB needed .*; 0\.5 GB more must be freed"):
+        space.check([variant], tmp_path)
+
+
+# -- from the hub, and to it -----------------------------------------------------------------------
+
+
+def test_checkpoint_labels_and_clip_come_from_the_hub_and_the_folder_goes_there(
+    workflow: Workflow, home: dict[str, str]
+) -> None:
+    truth = json.loads((DATA / "trained/v1-cls.json").read_text())["truth"]["model"]
+    import numpy as np
+    from videomae import clips
+
+    np.save(workflow.folder / "clip.npy", clips.synthetic_clip(8, 48))
+    with HubStandIn(tokens={"hf_good": Account("alice", orgs=["lab"], can_write=True)}) as hub:
+        hub.add_file("model", "them/zoo", "it.pth", (DATA / "trained/v1-cls.pth").read_bytes())
+        labels = json.dumps({str(number): f"class {number}" for number in range(5)})
+        hub.add_file("dataset", "them/files", "id2label.json", labels.encode())
+        hub.add_file(
+            "dataset", "them/files", "clip.npy", (workflow.folder / "clip.npy").read_bytes()
+        )
+        recorded = {
+            "shape": [1, 5],
+            "logits": truth["logits"],
+            "clip": "hub:datasets/them/files/clip.npy",
+            "image_mean": [0.5] * 3,
+            "image_std": [0.5] * 3,
+        }
+        entry = {
+            "checkpoint": "hub:them/zoo/it.pth",
+            "config": {"num_attention_heads": 4},
+            "labels": "hub:datasets/them/files/id2label.json",
+            "recorded": recorded,
+        }
+        workflow.configure({"mine": entry}, push={"enabled": True, "namespace": "lab"})
+        client = {
+            "HF_ENDPOINT": hub.endpoint,
+            "HF_TOKEN": "hf_good",
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+        }
+        outcome = workflow.run(**home, **client)
+        assert outcome.code == 0, outcome.output
+        assert {job.split()[0] for job in jobs(outcome)} == {
+            *("download", "clip", "labels", "convert", "verify", "card", "push")
+        }
+        assert "pushed" in row(outcome, "mine")
+        assert "mask" not in jobs(outcome)
+        assert hub.repos["model", "lab/mine"].private
+        receipt = json.loads((workflow.results / "pushed/mine.json").read_text())
+        assert receipt["repo_id"] == "lab/mine"
+        for path in (*workflow.results.rglob("*.log"), *workflow.results.rglob("*.json")):
+            assert "hf_good" not in path.read_text(), path
+
+
+def test_clip_that_can_not_be_had_is_the_reason_in_the_table(
+    finished: Workflow, home: dict[str, str]
+) -> None:
+    clip = "hub:datasets/them/files/clip.npy"
+    conditions = {"clip": clip, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    edit(finished, "own-1", recorded={"shape": [1, 7], "logits": [9.0], **conditions})
+    (finished.results / "verification/own-1.json").unlink()
+    (finished.results / "logs/verify/own-1.log").unlink()
+    with HubStandIn(tokens={}) as hub:
+        outcome = finished.run(HF_ENDPOINT=hub.endpoint, HF_TOKEN="", **home)
+    assert outcome.code != 0
+    assert "the hub did not give datasets/them/files/clip.npy" in outcome.output
+    assert "FAILED at verify" in row(outcome, "own-1")
+    assert "verified" in row(outcome, "own-0")
+
+
+# -- the workflow's own consistency ----------------------------------------------------------------
+
+
+def test_snakefile_knows_every_module() -> None:
+    listed = (ROOT / "Snakefile").read_text().split('"""')[3].split()
+    modules = sorted(path.stem for path in (ROOT / "scripts/videomae").glob("*.py"))
+    assert listed == modules
+
+
+def test_used_modules_are_found_through_others() -> None:
+    library = {path.stem: str(path) for path in (ROOT / "scripts/videomae").glob("*.py")}
+    used = imports.used_by(str(ROOT / "scripts/push.py"), library)
+    assert [Path(path).stem for path in used] == [
+        *("__init__", "architecture", "command", "errors", "files", "folder", "imagenet"),
+        "publishing",
+    ]
+
+
+@pytest.mark.parametrize("directory", [".", "rehearsal"])
+def test_shipped_configs_plan_thirteen_variants(directory: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / directory / "config.yaml", tmp_path)
+    outcome = Workflow(tmp_path).run("--dry-run")
+    assert outcome.code == 0, outcome.output
+    planned = jobs(outcome)
+    for rule in ("download", *AFTER_DOWNLOAD):
+        assert sum(job.startswith(f"{rule} ") for job in planned) == 13
+    assert sum(job in ("clip", "mask") for job in planned) == (2 if directory == "." else 0)
