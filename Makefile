@@ -5,7 +5,7 @@ CORES ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup rehearsal test test-full lint format clean
+.PHONY: help setup rehearsal test test-full lint dry-run format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -21,7 +21,7 @@ $(VENV)/development.done: envs/development.txt $(VENV)/workflow.done
 	$(BIN)/python -m pip install --quiet --requirement envs/development.txt
 	touch $@
 
-rehearsal: $(VENV)/workflow.done   ## run the whole job offline: the thirteen at full size, made by rule
+rehearsal: $(VENV)/workflow.done   ## run the whole job offline: the thirteen at full size
 	$(BIN)/snakemake --cores $(CORES) --directory rehearsal
 
 test: $(VENV)/development.done     ## run the tests (tiny models, under three minutes)
@@ -36,6 +36,10 @@ lint: $(VENV)/development.done     ## check style, types and the workflow
 	$(BIN)/snakefmt --check Snakefile
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
+
+dry-run: $(VENV)/workflow.done     ## plan the real thirteen and the rehearsal, running nothing
+	$(BIN)/snakemake --dry-run --quiet rules
+	$(BIN)/snakemake --dry-run --quiet rules --directory rehearsal
 
 format: $(VENV)/development.done   ## bring the code into shape
 	$(BIN)/ruff check --fix .

@@ -40,4 +40,4 @@ def model_card(
         receipt=receipt,
         published=published,
     )
-    return str(card)
+    return f"{card}\n"

@@ -98,7 +98,9 @@ def _from_drive(file_id: str, path: Path, progress: Progress) -> None:
             timeout=TIMEOUT,
             progress=progress,
         )
-    except (gdown.exceptions.DownloadError, requests.RequestException) as error:
+    except requests.RequestException as error:
+        raise ConversionError(f"Google Drive can't be reached for {file_id}: {error}") from error
+    except gdown.exceptions.DownloadError as error:
         said = " ".join(str(error).split())
         raise ConversionError(
             f"Google Drive did not give file {file_id}: {said} Wait (a quota lasts a day), sign in "

@@ -16,7 +16,7 @@ from videomae.architecture import tensor_shapes
 from videomae.checkpoint import SYNTHETIC
 from videomae.recipes import recipe
 
-NOTICE = "rehearsal weights: made by a rule, never trained"
+NOTICE = "weights made by a rule, never trained"
 
 
 def tensor(variant: str, name: str, shape: tuple[int, ...]) -> torch.Tensor:

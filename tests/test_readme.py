@@ -1,0 +1,57 @@
+"""The README's commands exist and do what it says."""
+
+import re
+import shutil
+from pathlib import Path
+
+import yaml
+
+from tests.conftest import DATA, ROOT, Workflow
+
+README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_make_targets_that_are_shown_exist() -> None:
+    shown = set(re.findall(r"^make ([a-z-]+)", "\n".join(blocks("bash")) + CONTRIBUTING, re.M))
+    assert {"rehearsal", "test", "setup"} <= shown <= TARGETS
+
+
+def test_ci_runs_the_tests_lint_and_dry_runs() -> None:
+    lines = (ROOT / ".ci/run").read_text().splitlines()
+    assert {"make lint", "make dry-run", "make test"} <= set(lines)
+
+
+def test_scripts_that_are_shown_exist() -> None:
+    for script in re.findall(r"scripts/[a-z_/]+\.py", README + CONTRIBUTING):
+        assert (ROOT / script).is_file(), script
+
+
+def test_own_checkpoint_is_converted_by_the_config_that_is_shown(workflow: Workflow) -> None:
+    example = yaml.safe_load(blocks("yaml")[0])
+    shutil.copy(DATA / "trained/v1-cls.pth", workflow.folder / "checkpoint-best.pth")
+    (workflow.folder / "labels.txt").write_text("a\nb\nc\nd\ne\n")
+    workflow.configure(example["variants"])
+    outcome = workflow.run()
+    assert outcome.code == 0, outcome.output
+    assert re.search(r"^my-model +verified +", outcome.output, re.MULTILINE)
+
+
+def test_push_is_set_up_as_shown(workflow: Workflow) -> None:
+    push = yaml.safe_load(blocks("yaml")[1])["push"]
+    shutil.copy(DATA / "trained/v1-cls.pth", workflow.folder / "it.pth")
+    workflow.configure({"it": {"checkpoint": "it.pth"}}, push=push)
+    outcome = workflow.run("--dry-run")
+    assert outcome.code == 0, outcome.output
+    assert "results/pushed/it.json" in outcome.output
+
+
+def test_links_of_the_documents_lead_somewhere() -> None:
+    for document in (README, CONTRIBUTING):
+        for target in re.findall(r"\]\((?!https://)([^)]+)\)", document):
+            assert Path(ROOT / target).exists(), target
