@@ -162,8 +162,8 @@ rule convert:
     conda:
         "envs/videomae.yaml"
     resources:
-        # The checkpoint's pages and the folder's, while one is copied to the other.
-        mem_mb=lambda wildcards, input: int(2 * input.size_mb) + 600,
+        # Measured: the checkpoint's pages, 1.1 times its size, and torch.
+        mem_mb=lambda wildcards, input: int(1.2 * input.size_mb) + 600,
     params:
         folder=subpath(output.config, parent=True),
         given=lambda wildcards: VARIANTS[wildcards.variant].given,
@@ -198,8 +198,8 @@ rule verify:
     conda:
         "envs/videomae.yaml"
     resources:
-        # Checkpoint and folder, both mapped, and the activations of a whole clip.
-        mem_mb=lambda wildcards, input: int(2 * input.size_mb) + 1500,
+        # Measured: the pages of checkpoint and folder, and up to 1 GB for torch and activations.
+        mem_mb=lambda wildcards, input: int(1.1 * input.size_mb) + 1200,
     params:
         folder=subpath(input.config, parent=True),
         given=rules.convert.params.given,

@@ -146,13 +146,16 @@ def test_unknown_config_value_is_refused_with_those_that_exist(
     assert "num_attention_heads (int)" in outcome.output
 
 
-def test_folder_with_other_files_is_left_alone(checkpoints: Folders, tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("years of work")
+@pytest.mark.parametrize("name", ["thesis.tex", "README.md"])
+def test_folder_with_other_files_is_left_alone(
+    name: str, checkpoints: Folders, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text("years of work")
     path = checkpoints["tiny-finetuned"]
     outcome = command("convert", path, tmp_path, *given("tiny-finetuned"))
     assert outcome.code == 1
-    assert "holds other files (thesis.tex)" in outcome.output
-    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+    assert f"holds other files ({name})" in outcome.output
+    assert (tmp_path / name).read_text() == "years of work"
 
 
 def test_converting_again_replaces_the_folder_and_its_card(
@@ -160,7 +163,7 @@ def test_converting_again_replaces_the_folder_and_its_card(
 ) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
-    (folder / "README.md").write_text("the card of another conversion")
+    (folder / "README.md").write_text("---\nlicense: mit\nlibrary_name: transformers\n---\n")
     (folder / "config.json").write_text("{}")
     path = checkpoints["tiny-finetuned"]
     assert command("convert", path, folder, *given("tiny-finetuned")).code == 0

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import VideoMAEForPreTraining, VideoMAEForVideoClassification
+from videomae import clips
+from videomae.recipes import RECIPES
 
 from tests.conftest import DATA, Outcome, command, given
 from tests.test_reference import TRAINED, inputs, leading, logits_of, trained
@@ -141,7 +144,7 @@ def _not_a_number(tensors: dict[str, Tensor]) -> None:
         ),
         (
             _swap_query_and_key,
-            ["weights file, bit by bit", "loaded tensors, bit by bit", "function"],
+            ["loaded tensors, bit by bit", "function", "every layer"],
             "part at encoder layer 0, attention output",
         ),
         (_change_one_row, ["loaded tensors, bit by bit", "function"], "head.weight (by 0.001)"),
@@ -182,6 +185,7 @@ def test_changed_weights_fail(
         ("config.json", {"num_frames": 2}, ["config"], "num_frames is 2, should be 4"),
         ("config.json", {"qv_bias": False}, ["config"], "qv_bias is False"),
         ("config.json", {"id2label": {}}, ["labels"], "id2label['0'] is None"),
+        ("config.json", {"label2id": [1]}, ["labels"], "label2id is [1], should be a map of 7"),
         ("config.json", {"rehearsal": None}, ["config"], "never trained"),
         (
             "preprocessor_config.json",
@@ -327,13 +331,25 @@ def test_recorded_shape_counts(checkpoints: Folders, converted: Folders) -> None
     assert verify(checkpoints, converted["tiny-finetuned"], recorded(shape=[1, 8])).code == 1
 
 
+def test_clip_of_another_length_is_one_message(
+    checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "long.npy", clips.synthetic_clip(8, 32))
+    outcome = verify(
+        checkpoints, converted["tiny-finetuned"], recorded(clip=str(tmp_path / "long.npy"))
+    )
+    assert outcome.code == 1
+    assert "recorded outputs: they can't be compared" in outcome.output
+    assert "Traceback" not in outcome.output
+
+
 def test_outputs_recorded_with_other_heads_are_compared_with_those(
     checkpoints: Folders, converted: Folders
 ) -> None:
     """As for the small models: recorded with 16 heads, while the folder keeps its own."""
     folder = converted["tiny-finetuned"]
     model = VideoMAEForVideoClassification.from_pretrained(folder, num_attention_heads=16).eval()
-    pixels, _ = inputs(_architecture(), 0)
+    pixels, _ = inputs(RECIPES["tiny-finetuned"].architecture, 0)
     with torch.no_grad():
         logits = model(pixels).logits[0, :3].tolist()
     assert verify(checkpoints, folder, recorded(logits=logits)).code == 1
@@ -342,18 +358,9 @@ def test_outputs_recorded_with_other_heads_are_compared_with_those(
     assert json.loads((folder / "config.json").read_text())["num_attention_heads"] == 3
 
 
-def _architecture() -> Any:
-    from videomae.recipes import RECIPES
-
-    return RECIPES["tiny-finetuned"].architecture
-
-
 def test_recorded_clip_and_mask_come_from_files(
     checkpoints: Folders, converted: Folders, tmp_path: Path
 ) -> None:
-    import numpy as np
-    from videomae import clips
-
     np.save(tmp_path / "clip.npy", clips.synthetic_clip(4, 32))
     config = {"image_size": 32, "patch_size": 16, "num_frames": 4, "tubelet_size": 2}
     torch.save(clips.tube_mask(config, 0.5), tmp_path / "mask.pt")

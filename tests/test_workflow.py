@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from videomae import imports, space, synthetic
+from videomae import clips, imports, space, synthetic
 from videomae.errors import ConversionError
 from videomae.settings import Variant
 
@@ -158,10 +159,13 @@ def test_changed_file_at_hand_reruns_its_variant_only(finished: Workflow) -> Non
 
 def test_edited_module_reruns_what_uses_it_and_never_a_download(tmp_path: Path) -> None:
     project = tmp_path / "project"
+    project.mkdir()
     for name in ("Snakefile", "config.schema.yaml", "scripts", "data", "envs", "profiles"):
         source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, project / name) if source.is_dir() else _copy(source, project / name)
+        if source.is_dir():
+            shutil.copytree(source, project / name)
+        else:
+            shutil.copy(source, project)
     (tmp_path / "run").mkdir()
     workflow = Workflow(tmp_path / "run", project / "Snakefile")
     entry = {"checkpoint": "synthetic:tiny-finetuned", "config": dict(GIVEN["tiny-finetuned"])}
@@ -184,11 +188,6 @@ def test_edited_module_reruns_what_uses_it_and_never_a_download(tmp_path: Path) 
         assert jobs(workflow.run("--dry-run")) == rerun, path
         (project / path).write_text(text)
         assert workflow.run("--touch").code == 0
-
-
-def _copy(source: Path, destination: Path) -> None:
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, destination)
 
 
 # -- faults ----------------------------------------------------------------------------------------
@@ -273,9 +272,6 @@ def test_checkpoint_labels_and_clip_come_from_the_hub_and_the_folder_goes_there(
     workflow: Workflow, home: dict[str, str]
 ) -> None:
     truth = json.loads((DATA / "trained/v1-cls.json").read_text())["truth"]["model"]
-    import numpy as np
-    from videomae import clips
-
     np.save(workflow.folder / "clip.npy", clips.synthetic_clip(8, 48))
     with HubStandIn(tokens={"hf_good": Account("alice", orgs=["lab"], can_write=True)}) as hub:
         hub.add_file("model", "them/zoo", "it.pth", (DATA / "trained/v1-cls.pth").read_bytes())

@@ -96,10 +96,17 @@ def write_folder(
 
 def _refuse_strangers(folder: Path) -> None:
     held = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    if strangers := sorted(held.difference(PUBLISHED)):
+    ours = set(PUBLISHED if is_model_card(folder / CARD) else CONVERTED)
+    if strangers := sorted(held - ours):
         raise ConversionError(
             f"{folder} holds other files ({listing(strangers)}); give a new or an empty folder"
         )
+
+
+def is_model_card(path: Path) -> bool:
+    """Tell a model card from any other README.md: it begins with the hub's metadata."""
+    start = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return start.startswith("---\n") and "\nlibrary_name: transformers\n" in start
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -21,6 +21,10 @@ class Comparison:
     differences: dict[str, float] = field(default_factory=dict)
     expected: dict[str, Tensor] = field(default_factory=dict)
 
+    def largest(self) -> float:
+        """Give the largest difference of any step, of its scale; NaN if there is one."""
+        return max(self.differences.values(), key=lambda value: (value != value, value))
+
     def first_parting(self) -> str:
         """Name the first step that differs by more than rounding; empty if none does."""
         for step, relative in self.differences.items():
