@@ -123,7 +123,7 @@ rule clip:
         "envs/videomae.yaml"
     params:
         command=lambda wildcards, output: shlex.join(
-            [SCRIPT["download"], f"hub:{wildcards.hub_file}", output[0]]
+            [SCRIPT["download"], f"hub:datasets/{wildcards.hub_file}", output[0]]
         ),
     shell:
         '"${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
@@ -248,7 +248,6 @@ rule push:
         "results/logs/push/{variant}.log",
     benchmark:
         "results/benchmarks/push/{variant}.tsv"
-    retries: 2
     conda:
         "envs/videomae.yaml"
     params:

@@ -152,9 +152,9 @@ def test_labels_may_be_a_file_beside_the_config(
 def test_files_of_the_hub_are_inputs_of_their_own(config: dict[str, Any]) -> None:
     variant = read(load("config.yaml")).variants["videomae-base"]
     assert variant.recorded_files == [
-        "results/inputs/clip/datasets/hf-internal-testing/spaghetti-video/eating_spaghetti.npy",
-        "results/inputs/mask/datasets/hf-internal-testing/bool-masked-pos/bool_masked_pos.pt",
+        "results/inputs/clip/hf-internal-testing/spaghetti-video/eating_spaghetti.npy",
+        "results/inputs/mask/hf-internal-testing/bool-masked-pos/bool_masked_pos.pt",
     ]
-    labels = edited(config, "variants.mine.labels", "hub:datasets/a/b/c.json")
-    expected = ["results/inputs/labels/datasets/a/b/c.json"]
-    assert read(labels).variants["mine"].labels == expected
+    for name in ("hub:a/b/c.json", "hub:datasets/a/b/c.json"):
+        labels = read(edited(config, "variants.mine.labels", name)).variants["mine"].labels
+        assert labels == ["results/inputs/labels/a/b/c.json"]

@@ -290,7 +290,7 @@ def test_checkpoint_labels_and_clip_come_from_the_hub_and_the_folder_goes_there(
         entry = {
             "checkpoint": "hub:them/zoo/it.pth",
             "config": {"num_attention_heads": 4},
-            "labels": "hub:datasets/them/files/id2label.json",
+            "labels": "hub:them/files/id2label.json",
             "recorded": recorded,
         }
         workflow.configure({"mine": entry}, push={"enabled": True, "namespace": "lab"})
