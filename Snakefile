@@ -71,7 +71,12 @@ onsuccess:
 
 
 onerror:
-    print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"]))
+    # Files of an earlier run may stand where a step of this one could not be done again.
+    undone = {
+        (job.rule.name, job.wildcards_dict.get("variant"))
+        for job in workflow.dag.needrun_jobs(exclude_finished=True)
+    }
+    print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"], undone))
 
 
 rule all:

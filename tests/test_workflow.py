@@ -320,13 +320,13 @@ def test_clip_that_can_not_be_had_is_the_reason_in_the_table(
     clip = "hub:datasets/them/files/clip.npy"
     conditions = {"clip": clip, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     edit(finished, "own-1", recorded={"shape": [1, 7], "logits": [9.0], **conditions})
-    (finished.results / "verification/own-1.json").unlink()
-    (finished.results / "logs/verify/own-1.log").unlink()
     with HubStandIn(tokens={}) as hub:
         outcome = finished.run(HF_ENDPOINT=hub.endpoint, HF_TOKEN="", **home)
     assert outcome.code != 0
     assert "the hub did not give datasets/them/files/clip.npy" in outcome.output
     assert "FAILED at verify" in row(outcome, "own-1")
+    log = "results/logs/clip/them/files/clip.npy.log"
+    assert f"own-1 failed at verify ({log}):\n  clip.npy: the hub did not give" in outcome.output
     assert "verified" in row(outcome, "own-0")
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ STEPS = {
 }
 INPUTS = ("clip", "mask", "labels")
 
+# Steps that a run should have done and has not, as (step, variant).
+Undone = Set[tuple[str, str]]
+
 
 @dataclass(frozen=True)
 class State:
@@ -33,17 +36,18 @@ class State:
     log: Path | None = None
 
 
-def state(variant: str, results: Path, push: bool) -> State:
-    """Find the first step of a variant whose file is missing, and what its log says.
+def state(variant: str, results: Path, push: bool, undone: Undone = frozenset()) -> State:
+    """Find the first step of a variant that is not done, and what its log says.
 
-    What stands behind that step is of an earlier run and not looked at.
+    A step is done if its file is there and the run has not left it undone. What stands behind the
+    first that isn't is of an earlier run and not looked at.
     """
     seconds = sum(_seconds(results / f"benchmarks/{step}/{variant}.tsv") for step in STEPS)
     report: dict[str, Any] = {}
     for step, pattern in STEPS.items():
         if step == "push" and not push:
             continue
-        if not (results / pattern.format(variant)).exists():
+        if (step, variant) in undone or not (results / pattern.format(variant)).exists():
             return _unfinished(State(variant, "", report, seconds), step, results)
         if step == "verify":
             report = json.loads((results / pattern.format(variant)).read_text())
@@ -54,18 +58,20 @@ def state(variant: str, results: Path, push: bool) -> State:
 
 
 def _unfinished(state: State, step: str, results: Path) -> State:
-    log = results / f"logs/{step}/{state.variant}.log"
-    if not log.exists() and step in ("convert", "verify"):
-        log = next(_failed_inputs(results), log)
-    if not log.exists():
-        return replace(state, status=f"{step} not run")
+    """Find out why a step is not done: its own log says, or that of an input it waits for."""
+    logs = [results / f"logs/{step}/{state.variant}.log"]
+    if step in ("convert", "verify"):
+        logs += _logs_of_missing_inputs(results)
+    told = next(((log, reason) for log in logs if (reason := last_words(log))), None)
+    if told is None:
+        return replace(state, status=f"{step} not done")
     report = results / f"logs/verify/{state.variant}.json"
-    if step == "verify" and report.exists():
+    if step == "verify" and told[0] == logs[0] and report.exists():
         state = replace(state, report=json.loads(report.read_text()))
-    return replace(state, status=f"FAILED at {step}", failed=step, reason=last_words(log), log=log)
+    return replace(state, status=f"FAILED at {step}", failed=step, log=told[0], reason=told[1])
 
 
-def _failed_inputs(results: Path) -> Iterator[Path]:
+def _logs_of_missing_inputs(results: Path) -> Iterator[Path]:
     """Give the logs of shared inputs (clip, mask, labels) that are not there."""
     for kind in INPUTS:
         for log in sorted((results / f"logs/{kind}").rglob("*.log")):
@@ -74,11 +80,17 @@ def _failed_inputs(results: Path) -> Iterator[Path]:
                 yield log
 
 
-def last_words(log: Path) -> str:
-    """Give the reason that a log ends with: its last ``error:`` line, or else its last line."""
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+def last_words(log: Path) -> str | None:
+    """Give the reason for a failure that a log ends with; None if it tells of none.
+
+    That is its last ``error:`` line, or the last line of a traceback.
+    """
+    text = log.read_text(errors="replace") if log.exists() else ""
+    lines = [line for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error: ")]
-    return errors[-1].removeprefix("error: ") if errors else lines[-1] if lines else "no output"
+    if errors:
+        return errors[-1].removeprefix("error: ")
+    return lines[-1] if "Traceback (most recent call last)" in text else None
 
 
 def _seconds(benchmark: Path) -> float:
@@ -88,9 +100,9 @@ def _seconds(benchmark: Path) -> float:
         return sum(float(row["s"]) for row in csv.DictReader(file, delimiter="\t"))
 
 
-def table(variants: Iterable[str], results: Path, push: bool) -> str:
+def table(variants: Iterable[str], results: Path, push: bool, undone: Undone = frozenset()) -> str:
     """Draw the table of all variants, then one paragraph for each that failed."""
-    states = [state(variant, results, push) for variant in variants]
+    states = [state(variant, results, push, undone) for variant in variants]
     rows = [
         (
             one.variant,

@@ -1,0 +1,68 @@
+"""The final table: the first step that is not done, and why."""
+
+import json
+from pathlib import Path
+
+import pytest
+from videomae.progress import STEPS, last_words, state, table
+
+
+def leave(results: Path, *steps: str) -> None:
+    """Leave the files that these steps leave."""
+    for step in steps:
+        path = results / STEPS[step].format("it")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"max_abs_difference": 1e-7, "tolerance": 1e-5}))
+
+
+def log(results: Path, step: str, text: str) -> None:
+    path = results / f"logs/{step}/it.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_first_missing_step_counts_whatever_stands_behind_it(tmp_path: Path) -> None:
+    leave(tmp_path, "download", "verify", "card")
+    log(tmp_path, "convert", "reading\nerror: something is wrong\n")
+    found = state("it", tmp_path, push=False)
+    assert (found.status, found.reason) == ("FAILED at convert", "something is wrong")
+    assert found.report == {}
+
+
+def test_step_that_the_run_left_undone_counts_as_missing(tmp_path: Path) -> None:
+    leave(tmp_path, "download", "convert", "verify", "card")
+    assert state("it", tmp_path, push=False).status == "verified"
+    log(tmp_path, "verify", "ok     function\n")
+    found = state("it", tmp_path, push=False, undone={("verify", "it")})
+    assert (found.status, found.report) == ("verify not done", {})
+
+
+def test_failed_verification_shows_its_figures(tmp_path: Path) -> None:
+    leave(tmp_path, "download", "convert")
+    log(tmp_path, "verify", "error: function: too far\n")
+    (tmp_path / "logs/verify/it.json").write_text('{"max_abs_difference": 0.5}')
+    text = table(["it"], tmp_path, push=False)
+    assert "FAILED at verify" in text
+    assert "5.0e-01" in text
+    assert text.endswith("function: too far")
+
+
+def test_push_is_a_step_only_where_it_is_on(tmp_path: Path) -> None:
+    leave(tmp_path, "download", "convert", "verify", "card")
+    assert state("it", tmp_path, push=True).status == "push not done"
+    leave(tmp_path, "push")
+    assert state("it", tmp_path, push=True).status == "pushed"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("error: one\nerror: two\n", "two"),
+        ("Traceback (most recent call last):\n  x\nKeyError: 'a'\n", "KeyError: 'a'"),
+        ("all went well\n", None),
+        ("", None),
+    ],
+)
+def test_last_words_are_the_reason(text: str, words: str | None, tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text(text)
+    assert last_words(tmp_path / "a.log") == words
