@@ -5,7 +5,7 @@ CORES ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup rehearsal test test-full lint dry-run format clean
+.PHONY: help setup rehearsal test test-full mutations lint dry-run format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -29,6 +29,9 @@ test: $(VENV)/development.done     ## run the tests (tiny models, under three mi
 
 test-full: rehearsal $(VENV)/development.done   ## check the rehearsal's thirteen folders in fresh processes
 	$(BIN)/python -m pytest -m full tests/full
+
+mutations: $(VENV)/development.done   ## count how many wrong conversions verification catches
+	PYTHONPATH=scripts $(BIN)/python -m tests.mutations
 
 lint: $(VENV)/development.done     ## check style, types and the workflow
 	$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""Wrong conversions, and how many of them verification catches (`make mutations`)."""

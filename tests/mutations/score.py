@@ -1,0 +1,80 @@
+"""Applies mutations to right folders and holds verification to each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from videomae import checkpoint, folder, labels, renaming
+from videomae.architecture import read_architecture
+from videomae.report import Report
+from videomae.verification import Verification
+
+from tests.conftest import DATA
+from tests.mutations.catalogue import Draft, Mutation, catalogue
+
+# The authors' trained checkpoints, and the heads that their files don't tell.
+SUBJECTS: dict[str, dict[str, Any]] = {
+    "v1-finetuned": {"num_attention_heads": 3},
+    "v1-cls": {"num_attention_heads": 4},
+    "v1-pretrained": {"num_attention_heads": 3, "decoder_num_attention_heads": 3},
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What verification made of one wrong folder."""
+
+    subject: str
+    mutation: Mutation
+    report: Report
+
+    @property
+    def caught_by(self) -> list[str]:
+        """The checks that failed; none if the wrong folder passed."""
+        return [check.name for check in self.report.checks if not check.passed]
+
+    @property
+    def leads_to_the_cause(self) -> bool:
+        """Whether the messages of the failing checks hold the mutation's hint."""
+        return any(
+            self.mutation.hint in check.message for check in self.report.checks if not check.passed
+        )
+
+    @property
+    def difference(self) -> float | None:
+        """How far the outputs are, in tolerances; None where the model did not run."""
+        if self.report.max_abs_difference is None or not self.report.tolerance:
+            return None
+        return self.report.max_abs_difference / self.report.tolerance
+
+
+class Subject:
+    """A checkpoint with its right folder, to be made wrong in many ways."""
+
+    def __init__(self, name: str, workplace: Path) -> None:
+        self.name = name
+        self.path = DATA / f"trained/{name}.pth"
+        self.given = SUBJECTS[name]
+        opened = checkpoint.open_checkpoint(self.path)
+        self.architecture = read_architecture(opened.shapes, opened.args, self.given)
+        names = labels.id2label(self.architecture.num_labels or 0, None)
+        self.right, self.wrong = workplace / name / "right", workplace / name / "wrong"
+        folder.write_folder(
+            self.right,
+            folder.model_config(self.architecture, names, None),
+            folder.processor_config(self.architecture),
+            renaming.convert(opened.tensors, self.architecture),
+        )
+
+    def verify(self, path: Path) -> Report:
+        return Verification(self.name, self.path, path, self.given).run()
+
+    def mutations(self) -> list[Mutation]:
+        return catalogue(self.architecture)
+
+    def mutate(self, mutation: Mutation) -> Outcome:
+        """Make the wrong folder and verify it."""
+        draft = Draft.load(self.right)
+        mutation.change(draft)
+        draft.save(self.wrong)
+        return Outcome(self.name, mutation, self.verify(self.wrong))
