@@ -6,7 +6,8 @@ from pathlib import Path
 
 from videomae.command import add_given, run
 from videomae.errors import ConversionError
-from videomae.verification import Recorded, Verification
+from videomae.recorded import Recorded
+from videomae.verification import Verification
 
 
 def main() -> None:

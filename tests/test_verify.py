@@ -60,6 +60,8 @@ def test_right_folder_passes_and_the_report_says_by_how_much(
     assert content["max_abs_difference"] <= content["tolerance"] / 10
     assert content["logits_shape"] == ([1, 7] if name == "tiny-finetuned" else [1, 6, 1536])
     assert 1e-7 < content["eps_effect"] < 1e-4
+    assert content["preprocessing_difference"] == 0
+    assert content["layers"]["encoder layer 1, output"] <= 1e-6
     assert set(content["versions"]) == {"torch", "transformers", "numpy"}
     assert all(set(c) >= {"name", "passed", "value", "limit"} for c in content["checks"])
     assert "never trained" in content["rehearsal"]
@@ -244,6 +246,16 @@ def test_wrong_loss_fails(checkpoints: Folders, converted: Folders, tmp_path: Pa
     outcome = verify(checkpoints, folder)
     assert outcome.code == 1
     assert "norm_pix_loss is False, should be True (args.normlize_target)" in outcome.output
+
+
+def test_wrong_preprocessing_is_told_from_a_wrong_model(
+    checkpoints: Folders, folder: Path, tmp_path: Path
+) -> None:
+    edit_json(folder, "preprocessor_config.json", image_std=[0.5, 0.5, 0.5])
+    verify(checkpoints, folder, "--report", tmp_path / "report.json")
+    content = json.loads((tmp_path / "report.json").read_text())
+    assert content["max_abs_difference"] <= content["tolerance"]
+    assert content["preprocessing_difference"] > 1000 * content["tolerance"]
 
 
 def test_failure_is_in_the_log_report_and_no_passed_report_is_written(

@@ -1,21 +1,38 @@
 """Converts the authors' VideoMAE checkpoints to transformers folders, and proves that it did.
 
-One module answers one question:
+One module answers one question.
 
-==============  =====================================================================
-checkpoint      what is in this ``.pth``?  (opens any container safely)
-architecture    which network is it?  (tensors, args, table -> VideoMAEConfig values)
-renaming        what is each tensor called there?  (one table, read in both directions)
-folder          how is a transformers folder written, and what does it hold?
-labels          what are the classes called?
-reference       what does the authors' network compute?
-clips           which pixels and masks go in?
-verification    does the folder compute what the checkpoint computes?
-card            what does the model card say?
-synthetic       how are rehearsal weights made?
-sources         where do bytes come from?
-settings        what does config.yaml ask for?
-progress        which variant is in which state?
-errors          how does a person hear that something is wrong?
-==============  =====================================================================
+Of a checkpoint:
+
+- magic: is this a PyTorch file at all?
+- checkpoint: what is in it?  (opens any container safely)
+- architecture: which network is it?  (tensors, args, table to VideoMAEConfig values)
+- renaming: what is each tensor called in transformers?  (one table, read in both directions)
+- labels: what are the classes called?
+
+Of a folder:
+
+- folder: how is it written?
+- card: what does its model card say?
+- publishing: how does it go to the hub?
+
+Of the proof:
+
+- reference: what does the authors' network compute?
+- clips, imagenet: which pixels and masks go in, and how are they normalised?
+- lockstep: where do reference and folder part?
+- recorded: do recorded outputs agree?
+- verification: does the folder compute what the checkpoint computes?
+- report: what did verifying find?
+
+Of a run:
+
+- settings: what does config.yaml ask for?
+- sources: where do bytes come from?
+- recipes, synthetic: which rehearsal weights are there, and how are they made?
+- space: how much disk does it take?
+- imports: which modules does a script use?
+- progress: which variant is in which state?
+
+Everywhere: command, errors, files.
 """

@@ -8,7 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Step
+from videomae import clips, imagenet
+from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference, Step
+
+# transformers builds fc_norm and the decoder's norm with PyTorch's default eps, whatever the config
+# says; the authors use 1e-6 there too. No weights can undo that, so like is compared with like.
+TRANSFORMERS_FINAL_NORM_EPS = 1e-5
+
+MASK_RATIO = 0.9  # what the authors pre-train with
 
 # Of a step's root mean square; right folders stay below 1e-6.
 STEP_TOLERANCE = 1e-5
@@ -91,3 +98,47 @@ def difference(found: Tensor, expected: Tensor) -> float:
 def scale(values: Tensor) -> float:
     """Give the root mean square: what a difference is measured against."""
     return values.float().square().mean().sqrt().item()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder's model and the reference, both run on one clip."""
+
+    pixels: Tensor
+    mask: Tensor | None
+    output: Any
+    comparison: Comparison
+
+    @property
+    def expected(self) -> Tensor:
+        """The reference's logits."""
+        return self.comparison.expected[LOGITS]
+
+
+def run(model: Any, reference: Reference, clip: clips.Clip) -> Run:
+    """Run both on a clip, normalised as the authors do, with transformers' eps in the last norm."""
+    pixels = clips.normalise(clip, imagenet.MEAN, imagenet.STD)
+    mask = None
+    if reference.architecture.kind == "pretraining":
+        mask = clips.tube_mask({**reference.config, "num_frames": len(clip)}, MASK_RATIO)
+    with lockstep(model, reference.steps(pixels, mask, TRANSFORMERS_FINAL_NORM_EPS)) as comparison:
+        output = forward(model, pixels, mask)
+    return Run(pixels, mask, output, comparison)
+
+
+def forward(model: Any, pixels: Tensor, mask: Tensor | None) -> Any:
+    """Run a model of transformers, with a mask where it is one for pre-training."""
+    return model(pixels) if mask is None else model(pixels, bool_masked_pos=mask)
+
+
+@contextmanager
+def with_config(model: Any, **values: Any) -> Iterator[None]:
+    """Set values of a loaded model's config for a while."""
+    before = {name: getattr(model.config, name) for name in values}
+    for name, value in values.items():
+        setattr(model.config, name, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(model.config, name, value)

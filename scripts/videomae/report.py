@@ -28,14 +28,21 @@ class Check:
 
 @dataclass
 class Report:
-    """All that verifying one folder found; `save` writes it as JSON."""
+    """All that verifying one folder found; `save` writes it as JSON.
+
+    Differences and tolerance are absolute: ``max_abs_difference`` is the model's (the same pixels
+    into both), ``preprocessing_difference`` the processor's (the same clip into both). ``layers``
+    are each step's largest difference of its root mean square, in the order of computing.
+    """
 
     variant: str
     checks: list[Check] = field(default_factory=list)
     max_abs_difference: float | None = None
     tolerance: float | None = None
     logits_shape: list[int] | None = None
+    preprocessing_difference: float | None = None
     eps_effect: float | None = None
+    layers: dict[str, float] = field(default_factory=dict)
     recorded: dict[str, Any] = field(default_factory=lambda: {"status": "none"})
     rehearsal: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)

@@ -6,8 +6,6 @@ silently: it gives a value, its limit, and what to look at when it fails.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,58 +16,20 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from videomae import checkpoint, clips, folder, imagenet, labels, renaming
-from videomae.architecture import Architecture, read_architecture
+from videomae.architecture import LAYER_NORM_EPS, Architecture, read_architecture
 from videomae.checkpoint import Checkpoint
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
-from videomae.lockstep import STEP_TOLERANCE, difference, lockstep, scale
-from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference
+from videomae.lockstep import STEP_TOLERANCE, Run, difference, forward, run, scale, with_config
+from videomae.recorded import Recorded
+from videomae.reference import BEFORE_FINAL_NORM, Reference
 from videomae.report import Check, Report, at_most
-
-# transformers builds fc_norm and the decoder's norm with PyTorch's default eps, whatever the config
-# says; the authors use 1e-6 there too. No weights can undo that, so like is compared with like.
-TRANSFORMERS_FINAL_NORM_EPS = 1e-5
 
 OUTPUT_TOLERANCE = 1e-5  # of the outputs' root mean square; right folders stay below 1e-6
 LOSS_TOLERANCE = 1e-5  # relative
 EPS_EFFECT_LIMIT = 1e-2  # absolute; 1e-6 to 1.5e-4 on trained models
 RECORDED_TOLERANCE = 1e-4  # absolute; what the script that recorded the values allowed
 PIXEL_TOLERANCE = 1e-5  # absolute, in normalised pixels, of which one grey level is 0.017
-
-MASK_RATIO = 0.9  # what the authors pre-train with
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """Outputs that someone recorded, and the conditions under which they did.
-
-    ``config`` overrides the folder's config for this check alone: the script that recorded the
-    thirteen had another eps, and 16 heads for the small models.
-    """
-
-    logits: Tensor
-    shape: list[int]
-    losses: dict[bool, float]
-    clip: str
-    mask: str | None
-    image_mean: list[float]
-    image_std: list[float]
-    config: dict[str, Any]
-
-    @classmethod
-    def parse(cls, entry: Mapping[str, Any]) -> "Recorded":
-        """Read an entry of config.yaml, its conditions already filled in."""
-        names = {"norm_pix": True, "raw_pix": False}
-        return cls(
-            torch.tensor(entry["logits"]),
-            list(entry["shape"]),
-            {names[name]: value for name, value in entry.get("loss", {}).items()},
-            entry["clip"],
-            entry.get("mask"),
-            entry["image_mean"],
-            entry["image_std"],
-            entry.get("config", {}),
-        )
 
 
 class Verification:
@@ -94,6 +54,7 @@ class Verification:
             self.checkpoint.shapes, self.checkpoint.args, given
         )
         self.config = self.architecture.config
+        self.processed: Tensor | None = None  # the usual clip, as the folder's processor gives it
         self.report = Report(variant, rehearsal=self.checkpoint.synthetic)
 
     @torch.no_grad()
@@ -159,6 +120,7 @@ class Verification:
         ]
         yield Check("processor config", not wrong, message=listing(wrong))
         yield at_most("processor pixels", difference(pixels, wanted), PIXEL_TOLERANCE)
+        self.processed = pixels
 
     def _file(self) -> Iterator[Check]:
         """Hold the weights file against the checkpoint: every name, both biases, bit by bit."""
@@ -210,51 +172,66 @@ class Verification:
         message = f"{len(differing)} of {len(original)} tensors differ: {listing(differing)}"
         return Check(name, not differing, message=message if differing else "")
 
-    def _function(self, model: torch.nn.Module) -> Iterator[Check]:
-        """Run both on the same pixels: every step in lockstep, every element of the outputs."""
+    def _function(self, model: Any) -> Iterator[Check]:
+        """Run both on the usual clip: every step in lockstep, every element of the outputs."""
         tensors = {name: checkpoint.widen(t) for name, t in self.checkpoint.tensors.items()}
         reference = Reference(tensors, self.architecture)
         clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
-        pixels = clips.normalise(clip, imagenet.MEAN, imagenet.STD)
-        pretraining = self.architecture.kind == "pretraining"
-        mask = clips.tube_mask(self.config, MASK_RATIO) if pretraining else None
-        steps = reference.steps(pixels, mask, TRANSFORMERS_FINAL_NORM_EPS)
         try:
-            with lockstep(model, steps) as comparison:
-                output = _forward(model, pixels, mask)
+            ran = run(model, reference, clip)
         except Exception as error:  # a model built wrongly can fail anywhere
             yield Check("function", False, message=f"the folder's model does not run: {error}")
             return
-        expected = comparison.expected[LOGITS]
-        largest = difference(output.logits, expected)
-        self.report.max_abs_difference = largest
-        self.report.tolerance = OUTPUT_TOLERANCE * scale(expected)
-        self.report.logits_shape = list(output.logits.shape)
-        parting = comparison.first_parting()
-        yield at_most("function", largest, self.report.tolerance, parting)
-        yield at_most("every layer", comparison.largest(), STEP_TOLERANCE, parting)
-        if mask is not None:
-            yield from self._losses(model, reference, output, expected, pixels, mask)
-        authors = reference.logits(comparison.expected[BEFORE_FINAL_NORM], 1e-6)
-        self.report.eps_effect = difference(authors, expected)
+        report, parting = self.report, ran.comparison.first_parting()
+        report.max_abs_difference = difference(ran.output.logits, ran.expected)
+        report.tolerance = OUTPUT_TOLERANCE * scale(ran.expected)
+        report.logits_shape = list(ran.output.logits.shape)
+        report.layers = ran.comparison.differences
+        report.preprocessing_difference = self._preprocessing_difference(model, ran)
+        yield at_most("function", report.max_abs_difference, report.tolerance, parting)
+        yield at_most("every layer", ran.comparison.largest(), STEP_TOLERANCE, parting)
+        if ran.mask is not None:
+            yield from self._losses(model, reference, ran)
+        authors = reference.logits(ran.comparison.expected[BEFORE_FINAL_NORM], LAYER_NORM_EPS)
+        report.eps_effect = difference(authors, ran.expected)
         message = "transformers' eps in the final norm moves the outputs by this much"
-        yield at_most("eps effect", self.report.eps_effect, EPS_EFFECT_LIMIT, message)
+        yield at_most("eps effect", report.eps_effect, EPS_EFFECT_LIMIT, message)
+        yield from self._sharp(type(model), reference)
 
-    def _losses(
-        self,
-        model: Any,
-        reference: Reference,
-        output: Any,
-        logits: Tensor,
-        pixels: Tensor,
-        mask: Tensor,
-    ) -> Iterator[Check]:
+    def _preprocessing_difference(self, model: Any, ran: Run) -> float | None:
+        """Tell how far the folder's own processor moves the outputs, the model being the same."""
+        if self.processed is None:
+            return None
+        if torch.equal(self.processed, ran.pixels):
+            return 0.0
+        logits = forward(model, self.processed, ran.mask).logits
+        return difference(logits, ran.output.logits)
+
+    def _sharp(self, loader: Any, reference: Reference) -> Iterator[Check]:
+        """Run both on clips that bring small faults out; two tubelets of them, to be quick.
+
+        All weights take part on any number of frames, and shorter clips have the same leading
+        positions.
+        """
+        frames = min(2 * self.config["tubelet_size"], self.config["num_frames"])
+        model = loader.from_pretrained(self.folder, num_frames=frames).eval()
+        usual = clips.synthetic_clip(frames, self.config["image_size"])
+        for name, sharpen in clips.SHARP.items():
+            ran = run(model, reference, sharpen(usual))
+            largest = difference(ran.output.logits, ran.expected)
+            limit = OUTPUT_TOLERANCE * scale(ran.expected)
+            parting = ran.comparison.first_parting()
+            yield at_most(f"function, {name} clip", largest, limit, parting)
+
+    def _losses(self, model: Any, reference: Reference, ran: Run) -> Iterator[Check]:
         """Compare both reconstruction losses, with normalised target pixels and without."""
+        assert ran.mask is not None
         chosen = model.config.norm_pix_loss
-        with _config(model, norm_pix_loss=not chosen):
-            other = _forward(model, pixels, mask)
-        found = {chosen: output.loss.item(), not chosen: other.loss.item()}
-        for norm_pix_loss, expected in reference.losses(logits, pixels, mask).items():
+        with with_config(model, norm_pix_loss=not chosen):
+            other = forward(model, ran.pixels, ran.mask)
+        found = {chosen: ran.output.loss.item(), not chosen: other.loss.item()}
+        losses = reference.losses(ran.expected, ran.pixels, ran.mask)
+        for norm_pix_loss, expected in losses.items():
             message = f"expected {expected:.7g}, found {found[norm_pix_loss]:.7g}"
             relative = abs(found[norm_pix_loss] / expected - 1)
             name = f"loss with norm_pix_loss={norm_pix_loss}"
@@ -271,7 +248,7 @@ class Verification:
             self.report.recorded = {"status": "skipped"}
             return
         try:
-            differences = self._recorded_differences(model, recorded)
+            differences = recorded.differences(model, self.folder, self.config)
         except Exception as error:  # a clip or mask of other sizes can fail anywhere
             message = f"they can't be compared: {error}"
             yield Check("recorded outputs", False, message=message)
@@ -291,35 +268,6 @@ class Verification:
             RECORDED_TOLERANCE,
             "" if agrees else self._recorded_message(worst, differences[worst]),
         )
-
-    def _recorded_differences(self, model: Any, recorded: Recorded) -> dict[str, float]:
-        if recorded.config:
-            config = transformers.AutoConfig.from_pretrained(self.folder, **recorded.config)
-            model = type(model).from_pretrained(self.folder, config=config).eval()
-        pixels, mask = self._recorded_inputs(recorded)
-        differences = {"logits": _slice_difference(_forward(model, pixels, mask).logits, recorded)}
-        for norm_pix_loss, expected in recorded.losses.items():
-            with _config(model, norm_pix_loss=norm_pix_loss):
-                loss = _forward(model, pixels, mask).loss.item()
-            differences[f"loss with norm_pix_loss={norm_pix_loss}"] = abs(loss - expected)
-        return differences
-
-    def _recorded_inputs(self, recorded: Recorded) -> tuple[Tensor, Tensor | None]:
-        """Make or load the clip and mask, and normalise by the folder's processor as recorded."""
-        if recorded.clip == "synthetic":
-            clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
-        else:
-            clip = clips.load_clip(recorded.clip)
-        processor = transformers.AutoImageProcessor.from_pretrained(self.folder)
-        normalisation = {"image_mean": recorded.image_mean, "image_std": recorded.image_std}
-        pixels = processor(list(clip), return_tensors="pt", **normalisation)["pixel_values"]
-        if self.architecture.kind == "classifier":
-            return pixels, None
-        if recorded.mask is None:
-            raise ConversionError("recorded.mask is needed for the outputs of pre-training")
-        if recorded.mask.startswith("synthetic:"):
-            return pixels, clips.tube_mask(self.config, float(recorded.mask.partition(":")[2]))
-        return pixels, clips.load_mask(recorded.mask)
 
     def _recorded_message(self, name: str, largest: float) -> str:
         message = f"{name} differ from the recorded ones by {largest:.3g}"
@@ -359,28 +307,3 @@ def _label_message(found: dict[str, Any], expected: dict[str, Any], name: str) -
         if held.get(key) != value:
             return f"{name}[{key!r}] is {held.get(key)!r}, should be {value!r}"
     return f"{name} has {len(held)} entries, should have {len(wanted)}"
-
-
-def _forward(model: Any, pixels: Tensor, mask: Tensor | None) -> Any:
-    return model(pixels) if mask is None else model(pixels, bool_masked_pos=mask)
-
-
-@contextmanager
-def _config(model: Any, **values: Any) -> Iterator[None]:
-    """Set values of a loaded model's config for a while."""
-    before = {name: getattr(model.config, name) for name in values}
-    for name, value in values.items():
-        setattr(model.config, name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(model.config, name, value)
-
-
-def _slice_difference(logits: Tensor, recorded: Recorded) -> float:
-    """Compare the leading elements of the first item with recorded ones."""
-    if list(logits.shape) != recorded.shape:
-        return float("inf")
-    leading = logits[0][tuple(slice(size) for size in recorded.logits.shape)]
-    return difference(leading, recorded.logits)

@@ -1,0 +1,89 @@
+"""Do recorded outputs agree?  Under the conditions in which they were recorded, and no others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+
+from videomae import clips
+from videomae.errors import ConversionError
+from videomae.lockstep import difference, forward, with_config
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Outputs that someone recorded, and the conditions under which they did.
+
+    ``config`` overrides the folder's config for this check alone: the script that recorded the
+    thirteen had another eps, and 16 heads for the small models.
+    """
+
+    logits: Tensor
+    shape: list[int]
+    losses: dict[bool, float]
+    clip: str
+    mask: str | None
+    image_mean: list[float]
+    image_std: list[float]
+    config: dict[str, Any]
+
+    @classmethod
+    def parse(cls, entry: Mapping[str, Any]) -> "Recorded":
+        """Read an entry of config.yaml, its conditions already filled in."""
+        names = {"norm_pix": True, "raw_pix": False}
+        return cls(
+            torch.tensor(entry["logits"]),
+            list(entry["shape"]),
+            {names[name]: value for name, value in entry.get("loss", {}).items()},
+            entry["clip"],
+            entry.get("mask"),
+            entry["image_mean"],
+            entry["image_std"],
+            entry.get("config", {}),
+        )
+
+    def differences(self, model: Any, folder: Path, config: dict[str, Any]) -> dict[str, float]:
+        """Run the folder's model, or a copy with the overrides, and compare all that was recorded.
+
+        Raises whatever a clip or mask of other sizes makes transformers raise.
+        """
+        if self.config:
+            copy = transformers.AutoConfig.from_pretrained(folder, **self.config)
+            model = type(model).from_pretrained(folder, config=copy).eval()
+        pixels, mask = self._inputs(model, folder, config)
+        found = {"logits": self._of_logits(forward(model, pixels, mask).logits)}
+        for norm_pix_loss, expected in self.losses.items():
+            with with_config(model, norm_pix_loss=norm_pix_loss):
+                loss = forward(model, pixels, mask).loss.item()
+            found[f"loss with norm_pix_loss={norm_pix_loss}"] = abs(loss - expected)
+        return found
+
+    def _inputs(
+        self, model: Any, folder: Path, config: dict[str, Any]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Make or load the clip and mask, and normalise by the folder's processor as recorded."""
+        if self.clip == "synthetic":
+            clip = clips.synthetic_clip(config["num_frames"], config["image_size"])
+        else:
+            clip = clips.load_clip(self.clip)
+        processor = transformers.AutoImageProcessor.from_pretrained(folder)
+        normalisation = {"image_mean": self.image_mean, "image_std": self.image_std}
+        pixels = processor(list(clip), return_tensors="pt", **normalisation)["pixel_values"]
+        if not isinstance(model, transformers.VideoMAEForPreTraining):
+            return pixels, None
+        if self.mask is None:
+            raise ConversionError("recorded.mask is needed for the outputs of pre-training")
+        if self.mask.startswith("synthetic:"):
+            return pixels, clips.tube_mask(config, float(self.mask.partition(":")[2]))
+        return pixels, clips.load_mask(self.mask)
+
+    def _of_logits(self, logits: Tensor) -> float:
+        """Compare the leading logits of the first item; infinite for another shape."""
+        if list(logits.shape) != self.shape:
+            return float("inf")
+        leading = logits[0][tuple(slice(size) for size in self.logits.shape)]
+        return difference(leading, self.logits)
