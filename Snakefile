@@ -174,9 +174,10 @@ rule convert:
         given=lambda wildcards: VARIANTS[wildcards.variant].given,
         labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
         pin=lambda wildcards: VARIANTS[wildcards.variant].pin,
+        dtype=lambda wildcards: VARIANTS[wildcards.variant].dtype,
     shell:
         '"${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
-        " {params.pin:q} --config {params.given:q} > {log:q} 2>&1"
+        " {params.pin:q} --dtype {params.dtype} --config {params.given:q} > {log:q} 2>&1"
 
 
 rule verify:
@@ -209,11 +210,12 @@ rule verify:
         folder=subpath(input.config, parent=True),
         given=rules.convert.params.given,
         labels=rules.convert.params.labels,
+        dtype=rules.convert.params.dtype,
         recorded=lambda wildcards: VARIANTS[wildcards.variant].recorded_json,
         recorded_outputs=SETTINGS.recorded_outputs,
     shell:
         '"${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
-        " --variant {wildcards.variant:q} --recorded {params.recorded:q}"
+        " --variant {wildcards.variant:q} --dtype {params.dtype} --recorded {params.recorded:q}"
         " --recorded-outputs {params.recorded_outputs} --report {log.report:q}"
         " --passed {output:q} --config {params.given:q} > {log.text:q} 2>&1"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from videomae import checkpoint, folder, labels, renaming
 from videomae.architecture import read_architecture
-from videomae.command import add_given, run
+from videomae.command import add_dtype, add_given, run
 from videomae.errors import ConversionError
 from videomae.files import sha256
 
@@ -16,6 +16,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path, help="the .pth file")
     parser.add_argument("folder", type=Path, help="the folder to write; it appears when complete")
     add_given(parser)
+    add_dtype(parser)
     parser.add_argument(
         "--labels", type=Path, help="labels in class order: one a line, or id2label"
     )
@@ -27,6 +28,7 @@ def main() -> None:
         dict(arguments.config),
         arguments.labels,
         arguments.sha256,
+        arguments.dtype,
     )
 
 
@@ -36,6 +38,7 @@ def convert(
     given: dict[str, int | bool],
     label_list: Path | None,
     pinned: str | None,
+    dtype: str,
 ) -> None:
     """Convert one checkpoint; raises `ConversionError`, and writes nothing, where it can't."""
     opened = checkpoint.open_checkpoint(path)
@@ -48,13 +51,14 @@ def convert(
     names = labels.id2label(architecture.num_labels or 0, label_list)
     if label_list is None and names:
         print(f"no labels given: LABEL_0 … LABEL_{len(names) - 1}")
-    converted = renaming.convert(opened.tensors, architecture)
+    renaming.check_tensors(opened.shapes, architecture)
     checkpoint.check_finite(opened.tensors)
+    converted = renaming.convert(checkpoint.stored(opened.tensors, dtype), architecture)
     folder.write_folder(
         destination,
-        folder.model_config(architecture, names, opened.synthetic),
+        folder.model_config(architecture, names, opened.synthetic, dtype),
         folder.processor_config(architecture),
-        {name: checkpoint.widen(tensor) for name, tensor in converted.items()},
+        converted,
     )
     print(f"{destination}: {len(converted)} tensors written")
 

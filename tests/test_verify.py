@@ -102,6 +102,36 @@ def test_half_precision_checkpoint_is_verified_against_its_exact_values(tmp_path
     assert outcome.code == 0, outcome.output
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_narrower_folder_is_the_checkpoint_rounded_and_nothing_else(
+    dtype: str, tmp_path: Path
+) -> None:
+    path, report = DATA / "trained/v1-pretrained.pth", tmp_path / "report.json"
+    heads = ("num_attention_heads=3", "decoder_num_attention_heads=3")
+    options = ("--dtype", dtype, "--config", *heads)
+    assert command("convert", path, tmp_path / "out", *options).code == 0
+    assert load_file(tmp_path / "out/model.safetensors")["mask_token"].dtype == getattr(
+        torch, dtype
+    )
+    outcome = command("verify", path, tmp_path / "out", "--passed", report, *options)
+    assert outcome.code == 0, outcome.output
+    content = json.loads(report.read_text())
+    assert content["max_abs_difference"] <= content["tolerance"]
+    assert content["rounding_effect"] > 100 * content["tolerance"]
+    assert command("verify", path, tmp_path / "out", "--config", *heads).code == 1
+
+
+def test_weights_too_large_for_float16_are_refused(tmp_path: Path) -> None:
+    content = torch.load(DATA / "trained/v1-cls.pth", weights_only=False)
+    content["model"]["head.bias"][0] = 1e6
+    torch.save(content, tmp_path / "large.pth")
+    options = ("--dtype", "float16", "--config", "num_attention_heads=4")
+    outcome = command("convert", tmp_path / "large.pth", tmp_path / "out", *options)
+    assert outcome.code == 1
+    assert "head.bias (1 values)" in outcome.output
+    assert not (tmp_path / "out").exists()
+
+
 # -- wrong folders ---------------------------------------------------------------------------------
 
 

@@ -120,6 +120,17 @@ def widen(tensor: Tensor) -> Tensor:
     return tensor.to(torch.float32).contiguous()
 
 
+def stored(tensors: Mapping[str, Tensor], dtype: str) -> dict[str, Tensor]:
+    """Give tensors as a folder of this dtype holds them: the nearest values that it has.
+
+    Raises `ConversionError` for weights that it has no finite value for.
+    """
+    rounded = {name: widen(t).to(getattr(torch, dtype)) for name, t in tensors.items()}
+    if dtype != "float32":
+        check_finite(rounded)
+    return rounded
+
+
 def check_finite(tensors: Mapping[str, Tensor]) -> None:
     """Refuse weights that are not finite, naming the tensors."""
     broken = {name: int((~torch.isfinite(tensor)).sum()) for name, tensor in tensors.items()}

@@ -9,6 +9,8 @@ import yaml
 from videomae.architecture import GIVABLE
 from videomae.errors import ConversionError
 
+DTYPES = ("float32", "float16", "bfloat16")
+
 
 def run(main: Callable[[], None]) -> None:
     """Run a command; a `ConversionError` or a failing file becomes one line and exit code 1."""
@@ -30,6 +32,16 @@ def add_given(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="VideoMAEConfig values that the checkpoint can't tell, such as num_attention_heads=6",
+    )
+
+
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    """Let a command take the precision of the folder's weights."""
+    parser.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        default=DTYPES[0],
+        help="precision of the folder's weights (default: %(default)s)",
     )
 
 

@@ -27,7 +27,10 @@ REHEARSAL = "rehearsal"
 
 
 def model_config(
-    architecture: Architecture, id2label: Mapping[int, str], rehearsal: str | None
+    architecture: Architecture,
+    id2label: Mapping[int, str],
+    rehearsal: str | None,
+    dtype: str = "float32",
 ) -> dict[str, Any]:
     """Build config.json; ``qkv_bias`` and ``dtype`` carry the names of every release."""
     config: dict[str, Any] = {
@@ -40,8 +43,8 @@ def model_config(
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
         "initializer_range": 0.02,
-        "dtype": "float32",
-        "torch_dtype": "float32",
+        "dtype": dtype,
+        "torch_dtype": dtype,
     }
     if architecture.kind == "classifier":
         config["id2label"] = {str(number): label for number, label in id2label.items()}
@@ -77,7 +80,7 @@ def write_folder(
 ) -> None:
     """Write a model folder, which appears whole or not at all.
 
-    The tensors must be float32, contiguous and apart in memory. Raises `ConversionError` where the
+    The tensors must be contiguous and apart in memory. Raises `ConversionError` where the
     folder already holds something that is not a conversion of ours.
     """
     from safetensors.torch import save_file  # 2 s of torch that reading a config need not take

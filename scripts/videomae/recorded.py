@@ -53,7 +53,7 @@ class Recorded:
         """
         if self.config:
             copy = transformers.AutoConfig.from_pretrained(folder, **self.config)
-            model = type(model).from_pretrained(folder, config=copy).eval()
+            model = type(model).from_pretrained(folder, dtype=torch.float32, config=copy).eval()
         pixels, mask = self._inputs(model, folder, config)
         found = {"logits": self._of_logits(forward(model, pixels, mask).logits)}
         for norm_pix_loss, expected in self.losses.items():

@@ -42,6 +42,7 @@ class Report:
     logits_shape: list[int] | None = None
     preprocessing_difference: float | None = None
     eps_effect: float | None = None
+    rounding_effect: float | None = None
     layers: dict[str, float] = field(default_factory=dict)
     recorded: dict[str, Any] = field(default_factory=lambda: {"status": "none"})
     rehearsal: str | None = None

@@ -55,6 +55,11 @@ class Variant:
         return [f"--sha256={self.entry['sha256']}"] if "sha256" in self.entry else []
 
     @property
+    def dtype(self) -> str:
+        """The precision of the converted weights."""
+        return str(self.entry["dtype"])
+
+    @property
     def given(self) -> list[str]:
         """What the person says of the network, as ``NAME=VALUE``."""
         return [f"{name}={value}" for name, value in sorted(self.entry["config"].items())]

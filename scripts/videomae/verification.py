@@ -20,15 +20,26 @@ from videomae.architecture import LAYER_NORM_EPS, Architecture, read_architectur
 from videomae.checkpoint import Checkpoint
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
-from videomae.lockstep import STEP_TOLERANCE, Run, difference, forward, run, scale, with_config
+from videomae.lockstep import (
+    STEP_TOLERANCE,
+    TRANSFORMERS_FINAL_NORM_EPS,
+    Run,
+    difference,
+    forward,
+    run,
+    scale,
+    with_config,
+)
 from videomae.recorded import Recorded
-from videomae.reference import BEFORE_FINAL_NORM, Reference
+from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference
 from videomae.report import Check, Report, at_most
 
 OUTPUT_TOLERANCE = 1e-5  # of the outputs' root mean square; right folders stay below 1e-6
 LOSS_TOLERANCE = 1e-5  # relative
 EPS_EFFECT_LIMIT = 1e-2  # absolute; 1e-6 to 1.5e-4 on trained models
 RECORDED_TOLERANCE = 1e-4  # absolute; what the script that recorded the values allowed
+# Of the outputs' root mean square; up to 9e-3 and 9e-2 on trained tiny models.
+ROUNDING_LIMITS = {"float16": 5e-2, "bfloat16": 3e-1}
 PIXEL_TOLERANCE = 1e-5  # absolute, in normalised pixels, of which one grey level is 0.017
 
 
@@ -44,6 +55,7 @@ class Verification:
         label_list: Path | None = None,
         recorded: Recorded | None = None,
         recorded_outputs: str = "require",
+        dtype: str = "float32",
     ) -> None:
         self.folder = model_folder
         self.label_list = label_list
@@ -54,6 +66,8 @@ class Verification:
             self.checkpoint.shapes, self.checkpoint.args, given
         )
         self.config = self.architecture.config
+        self.dtype = dtype
+        self.stored = checkpoint.stored(self.checkpoint.tensors, dtype)
         self.processed: Tensor | None = None  # the usual clip, as the folder's processor gives it
         self.report = Report(variant, rehearsal=self.checkpoint.synthetic)
 
@@ -80,7 +94,9 @@ class Verification:
     def _config(self) -> Iterator[Check]:
         """Compare every value of config.json with what the checkpoint and the person say."""
         names = labels.id2label(self.architecture.num_labels or 0, self.label_list)
-        expected = folder.model_config(self.architecture, names, self.checkpoint.synthetic)
+        expected = folder.model_config(
+            self.architecture, names, self.checkpoint.synthetic, self.dtype
+        )
         label_maps = {name: expected.pop(name, None) for name in ("id2label", "label2id")}
         try:
             found = folder.read_json(self.folder / folder.CONFIG)
@@ -137,16 +153,19 @@ class Verification:
         if metadata.get("format") != "pt":
             wrong = f"metadata's format is {metadata.get('format')!r}, should be 'pt'"
         yield Check("weights file", not wrong, message=wrong)
-        yield self._same_tensors("weights file, bit by bit", held)
+        yield self._same_tensors("weights file, bit by bit", held, self.stored)
 
     # -- the loaded model --------------------------------------------------------------------------
 
     def _load(self) -> tuple[Any, list[Check]]:
-        """Load as a user would; anything the loader left over, left out or misfitted fails."""
+        """Load as a user would; anything the loader left over, left out or misfitted fails.
+
+        In float32, so that of a narrower folder the rounding is the only thing to differ.
+        """
         name = folder.CLASSES[self.architecture.kind]
         try:
             model, info = getattr(transformers, name).from_pretrained(
-                self.folder, output_loading_info=True
+                self.folder, dtype=torch.float32, output_loading_info=True
             )
         except Exception as error:  # whatever the loader raises, the folder is not usable
             return None, [Check("load report", False, message=f"{name} does not load: {error}")]
@@ -156,26 +175,27 @@ class Verification:
 
     def _tensors(self, model: torch.nn.Module) -> Iterator[Check]:
         """Turn the loaded model's tensors back into the checkpoint's, bit by bit."""
-        yield self._same_tensors("loaded tensors, bit by bit", model.state_dict())
+        expected = {name: checkpoint.widen(tensor) for name, tensor in self.stored.items()}
+        yield self._same_tensors("loaded tensors, bit by bit", model.state_dict(), expected)
 
-    def _same_tensors(self, name: str, held: Mapping[str, Tensor]) -> Check:
+    def _same_tensors(
+        self, name: str, held: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+    ) -> Check:
         try:
             restored = renaming.restore(held, self.architecture)
         except ConversionError as error:
             return Check(name, False, message=str(error))
-        original = self.checkpoint.tensors
         differing = [
             f"{key} (by {difference(restored[key], tensor):.2g})"
-            for key, tensor in original.items()
-            if not renaming.same_bits(restored[key], checkpoint.widen(tensor))
+            for key, tensor in expected.items()
+            if not renaming.same_bits(restored[key], tensor)
         ]
-        message = f"{len(differing)} of {len(original)} tensors differ: {listing(differing)}"
+        message = f"{len(differing)} of {len(expected)} tensors differ: {listing(differing)}"
         return Check(name, not differing, message=message if differing else "")
 
     def _function(self, model: Any) -> Iterator[Check]:
         """Run both on the usual clip: every step in lockstep, every element of the outputs."""
-        tensors = {name: checkpoint.widen(t) for name, t in self.checkpoint.tensors.items()}
-        reference = Reference(tensors, self.architecture)
+        reference = self._reference(self.stored)
         clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
         try:
             ran = run(model, reference, clip)
@@ -197,6 +217,8 @@ class Verification:
         message = "transformers' eps in the final norm moves the outputs by this much"
         yield at_most("eps effect", report.eps_effect, EPS_EFFECT_LIMIT, message)
         yield from self._sharp(type(model), reference)
+        if self.dtype != "float32":
+            yield self._rounding_effect(ran)
 
     def _preprocessing_difference(self, model: Any, ran: Run) -> float | None:
         """Tell how far the folder's own processor moves the outputs, the model being the same."""
@@ -207,6 +229,19 @@ class Verification:
         logits = forward(model, self.processed, ran.mask).logits
         return difference(logits, ran.output.logits)
 
+    def _reference(self, tensors: Mapping[str, Tensor]) -> Reference:
+        widened = {name: checkpoint.widen(tensor) for name, tensor in tensors.items()}
+        return Reference(widened, self.architecture)
+
+    def _rounding_effect(self, ran: Run) -> Check:
+        """Tell how far rounding the weights alone moves the outputs from the checkpoint's."""
+        original = self._reference(self.checkpoint.tensors)
+        steps = original.steps(ran.pixels, ran.mask, TRANSFORMERS_FINAL_NORM_EPS)
+        effect = difference(dict(steps)[LOGITS], ran.expected)
+        self.report.rounding_effect = effect
+        limit = ROUNDING_LIMITS[self.dtype] * scale(ran.expected)
+        return at_most("rounding effect", effect, limit)
+
     def _sharp(self, loader: Any, reference: Reference) -> Iterator[Check]:
         """Run both on clips that bring small faults out; two tubelets of them, to be quick.
 
@@ -214,7 +249,7 @@ class Verification:
         positions.
         """
         frames = min(2 * self.config["tubelet_size"], self.config["num_frames"])
-        model = loader.from_pretrained(self.folder, num_frames=frames).eval()
+        model = loader.from_pretrained(self.folder, dtype=torch.float32, num_frames=frames).eval()
         usual = clips.synthetic_clip(frames, self.config["image_size"])
         for name, sharpen in clips.SHARP.items():
             ran = run(model, reference, sharpen(usual))
@@ -285,6 +320,7 @@ class Verification:
         files = [path for name in folder.CONVERTED if (path := self.folder / name).is_file()]
         return {
             "kind": self.architecture.kind,
+            "dtype": self.dtype,
             "parameters": sum(tensor.numel() for tensor in self.checkpoint.tensors.values()),
             "config": dict(self.config),
             "origin": dict(self.architecture.origin),
