@@ -1,7 +1,7 @@
 """Which pixels and masks go in?  Clips, tube masks, and how the authors normalise them."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ SHARP: dict[str, Callable[[Clip], Clip]] = {
 }
 
 
-def tube_mask(config: dict[str, Any], ratio: float) -> Tensor:
+def tube_mask(config: Mapping[str, Any], ratio: float) -> Tensor:
     """Make a tube mask that anyone can regenerate: (1, tokens), True where a token is hidden.
 
     The same patches are hidden in every tubelet, ``int(ratio * patches)`` of them.
@@ -35,8 +35,13 @@ def tube_mask(config: dict[str, Any], ratio: float) -> Tensor:
     patches = (config["image_size"] // config["patch_size"]) ** 2
     frame = np.zeros(patches, dtype=bool)
     frame[np.random.default_rng(1).permutation(patches)[: int(ratio * patches)]] = True
-    tubelets = config["num_frames"] // config["tubelet_size"]
-    return torch.from_numpy(np.tile(frame, tubelets)).unsqueeze(0)
+    return torch.from_numpy(np.tile(frame, tokens(config) // patches)).unsqueeze(0)
+
+
+def tokens(config: Mapping[str, Any]) -> int:
+    """Count the tokens of a clip: patches of a frame times tubelets."""
+    patches = (config["image_size"] // config["patch_size"]) ** 2
+    return int(patches * (config["num_frames"] // config["tubelet_size"]))
 
 
 def normalise(clip: Clip, mean: Sequence[float], std: Sequence[float]) -> Tensor:

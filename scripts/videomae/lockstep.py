@@ -132,6 +132,20 @@ def forward(model: Any, pixels: Tensor, mask: Tensor | None) -> Any:
 
 
 @contextmanager
+def for_tokens(model: Any, tokens: int) -> Iterator[None]:
+    """Let a loaded model take fewer tokens for a while, with the leading ones of its positions."""
+    owners = [model.videomae.embeddings, model]
+    tables = {o: o.position_embeddings for o in owners if hasattr(o, "position_embeddings")}
+    for owner, table in tables.items():
+        owner.position_embeddings = table[:, :tokens]
+    try:
+        yield
+    finally:
+        for owner, table in tables.items():
+            owner.position_embeddings = table
+
+
+@contextmanager
 def with_config(model: Any, **values: Any) -> Iterator[None]:
     """Set values of a loaded model's config for a while."""
     before = {name: getattr(model.config, name) for name in values}
