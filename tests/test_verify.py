@@ -270,6 +270,21 @@ def test_folder_of_another_checkpoint_fails(checkpoints: Folders, converted: Fol
     assert "VideoMAEForPreTraining" in outcome.output
 
 
+def test_folder_that_others_published_is_told_its_wrong_heads(
+    checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    """As the old script does: other heads, then `save_pretrained`, with one name for each bias."""
+    model = VideoMAEForVideoClassification.from_pretrained(
+        converted["tiny-finetuned"], num_attention_heads=16
+    )
+    model.save_pretrained(tmp_path / "tiny-finetuned")
+    outcome = verify(checkpoints, tmp_path / "tiny-finetuned")
+    assert outcome.code == 1
+    assert "num_attention_heads is 16, should be 3 (given)" in outcome.output
+    assert "ok     loaded tensors, bit by bit" in outcome.output
+    assert "part at encoder layer 0, attention output" in outcome.output
+
+
 def test_wrong_loss_fails(checkpoints: Folders, converted: Folders, tmp_path: Path) -> None:
     folder = shutil.copytree(converted["tiny-pretraining"], tmp_path / "tiny-pretraining")
     edit_json(folder, "config.json", norm_pix_loss=False)
