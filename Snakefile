@@ -36,8 +36,9 @@ from videomae import folder, imports, progress, settings, space
 from videomae.errors import ConversionError
 
 # Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
+# A prefix takes the place of Snakemake's strict mode, without which a failure before `tee` is lost.
 if not workflow.deployment_settings.deployment_method:
-    shell.prefix(f"PYTHON={shlex.quote(sys.executable)}; ")
+    shell.prefix(f"set -euo pipefail; PYTHON={shlex.quote(sys.executable)}; ")
 
 try:
     validate(config, "config.schema.yaml")

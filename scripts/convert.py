@@ -6,7 +6,7 @@ from pathlib import Path
 from videomae import checkpoint, folder, labels, renaming
 from videomae.architecture import read_architecture
 from videomae.command import add_dtype, add_given, run
-from videomae.errors import ConversionError
+from videomae.errors import ConversionError, about
 from videomae.files import sha256
 
 
@@ -22,14 +22,15 @@ def main() -> None:
     )
     parser.add_argument("--sha256", help="refuse a checkpoint that has another SHA-256")
     arguments = parser.parse_args()
-    convert(
-        arguments.checkpoint,
-        arguments.folder,
-        dict(arguments.config),
-        arguments.labels,
-        arguments.sha256,
-        arguments.dtype,
-    )
+    with about(arguments.checkpoint):
+        convert(
+            arguments.checkpoint,
+            arguments.folder,
+            dict(arguments.config),
+            arguments.labels,
+            arguments.sha256,
+            arguments.dtype,
+        )
 
 
 def convert(
@@ -43,7 +44,7 @@ def convert(
     """Convert one checkpoint; raises `ConversionError`, and writes nothing, where it can't."""
     opened = checkpoint.open_checkpoint(path)
     if pinned and (found := sha256(path)) != pinned.lower():
-        raise ConversionError(f"{path}: SHA-256 is {found}, but {pinned} is pinned")
+        raise ConversionError(f"SHA-256 is {found}, but {pinned} is pinned")
     print(f"{path}: state dict under {opened.container}, {len(opened.tensors)} tensors")
     print(f"left behind: {', '.join(opened.left_behind) or 'nothing'}")
     architecture = read_architecture(opened.shapes, opened.args, given)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from videomae import magic, sources
 from videomae.command import run
-from videomae.errors import ConversionError
+from videomae.errors import ConversionError, about
 from videomae.files import appearing, sha256
 
 
@@ -21,10 +21,8 @@ def main() -> None:
     parser.add_argument("--receipt", type=Path, help="write source, size and SHA-256 here (JSON)")
     arguments = parser.parse_args()
     name = arguments.name or arguments.output.name
-    try:
+    with about(name):
         download(arguments, name)
-    except ConversionError as error:
-        raise ConversionError(f"{name}: {error}") from error
 
 
 def download(arguments: argparse.Namespace, name: str) -> None:

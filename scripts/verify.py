@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from videomae.command import add_dtype, add_given, run
-from videomae.errors import ConversionError
+from videomae.errors import ConversionError, about
 from videomae.recorded import Recorded
 from videomae.verification import Verification
 
@@ -31,16 +31,18 @@ def main() -> None:
     parser.add_argument("--report", type=Path, help="where the report goes, passed or not")
     parser.add_argument("--passed", type=Path, help="where it goes too if everything passed")
     arguments = parser.parse_args()
-    report = Verification(
-        arguments.variant or arguments.folder.resolve().name,
-        arguments.checkpoint,
-        arguments.folder,
-        dict(arguments.config),
-        arguments.labels,
-        Recorded.parse(arguments.recorded) if arguments.recorded else None,
-        arguments.recorded_outputs,
-        arguments.dtype,
-    ).run()
+    with about(arguments.checkpoint):
+        verification = Verification(
+            arguments.variant or arguments.folder.resolve().name,
+            arguments.checkpoint,
+            arguments.folder,
+            dict(arguments.config),
+            arguments.labels,
+            Recorded.parse(arguments.recorded) if arguments.recorded else None,
+            arguments.recorded_outputs,
+            arguments.dtype,
+        )
+        report = verification.run()
     print("\n".join(map(str, report.checks)))
     if arguments.report:
         report.save(arguments.report)

@@ -126,6 +126,7 @@ def test_bad_input_is_one_message_and_leaves_nothing(
     assert outcome.code == 1
     assert message in outcome.output
     assert outcome.output.count("error:") == 1
+    assert "nowhere" in message or f"error: {tmp_path / 'it.pth'}: " in outcome.output
     assert "Traceback" not in outcome.output
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 

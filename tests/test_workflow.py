@@ -229,6 +229,8 @@ def test_missing_checkpoint_is_one_message_and_stops_no_other_variant(workflow: 
     assert outcome.code != 0
     assert f"lost: {workflow.folder}/nowhere.pth: no such file" in outcome.output
     assert "FAILED at download" in row(outcome, "lost")
+    assert "Error in rule download" in outcome.output
+    assert "MissingOutputException" not in outcome.output
     assert "verified" in row(outcome, "here")
     assert [path.name for path in workflow.results.glob("*/lost*")] == []
 
