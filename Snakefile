@@ -81,6 +81,7 @@ onerror:
 
 
 rule all:
+    """Convert, verify and describe every chosen variant; publish it if pushing is on."""
     input:
         expand("results/verification/{variant}.json", variant=VARIANTS),
         expand("results/models/{variant}/{file}", variant=VARIANTS, file=folder.PUBLISHED),
@@ -94,6 +95,7 @@ rule all:
 # So no edit of code or of other fields brings gigabytes again. (A file at hand is an input, since
 # it may change, but need not exist for the other variants to run.)
 rule download:
+    """Bring a checkpoint here, and note its source, size and SHA-256."""
     input:
         lambda wildcards: VARIANTS[wildcards.variant].existing_file,
     output:
@@ -120,6 +122,7 @@ rule download:
 
 
 rule clip:
+    """Bring a clip, a mask or a label list here, each a file of a dataset on the hub."""
     output:
         "results/inputs/clip/{hub_file}",
     log:
@@ -150,6 +153,7 @@ use rule clip as labels with:
 
 
 rule convert:
+    """Write a checkpoint as a transformers folder."""
     input:
         checkpoint=rules.download.output.checkpoint,
         labels=lambda wildcards: [
@@ -182,6 +186,7 @@ rule convert:
 
 
 rule verify:
+    """Prove that the folder computes what the checkpoint computes."""
     input:
         checkpoint=rules.download.output.checkpoint,
         config=rules.convert.output.config,
@@ -222,6 +227,7 @@ rule verify:
 
 
 rule card:
+    """Write the model card of a verified folder."""
     input:
         report=rules.verify.output,
         receipt=rules.download.output.receipt,
@@ -242,6 +248,7 @@ rule card:
 
 
 rule push:
+    """Publish a verified folder on the hub as one commit."""
     input:
         report=rules.verify.output,
         config=rules.convert.output.config,
