@@ -55,10 +55,14 @@ class Recorded:
             copy = transformers.AutoConfig.from_pretrained(folder, **self.config)
             model = type(model).from_pretrained(folder, dtype=torch.float32, config=copy).eval()
         pixels, mask = self._inputs(model, folder, config)
-        found = {"logits": self._of_logits(forward(model, pixels, mask).logits)}
+        output = forward(model, pixels, mask)
+        found = {"logits": self._of_logits(output.logits)}
+        losses = {model.config.norm_pix_loss: output.loss}
         for norm_pix_loss, expected in self.losses.items():
-            with with_config(model, norm_pix_loss=norm_pix_loss):
-                loss = forward(model, pixels, mask).loss.item()
+            if norm_pix_loss not in losses:
+                with with_config(model, norm_pix_loss=norm_pix_loss):
+                    losses[norm_pix_loss] = forward(model, pixels, mask).loss
+            loss = losses[norm_pix_loss].item()
             found[f"loss with norm_pix_loss={norm_pix_loss}"] = abs(loss - expected)
         return found
 

@@ -244,12 +244,12 @@ class Verification:
         return at_most("rounding effect", effect, limit)
 
     def _sharp(self, model: Any, reference: Reference) -> Iterator[Check]:
-        """Run both on clips that bring small faults out; two tubelets of them, to be quick.
+        """Run both on clips that bring small faults out; one tubelet of them, to be quick.
 
         All weights take part on any number of frames, and shorter clips have the same leading
         positions.
         """
-        frames = min(2 * self.config["tubelet_size"], self.config["num_frames"])
+        frames = self.config["tubelet_size"]
         usual = clips.synthetic_clip(frames, self.config["image_size"])
         for name, sharpen in clips.SHARP.items():
             with for_tokens(model, clips.tokens({**self.config, "num_frames": frames})):
