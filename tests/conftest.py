@@ -7,7 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "tiny-finetuned": {"num_attention_heads": 3, "num_frames": 4, "image_size": 32},
     "tiny-pretraining": {"num_attention_heads": 3, "decoder_num_attention_heads": 3},
 }
+EMPTY: Mapping[str, str] = {}
 SEVEN_LABELS = "".join(f"label {number}\n" for number in range(7))
 
 torch.set_num_threads(1)  # the tests run on every core already
@@ -53,6 +54,22 @@ def command(script: str, *arguments: object) -> Outcome:
     finally:
         sys.argv = before
     return Outcome(code, printed.getvalue())
+
+
+def process(
+    *arguments: object, environment: Mapping[str, str] = EMPTY, cwd: Path | None = None
+) -> Outcome:
+    """Run ``python ARGUMENTS`` as a process of its own, with more in its environment."""
+    ended = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Outcome(ended.returncode, ended.stdout + ended.stderr)
 
 
 def given(name: str) -> list[str]:
@@ -99,18 +116,11 @@ class Workflow:
 
     def run(self, *options: str, **environment: str) -> Outcome:
         """Run ``snakemake --cores 2`` there."""
-        process = subprocess.run(
-            [
-                *(sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile)),
-                *("--directory", str(self.folder), "--cores", "2", "--nocolor", *options),
-            ],
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
+        return process(
+            *("-m", "snakemake", "--snakefile", self.snakefile, "--directory", self.folder),
+            *("--cores", "2", "--nocolor", *options),
+            environment=environment,
         )
-        return Outcome(process.returncode, process.stdout + process.stderr)
 
 
 def jobs(outcome: Outcome) -> list[str]:

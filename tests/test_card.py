@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 import yaml
 from videomae.card import model_card
 
-from tests.conftest import Workflow
+from tests.conftest import Workflow, process
 
 RECEIPT = {"source": "gdrive:1MzwteHH-1yuMnFb8vRBQDvngV1Zl-d3z", "sha256": "ab" * 32}
 
@@ -66,11 +64,9 @@ def test_snippet_of_the_card_runs(variant: str, finished: Workflow) -> None:
     models = finished.results / "models"
     card = (models / variant / "README.md").read_text()
     snippet = re.findall(r"```python\n(.*?)```", card, re.DOTALL)[0]
-    process = subprocess.run(
-        [sys.executable, "-c", snippet], cwd=models, capture_output=True, text=True, check=False
-    )
-    assert process.returncode == 0, process.stderr
-    assert "label " in process.stdout if variant == "own-1" else "tensor(" in process.stdout
+    outcome = process("-c", snippet, cwd=models)
+    assert outcome.code == 0, outcome.output
+    assert ("label " if variant == "own-1" else "tensor(") in outcome.output
 
 
 def test_rehearsal_card_warns_before_anything_else(finished: Workflow) -> None:

@@ -2,16 +2,13 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from videomae import magic, sources
 from videomae.errors import ConversionError
 
-from tests.conftest import ROOT, Outcome
+from tests.conftest import ROOT, Outcome, process
 from tests.standins import drive as standin
 from tests.standins.drive import DriveStandIn
 from tests.standins.hub import HubStandIn
@@ -21,15 +18,7 @@ FILE_ID = "1MzwteHH-1yuMnFb8vRBQDvngV1Zl-d3z"
 
 def download(source: str, output: Path, *options: object, **environment: str) -> Outcome:
     """Run the command as a process of its own, whose clients find the stand-ins by its settings."""
-    process = subprocess.run(
-        [sys.executable, ROOT / "scripts/download.py", source, output, *map(str, options)],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return Outcome(process.returncode, process.stdout + process.stderr)
+    return process(ROOT / "scripts/download.py", source, output, *options, environment=environment)
 
 
 def only(folder: Path, *names: str) -> bool:

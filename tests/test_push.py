@@ -1,16 +1,13 @@
 """`push.py`: the real client against a stand-in of the hub; only what was verified goes there."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import DATA, ROOT, Outcome, command
+from tests.conftest import DATA, ROOT, Outcome, command, process
 from tests.standins.hub import Account, HubStandIn
 
 TOKEN = "hf_a_token_of_the_tests"
@@ -36,26 +33,18 @@ def base(publishable: Path, tmp_path: Path) -> Path:
 
 
 def push(base: Path, repo_id: str, endpoint: str, token: str, *options: str) -> Outcome:
-    process = subprocess.run(
-        [
-            *(sys.executable, str(ROOT / "scripts/push.py"), str(base / "model")),
-            *(str(base / "report.json"), repo_id, str(base / "pushed.json"), *options),
-        ],
-        env={
-            **os.environ,
+    return process(
+        *(ROOT / "scripts/push.py", base / "model", base / "report.json"),
+        *(repo_id, base / "pushed.json", *options),
+        cwd=base,
+        environment={
             "HF_ENDPOINT": endpoint,
             "HF_TOKEN": token,
             "HF_HOME": str(base / "hf"),
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
         },
-        cwd=base,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
     )
-    return Outcome(process.returncode, process.stdout + process.stderr)
 
 
 @pytest.fixture

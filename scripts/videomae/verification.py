@@ -104,19 +104,12 @@ class Verification:
         except (ConversionError, OSError) as error:
             yield Check("config", False, message=str(error))
             return
-        wrong = [
-            f"{name} is {found.get(name)!r}, should be {value!r} ({self._origin(name)})"
-            for name, value in expected.items()
-            if found.get(name) != value
-        ]
+        wrong = _wrong_values(found, expected, self.architecture.origin)
         yield Check("config", not wrong, message=listing(wrong))
         if self.architecture.kind == "classifier":
             wrong = [name for name, value in label_maps.items() if found.get(name) != value]
             message = _label_message(found, label_maps, wrong[0]) if wrong else ""
             yield Check("labels", not wrong, message=message)
-
-    def _origin(self, name: str) -> str:
-        return self.architecture.origin.get(name, "as in the authors' code")
 
     def _processor(self) -> Iterator[Check]:
         """Load the processor and compare its pixels with the authors' normalisation of the clip."""
@@ -130,11 +123,7 @@ class Verification:
         except Exception as error:  # whatever a broken processor raises, it is not usable
             yield Check("processor", False, message=f"it does not load: {error}")
             return
-        wrong = [
-            f"{name} is {found.get(name)!r}, should be {value!r}"
-            for name, value in expected.items()
-            if found.get(name) != value
-        ]
+        wrong = _wrong_values(found, expected, {})
         yield Check("processor config", not wrong, message=listing(wrong))
         yield at_most("processor pixels", difference(pixels, wanted), PIXEL_TOLERANCE)
         self.processed = pixels
@@ -333,6 +322,18 @@ class Verification:
                 "numpy": np.__version__,
             },
         }
+
+
+def _wrong_values(
+    found: Mapping[str, Any], expected: Mapping[str, Any], origin: Mapping[str, str]
+) -> list[str]:
+    """Name each value that is not as expected, and where the expected one comes from."""
+    return [
+        f"{name} is {found.get(name)!r}, should be {value!r} "
+        f"({origin.get(name, 'as in the authors’ code')})"
+        for name, value in expected.items()
+        if found.get(name) != value
+    ]
 
 
 def _label_message(found: dict[str, Any], expected: dict[str, Any], name: str) -> str:
