@@ -52,9 +52,8 @@ def convert(
     names = labels.id2label(architecture.num_labels or 0, label_list)
     if label_list is None and names:
         print(f"no labels given: LABEL_0 … LABEL_{len(names) - 1}")
-    renaming.check_tensors(opened.shapes, architecture)
-    checkpoint.check_finite(opened.tensors)
     converted = renaming.convert(checkpoint.stored(opened.tensors, dtype), architecture)
+    checkpoint.check_finite(opened.tensors)
     folder.write_folder(
         destination,
         folder.model_config(architecture, names, opened.synthetic, dtype),

@@ -125,7 +125,14 @@ def test_unverified_folder_is_not_pushed(base: Path, hub: HubStandIn) -> None:
 def test_folder_changed_after_verification_is_not_pushed(base: Path, hub: HubStandIn) -> None:
     with (base / "model/config.json").open("a") as file:
         file.write("\n")
-    assert "is not what was verified: config.json" in refused(base, hub)
+    assert "is not what was verified: config.json changed since" in refused(base, hub)
+
+
+def test_report_that_does_not_know_every_file_is_not_enough(base: Path, hub: HubStandIn) -> None:
+    report = json.loads((base / "report.json").read_text())
+    del report["sha256"]["model.safetensors"]
+    (base / "report.json").write_text(json.dumps(report))
+    assert "is not what was verified: model.safetensors" in refused(base, hub)
 
 
 def test_folder_without_its_card_is_not_pushed(base: Path, hub: HubStandIn) -> None:

@@ -20,7 +20,7 @@ from numpy._core.multiarray import scalar
 from torch import Tensor
 
 from videomae import magic
-from videomae.errors import ConversionError, listing
+from videomae.errors import ConversionError, about, listing
 
 CONTAINERS = ("model", "module")
 
@@ -42,7 +42,6 @@ HARMLESS: list[Any] = [
 class Checkpoint:
     """An opened checkpoint; the tensors are memory-mapped, float32 or narrower."""
 
-    path: Path
     container: str
     tensors: dict[str, Tensor]
     args: dict[str, Any]
@@ -62,22 +61,25 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     that are not known to be harmless, or has no state dict where the authors put theirs.
     """
     path = Path(path)
-    contents = _load(path)
+    with about(path):
+        return _open(_load(path))
+
+
+def _open(contents: Any) -> Checkpoint:
     keys = list(contents) if isinstance(contents, Mapping) else [type(contents).__name__]
     container = next((name for name in CONTAINERS if name in keys), None)
     if container is None:
         raise ConversionError(
-            f"{path}: no state dict under {' or '.join(CONTAINERS)}; "
+            f"no state dict under {' or '.join(CONTAINERS)}; "
             f"the file's top-level keys are {listing(map(str, keys), most=12)}"
         )
     state = contents[container]
     if not isinstance(state, Mapping) or not state:
-        raise ConversionError(f"{path}: {container} is no state dict but {type(state).__name__}")
+        raise ConversionError(f"{container} is no state dict but {type(state).__name__}")
     args = contents.get("args", {})
     return Checkpoint(
-        path,
         container,
-        {name: _checked(path, name, tensor) for name, tensor in state.items()},
+        {name: _checked(name, tensor) for name, tensor in state.items()},
         vars(args) if isinstance(args, argparse.Namespace) else dict(args or {}),
         tuple(key for key in keys if key != container),
         contents.get(SYNTHETIC),
@@ -86,7 +88,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 def _load(path: Path) -> Any:
     if fault := magic.fault(path):
-        raise ConversionError(f"{path}: {fault}")
+        raise ConversionError(fault)
     try:
         with torch.serialization.safe_globals(HARMLESS):
             return torch.load(
@@ -97,21 +99,21 @@ def _load(path: Path) -> Any:
             (line for line in str(error).splitlines() if "nsupported" in line), str(error)
         )
         raise ConversionError(
-            f"{path}: refused, since it holds more than tensors and known harmless objects: "
+            "refused, since it holds more than tensors and known harmless objects: "
             f"{reason.strip()}"
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
         raise ConversionError(
-            f"{path}: can't be read as a PyTorch checkpoint ({path.stat().st_size:,} bytes; "
+            f"can't be read as a PyTorch checkpoint ({path.stat().st_size:,} bytes; "
             f"cut short or damaged?): {str(error).splitlines()[0]}"
         ) from error
 
 
-def _checked(path: Path, name: Any, tensor: Any) -> Tensor:
+def _checked(name: Any, tensor: Any) -> Tensor:
     if not isinstance(name, str) or not isinstance(tensor, Tensor):
-        raise ConversionError(f"{path}: {name!r} in the state dict is no tensor")
+        raise ConversionError(f"{name!r} in the state dict is no tensor")
     if tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16):
-        raise ConversionError(f"{path}: tensor {name} is {tensor.dtype}, not a float up to 32 bits")
+        raise ConversionError(f"tensor {name} is {tensor.dtype}, not a float up to 32 bits")
     return tensor
 
 

@@ -21,7 +21,12 @@ def appearing(path: Path) -> Iterator[Path]:
         _give_usual_mode(new)
         if path.is_dir():  # only an empty folder can be replaced in one step
             path.rename(old)
-        new.replace(path)
+        try:
+            new.replace(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
     finally:
         for leftover in (new, old):
             remove(leftover)

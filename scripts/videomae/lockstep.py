@@ -1,6 +1,7 @@
 """Where do the two part?  Compares a transformers model with the reference step by step."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +31,7 @@ class Comparison:
 
     def largest(self) -> float:
         """Give the largest difference of any step, of its scale; NaN if there is one."""
-        return max(self.differences.values(), key=lambda value: (value != value, value))
+        return self.differences[worst(self.differences)]
 
     def first_parting(self) -> str:
         """Name the first step that differs by more than rounding; empty if none does."""
@@ -93,6 +94,11 @@ def difference(found: Tensor, expected: Tensor) -> float:
     if found.shape != expected.shape:
         return float("inf")
     return (found.float() - expected.float()).abs().max().item()
+
+
+def worst(differences: Mapping[str, float]) -> str:
+    """Name the largest of some differences; a NaN is larger than any number."""
+    return max(differences, key=lambda name: (math.isnan(differences[name]), differences[name]))
 
 
 def scale(values: Tensor) -> float:

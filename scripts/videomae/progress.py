@@ -9,6 +9,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from videomae.settings import INPUTS
+
 # Each step, and the file that exists once it is done.
 STEPS = {
     "download": "checkpoints/{}.pth",
@@ -17,8 +19,6 @@ STEPS = {
     "card": "models/{}/README.md",
     "push": "pushed/{}.json",
 }
-INPUTS = ("clip", "mask", "labels")
-
 # Steps that a run should have done and has not, as (step, variant).
 Undone = Set[tuple[str, str]]
 

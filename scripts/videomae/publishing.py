@@ -9,7 +9,7 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
-from videomae.folder import CONFIG, PUBLISHED, REHEARSAL, read_json
+from videomae.folder import CONFIG, CONVERTED, PUBLISHED, REHEARSAL, read_json
 
 
 def check_publishable(folder: Path, report: Mapping[str, Any]) -> None:
@@ -22,13 +22,10 @@ def check_publishable(folder: Path, report: Mapping[str, Any]) -> None:
     if not report.get("passed"):
         raise ConversionError(f"{folder} did not pass verification")
     verified = report.get("sha256", {})
-    changed = [
-        name for name in PUBLISHED if name in verified and sha256(folder / name) != verified[name]
-    ]
-    if changed or not verified:
+    changed = [name for name in CONVERTED if sha256(folder / name) != verified.get(name)]
+    if changed:
         raise ConversionError(
-            f"{folder} is not what was verified: {listing(changed) or 'no file'} "
-            "matches the report; verify it again"
+            f"{folder} is not what was verified: {listing(changed)} changed since; verify it again"
         )
 
 

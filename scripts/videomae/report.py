@@ -54,7 +54,7 @@ class Report:
         return bool(self.checks) and all(check.passed for check in self.checks)
 
     def failure(self) -> str:
-        """Give the reason in one line, the most telling check first."""
+        """Give the reason in one line: the first check that failed, and which others did."""
         failed = [check for check in self.checks if not check.passed]
         others = f" (also failed: {', '.join(c.name for c in failed[1:])})" if failed[1:] else ""
         return f"{failed[0].name}: {failed[0].message}{others}"
@@ -63,18 +63,28 @@ class Report:
         """Write the report as JSON, whole or not at all."""
         content = asdict(self)
         facts = content.pop("facts")
-        text = json.dumps({"passed": self.passed, **content, **facts}, indent=2)
+        finite = _finite({"passed": self.passed, **content, **facts})
+        text = json.dumps(finite, indent=2, allow_nan=False)
         with appearing(path) as new:
             new.write_text(text + "\n")
 
 
 def at_most(name: str, value: float, limit: float, message: str = "") -> Check:
-    """Pass if value <= limit; a NaN does not. The figures stay in the message, if there is none."""
+    """Pass if value <= limit; a NaN does not. Without a message a failure gives its figures."""
     passed = value <= limit
-    shown = value if math.isfinite(value) else str(value)  # JSON has no infinity
-    return Check(
-        name, passed, shown, limit, "" if passed else message or f"{value:.3g} exceeds {limit:.3g}"
-    )
+    failure = message or f"{value:.3g} exceeds {limit:.3g}"
+    return Check(name, passed, value, limit, "" if passed else failure)
+
+
+def _finite(content: Any) -> Any:
+    """Replace numbers that JSON does not have, infinity and NaN, by their names."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_finite(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return str(content)
+    return content
 
 
 def _figure(value: float | str | None) -> str:

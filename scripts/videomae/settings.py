@@ -114,7 +114,7 @@ def read(config: Mapping[str, Any], shipped_labels: Iterable[str]) -> Settings:
 
     Raises `ConversionError`, which names the path in config.yaml, for what no schema can tell.
     """
-    push = {"enabled": False, "private": True} | dict(config["push"])
+    push = config["push"]
     chosen = _chosen(config["models"], config["variants"])
     variants = {name: _variant(name, config, tuple(shipped_labels)) for name in chosen}
     rehearsed = [name for name, variant in variants.items() if variant.source.kind == "synthetic"]

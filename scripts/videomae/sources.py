@@ -113,7 +113,7 @@ def _from_drive(file_id: str, path: Path, progress: Progress) -> None:
 
 def _from_hub(address: str, path: Path, _progress: Progress) -> None:
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
     match = HUB.fullmatch(address)
     assert match, address  # `parse` has seen to it
@@ -124,7 +124,7 @@ def _from_hub(address: str, path: Path, _progress: Progress) -> None:
             repo_type="dataset" if match["type"] else "model",
             revision=match["revision"],
         )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HfHubHTTPError, OSError) as error:
         said = " ".join(str(error).split())
         raise ConversionError(f"the hub did not give {address}: {said}") from error
     # The hub's cache keeps the file; a second name for it costs no space on the same disk.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from videomae import recipes
 from videomae.errors import ConversionError
+from videomae.progress import STEPS
 from videomae.settings import Variant
 
 
@@ -31,8 +32,9 @@ def check(variants: Iterable[Variant], results: Path) -> str:
 
 def _bytes(variant: Variant, results: Path) -> int | None:
     """Tell what a variant will add to the disk; None if that can't be known beforehand."""
-    made = (results / "models" / variant.name / "model.safetensors").exists()
-    brought = (results / "checkpoints" / f"{variant.name}.pth").exists()
+    brought, made = (
+        (results / STEPS[step].format(variant.name)).exists() for step in ("download", "convert")
+    )
     source = variant.source
     if source.kind == "synthetic":
         return recipes.weights_bytes(source.address) * ((not made) + (not brought))

@@ -30,6 +30,7 @@ from videomae.lockstep import (
     run,
     scale,
     with_config,
+    worst,
 )
 from videomae.recorded import Recorded
 from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference
@@ -41,6 +42,7 @@ EPS_EFFECT_LIMIT = 1e-2  # absolute; 1e-6 to 1.5e-4 on trained models
 RECORDED_TOLERANCE = 1e-4  # absolute; what the script that recorded the values allowed
 # Of the outputs' root mean square; up to 9e-3 and 9e-2 on trained tiny models.
 ROUNDING_LIMITS = {"float16": 5e-2, "bfloat16": 3e-1}
+UNSAID = "as in the authors' code"  # where a value comes from that no checkpoint tells
 PIXEL_TOLERANCE = 1e-5  # absolute, in normalised pixels, of which one grey level is 0.017
 
 
@@ -278,20 +280,20 @@ class Verification:
             message = f"they can't be compared: {error}"
             yield Check("recorded outputs", False, message=message)
             return
-        worst = max(differences, key=lambda name: differences[name])
-        agrees = differences[worst] <= RECORDED_TOLERANCE
+        furthest = worst(differences)
+        agrees = differences[furthest] <= RECORDED_TOLERANCE
         self.report.recorded = {
             "status": "agrees" if agrees else "differs",
-            "max_abs_difference": differences[worst],
+            "max_abs_difference": differences[furthest],
             "tolerance": RECORDED_TOLERANCE,
             "conditions": {"clip": recorded.clip, "mask": recorded.mask, **recorded.config},
         }
         yield Check(
             "recorded outputs",
             agrees or self.recorded_outputs == "warn",
-            differences[worst],
+            differences[furthest],
             RECORDED_TOLERANCE,
-            "" if agrees else self._recorded_message(worst, differences[worst]),
+            "" if agrees else self._recorded_message(furthest, differences[furthest]),
         )
 
     def _recorded_message(self, name: str, largest: float) -> str:
@@ -329,8 +331,7 @@ def _wrong_values(
 ) -> list[str]:
     """Name each value that is not as expected, and where the expected one comes from."""
     return [
-        f"{name} is {found.get(name)!r}, should be {value!r} "
-        f"({origin.get(name, 'as in the authors’ code')})"
+        f"{name} is {found.get(name)!r}, should be {value!r} ({origin.get(name, UNSAID)})"
         for name, value in expected.items()
         if found.get(name) != value
     ]
