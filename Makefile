@@ -2,10 +2,11 @@
 
 PYTHON ?= python3
 CORES ?= 4
+DIRECTORY ?= .
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup rehearsal test test-full mutations lint dry-run format clean
+.PHONY: help setup rehearsal releases test test-full test-releases mutations lint dry-run format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -24,11 +25,19 @@ $(VENV)/development.done: envs/development.txt $(VENV)/workflow.done
 rehearsal: $(VENV)/workflow.done   ## run the whole job offline: the thirteen at full size
 	$(BIN)/snakemake --cores $(CORES) --directory rehearsal
 
+# The second run puts into the cards what the first one found.
+releases: $(VENV)/workflow.done    ## load every folder in every release of transformers (DIRECTORY=rehearsal: that one's)
+	$(BIN)/snakemake --cores $(CORES) --directory $(DIRECTORY) releases
+	$(BIN)/snakemake --cores $(CORES) --directory $(DIRECTORY)
+
 test: $(VENV)/development.done     ## run the tests (tiny models, under three minutes)
 	$(BIN)/python -m pytest
 
 test-full: rehearsal $(VENV)/development.done   ## check the rehearsal's thirteen folders in fresh processes
 	$(BIN)/python -m pytest -m full tests/full
+
+test-releases: $(VENV)/development.done   ## check tiny folders in every release of transformers (8 GB, four minutes)
+	$(BIN)/python -m pytest -n 0 -m full tests/releases
 
 mutations: $(VENV)/development.done   ## count how many wrong conversions verification catches
 	PYTHONPATH=scripts $(BIN)/python -m tests.mutations

@@ -18,12 +18,12 @@ configfile: "config.yaml"
 # runs again when one is edited, and finds them wherever the job runs.
 SCRIPT = {
     step: workflow.source_path(f"scripts/{step}.py")
-    for step in ("download", "convert", "verify", "card", "push")
+    for step in ("download", "convert", "verify", "card", "push", "snapshot", "load")
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command errors files folder imagenet imports
-        labels lockstep magic progress publishing recipes recorded reference renaming report
-        settings sources space synthetic verification
+        labels loading lockstep magic progress publishing recipes recorded reference releases
+        renaming report settings sources space synthetic verification
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")
@@ -32,7 +32,7 @@ LABELS = {
 
 sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
 
-from videomae import folder, imports, progress, settings, space
+from videomae import folder, imports, progress, releases, settings, space
 from videomae.errors import ConversionError
 
 # Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
@@ -50,6 +50,14 @@ except WorkflowError as error:
 
 VARIANTS = SETTINGS.variants
 
+# Exact versions of what each release of transformers is tried with.
+PINS = {
+    name: workflow.source_path(f"envs/releases/{name}.txt")
+    for name in ("constraints", *SETTINGS.releases)
+}
+# Whose folders the releases load: the converted ones, or others' in their place.
+PLACE = "published" if SETTINGS.published else "models"
+
 # Jobs declare their memory; here they share the machine's, unless --resources says otherwise.
 if workflow.local_exec and "mem" not in workflow.global_resources:
     workflow.register_resource("mem_mb", psutil.virtual_memory().total // 2**20)
@@ -57,18 +65,23 @@ if workflow.local_exec and "mem" not in workflow.global_resources:
 
 wildcard_constraints:
     variant=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    place="models|published",
     hub_file=r".+",
 
 
 onstart:
+    environments = [
+        job for job in workflow.dag.needrun_jobs() if job.rule.name == "environment"
+    ]
     try:
-        print(space.check(VARIANTS.values(), Path("results")))
+        print(space.check(VARIANTS.values(), Path("results"), len(environments)))
     except ConversionError as error:
         raise WorkflowError(str(error)) from None
 
 
 onsuccess:
-    print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"]))
+    if "all" in {job.rule.name for job in workflow.dag.jobs}:
+        print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"]))
 
 
 onerror:
@@ -78,6 +91,8 @@ onerror:
         for job in workflow.dag.needrun_jobs(exclude_finished=True)
     }
     print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"], undone))
+    if "load" in {rule for rule, _ in undone}:
+        print(releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE))
 
 
 rule all:
@@ -219,10 +234,11 @@ rule verify:
         dtype=rules.convert.params.dtype,
         recorded=lambda wildcards: VARIANTS[wildcards.variant].recorded_json,
         recorded_outputs=SETTINGS.recorded_outputs,
+        device=SETTINGS.device,
     shell:
         '"${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
         " --variant {wildcards.variant:q} --dtype {params.dtype} --recorded {params.recorded:q}"
-        " --recorded-outputs {params.recorded_outputs} --report {log.report:q}"
+        " --recorded-outputs {params.recorded_outputs} --device {params.device} --report {log.report:q}"
         " --passed {output:q} --config {params.given:q} > {log.text:q} 2>&1"
 
 
@@ -231,6 +247,7 @@ rule card:
     input:
         report=rules.verify.output,
         receipt=rules.download.output.receipt,
+        loaded=lambda wildcards: releases.existing(wildcards.variant, Path("results")),
         script=SCRIPT["card"],
         template=workflow.source_path("scripts/videomae/card.md.jinja"),
         modules=imports.used_by(SCRIPT["card"], LIBRARY),
@@ -244,7 +261,7 @@ rule card:
         facts=lambda wildcards: VARIANTS[wildcards.variant].card_options(SETTINGS.license),
     shell:
         '"${{PYTHON:-python}}" {input.script:q} {input.report:q} {input.receipt:q} {output:q}'
-        " {params.facts:q} > {log:q} 2>&1"
+        " --loaded {input.loaded:q} {params.facts:q} > {log:q} 2>&1"
 
 
 rule push:
@@ -272,3 +289,93 @@ rule push:
     shell:
         '"${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}'
         " {output:q} {params.visibility:q} > {log:q} 2>&1"
+
+
+# -- every release of transformers: `snakemake releases` -------------------------------------------
+
+
+rule environment:
+    """Make a virtual environment with one release of transformers."""
+    input:
+        pins=lambda wildcards: PINS[wildcards.release],
+        constraints=PINS["constraints"],
+    output:
+        directory("results/environments/{release}"),
+    log:
+        "results/logs/environment/{release}.log",
+    retries: 1
+    conda:
+        "envs/videomae.yaml"
+    params:
+        # Without compiling all that won't be imported: 13 s instead of 38.
+        failure=lambda wildcards: (
+            f"error: transformers {wildcards.release} and what it is pinned with can't be "
+            "installed under this Python; pip's own words are above"
+        ),
+    shell:
+        '("${{PYTHON:-python}}" -m venv {output:q} && {output:q}/bin/python -m pip install --no-compile'
+        " --requirement {input.pins:q} --constraint {input.constraints:q}) > {log:q} 2>&1"
+        " || {{ echo {params.failure:q} >> {log:q}; exit 1; }}"
+
+
+rule snapshot:
+    """Bring a published folder here from the hub."""
+    output:
+        directory("results/published/{variant}"),
+    log:
+        "results/logs/snapshot/{variant}.log",
+    retries: 2
+    conda:
+        "envs/videomae.yaml"
+    params:
+        command=lambda wildcards, output: shlex.join(
+            [SCRIPT["snapshot"], VARIANTS[wildcards.variant].published, output[0]]
+        ),
+    shell:
+        '"${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
+
+
+def files_to_load(wildcards):
+    """Give what a release loads: a verified folder's files, or those of a published one."""
+    if wildcards.place == "published":
+        return VARIANTS[wildcards.variant].published_files
+    made = [rules.convert.output.config, rules.convert.output.weights]
+    return [*made, rules.convert.output.processor, rules.verify.output[0]]
+
+
+rule load:
+    """Load a folder in one release of transformers and compare it with the checkpoint."""
+    input:
+        checkpoint=rules.download.output.checkpoint,
+        folder=files_to_load,
+        environment=rules.environment.output[0],
+        script=SCRIPT["load"],
+        modules=imports.used_by(SCRIPT["load"], LIBRARY),
+    output:
+        "results/releases/{place}/{variant}/{release}.json",
+    log:
+        text="results/logs/load/{place}/{variant}/{release}.log",
+        report="results/logs/load/{place}/{variant}/{release}.json",
+    resources:
+        # Two models beside the checkpoint's pages: by its own class and by the Auto class.
+        mem_mb=lambda wildcards, input: 2 * int(input.size_mb) + 1500,
+    params:
+        folder=lambda wildcards: (
+            VARIANTS[wildcards.variant].published_folder
+            if wildcards.place == "published"
+            else f"results/models/{wildcards.variant}"
+        ),
+        given=rules.convert.params.given,
+        dtype=rules.convert.params.dtype,
+    shell:
+        "{input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
+        " --variant {wildcards.variant:q} --dtype {params.dtype} --report {log.report:q}"
+        " --passed {output:q} --config {params.given:q} > {log.text:q} 2>&1"
+
+
+rule releases:
+    """Load every folder in every release of transformers in config.yaml, and draw the table."""
+    input:
+        expand(rules.load.output, place=PLACE, variant=VARIANTS, release=SETTINGS.releases),
+    run:
+        print(releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE))

@@ -18,9 +18,13 @@ def main() -> None:
     parser.add_argument("card", type=Path, help="the README.md to write")
     parser.add_argument("--license", help="license of the weights; none is assumed")
     parser.add_argument("--published", type=json.loads, help="the accuracy that the authors state")
+    parser.add_argument(
+        "--loaded", type=Path, nargs="*", default=[], help="reports of releases it loads rightly in"
+    )
     arguments = parser.parse_args()
     report, receipt = read_json(arguments.report), read_json(arguments.receipt)
-    text = model_card(report, receipt, arguments.license, arguments.published)
+    loaded = [read_json(path) for path in arguments.loaded]
+    text = model_card(report, receipt, arguments.license, arguments.published, loaded)
     with appearing(arguments.card) as new:
         new.write_text(text, encoding="utf-8")
 

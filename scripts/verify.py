@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from videomae.command import add_dtype, add_given, run
+from videomae.command import add_device, add_dtype, add_given, run
 from videomae.errors import ConversionError, about
 from videomae.recorded import Recorded
 from videomae.verification import Verification
@@ -17,6 +17,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="the transformers folder made from it")
     add_given(parser)
     add_dtype(parser)
+    add_device(parser)
     parser.add_argument("--variant", help="the name in the report (default: the folder's)")
     parser.add_argument(
         "--labels", type=Path, help="labels in class order: one a line, or id2label"
@@ -41,6 +42,7 @@ def main() -> None:
             Recorded.parse(arguments.recorded) if arguments.recorded else None,
             arguments.recorded_outputs,
             arguments.dtype,
+            arguments.device,
         )
         report = verification.run()
     print("\n".join(map(str, report.checks)))

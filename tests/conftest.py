@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -132,8 +133,8 @@ def jobs(outcome: Outcome) -> list[str]:
             if rule == "all":
                 continue
             found.append(rule)
-        elif line.startswith("    wildcards: variant=") and found:
-            found[-1] = f"{rule} {line.split('=')[1]}"
+        elif (match := re.match(r"    wildcards: .*\bvariant=([^,\s]+)", line)) and found:
+            found[-1] = f"{rule} {match[1]}"
     return sorted(found)
 
 

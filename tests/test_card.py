@@ -44,6 +44,17 @@ def test_no_license_is_assumed(report: dict[str, Any]) -> None:
     assert "The authors state" not in card
 
 
+def test_card_states_the_releases_it_loads_rightly_in(report: dict[str, Any]) -> None:
+    loader = {"left over": ["videomae.encoder.layer.{0...1}.attention.attention.query.bias"]}
+    cells = [
+        {"transformers": "4.57.6", "max_abs_difference": 2.5e-7, "loader": loader},
+        {"transformers": "5.24.0", "max_abs_difference": 0.0, "loader": {"left over": []}},
+    ]
+    card = model_card(report, RECEIPT, None, None, cells)
+    assert "| 4.57.6 | 2.5e-07 | left over: query.bias |\n| 5.24.0 | 0 | none |" in card
+    assert "It loads rightly in" not in model_card(report, RECEIPT, None, None)
+
+
 @pytest.mark.parametrize(
     ("recorded", "said"),
     [

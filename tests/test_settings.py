@@ -123,6 +123,9 @@ def test_schema_knows_every_value_that_can_be_given() -> None:
         ("models", ["min"], r"models: 'min' is no variant \(did you mean mine\?\)"),
         ("recorded_outputs", "ignore", r"recorded_outputs: 'ignore' is not one of require, warn"),
         ("push.enabled", True, r"push: 'namespace' is a required property"),
+        ("device", "gpu", r"device: 'gpu' is not one of cpu, cuda, auto"),
+        ("releases", ["4.0.0"], r"releases\.0: '4\.0\.0' is not one of 4\.26\.1"),
+        ("published", "nowhere", r"published: 'nowhere' is neither a folder \(looked for"),
         ("variant", {}, r"config\.yaml: variant: no such key \(did you mean variants\?\)"),
         ("variants.a b", {"checkpoint": "x"}, "'a b' does not match"),
     ],
@@ -132,6 +135,24 @@ def test_error_names_the_path_and_what_is_allowed(
 ) -> None:
     with pytest.raises(ConversionError, match=message):
         read(edited(config, path, value))
+
+
+def test_one_published_folder_is_of_one_variant(config: dict[str, Any], tmp_path: Path) -> None:
+    config["variants"]["other"] = dict(config["variants"]["mine"])
+    with pytest.raises(ConversionError, match=r"can't be the folder of 2 variants.*models=NAME"):
+        read(edited(config, "published", str(tmp_path)))
+    found = read(edited(config, "published", "lab/{variant}@v1")).variants
+    assert found["other"].published == "lab/other@v1"
+    assert found["other"].published_files == ["results/published/other"]
+
+
+def test_every_release_has_its_pins() -> None:
+    schema = yaml.safe_load((ROOT / "config.schema.yaml").read_text())["properties"]["releases"]
+    pins = {path.stem for path in (ROOT / "envs/releases").iterdir()} - {"constraints"}
+    assert set(schema["default"]) == set(schema["items"]["enum"]) == pins
+    for release in pins:
+        lines = (ROOT / f"envs/releases/{release}.txt").read_text().splitlines()
+        assert f"transformers=={release}" in lines
 
 
 def test_rehearsal_weights_can_not_be_set_to_be_pushed(config: dict[str, Any]) -> None:

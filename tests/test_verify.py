@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import VideoMAEForPreTraining, VideoMAEForVideoClassification
-from videomae import clips
+from videomae import checkpoint, clips, lockstep
+from videomae.architecture import read_architecture
+from videomae.folder import CLASSES
 from videomae.recipes import RECIPES
+from videomae.reference import Reference
 
-from tests.conftest import DATA, Outcome, command, given
+from tests.conftest import DATA, GIVEN, Outcome, command, given
 from tests.test_reference import TRAINED, inputs, leading, logits_of, trained
 
 Folders = dict[str, Path]
@@ -301,6 +305,33 @@ def test_wrong_preprocessing_is_told_from_a_wrong_model(
     content = json.loads((tmp_path / "report.json").read_text())
     assert content["max_abs_difference"] <= content["tolerance"]
     assert content["preprocessing_difference"] > 1000 * content["tolerance"]
+
+
+def test_device_that_is_not_there_is_refused(checkpoints: Folders, converted: Folders) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has one")
+    outcome = verify(checkpoints, converted["tiny-finetuned"], "--device", "cuda")
+    assert outcome.code == 1
+    assert "device is cuda, but PyTorch finds no CUDA device; give cpu or auto" in outcome.output
+    assert verify(checkpoints, converted["tiny-finetuned"], "--device", "auto").code == 0
+
+
+@pytest.mark.parametrize("name", ["tiny-finetuned", "tiny-pretraining"])
+def test_positions_shifted_by_one_part_at_the_embedding(
+    name: str, checkpoints: Folders, converted: Folders
+) -> None:
+    """No folder can hold them, since transformers computes positions; so they are set by hand."""
+    opened = checkpoint.open_checkpoint(checkpoints[name])
+    architecture = read_architecture(opened.shapes, opened.args, GIVEN[name])
+    loader = getattr(transformers, CLASSES[architecture.kind])
+    model = loader.from_pretrained(converted[name]).eval()
+    embeddings = model.videomae.embeddings
+    embeddings.position_embeddings = embeddings.position_embeddings.roll(1, dims=1)
+    clip = clips.synthetic_clip(architecture.config["num_frames"], 32)
+    with torch.no_grad():
+        ran = lockstep.run(model, Reference(opened.tensors, architecture), clip)
+    assert "part at patch embedding with positions" in ran.comparison.first_parting()
+    assert not ran.difference <= ran.tolerance
 
 
 def test_failure_is_in_the_log_report_and_no_passed_report_is_written(

@@ -24,6 +24,7 @@ Of the proof:
 - recorded: do recorded outputs agree?
 - verification: does the folder compute what the checkpoint computes?
 - report: what did verifying find?
+- loading: what does the folder compute in this release of transformers?
 
 Of a run:
 
@@ -33,6 +34,7 @@ Of a run:
 - space: how much disk does it take?
 - imports: which modules does a script use?
 - progress: which variant is in which state?
+- releases: in which releases does it load rightly?
 
 Everywhere: command, errors, files.
 """

@@ -1,12 +1,13 @@
 """What does the model card say?  What was converted from what, and how it was verified."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCard, ModelCardData
 
 from videomae.folder import CLASSES
+from videomae.releases import said
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
 
@@ -16,8 +17,9 @@ def model_card(
     receipt: Mapping[str, Any],
     license: str | None,
     published: Mapping[str, Any] | None,
+    loaded: Iterable[Mapping[str, Any]] = (),
 ) -> str:
-    """Write the card from the verification's report and the download's receipt.
+    """Write the card from the reports of verifying and loading, and the download's receipt.
 
     No license is assumed: without one the card names none.
     """
@@ -39,5 +41,6 @@ def model_card(
         report=report,
         receipt=receipt,
         published=published,
+        loaded=[(cell, "; ".join(said(cell))) for cell in loaded],
     )
     return f"{card}\n"

@@ -10,6 +10,7 @@ from videomae.architecture import GIVABLE
 from videomae.errors import ConversionError
 
 DTYPES = ("float32", "float16", "bfloat16")
+DEVICES = ("cpu", "cuda", "auto")
 
 
 def run(main: Callable[[], None]) -> None:
@@ -42,6 +43,16 @@ def add_dtype(parser: argparse.ArgumentParser) -> None:
         choices=DTYPES,
         default=DTYPES[0],
         help="precision of the folder's weights (default: %(default)s)",
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Let a command take where it computes."""
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default=DEVICES[0],
+        help="where to compute, in full float32 (default: %(default)s)",
     )
 
 

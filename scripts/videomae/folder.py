@@ -22,6 +22,8 @@ PUBLISHED = (*CONVERTED, CARD)
 
 CLASSES = {"classifier": "VideoMAEForVideoClassification", "pretraining": "VideoMAEForPreTraining"}
 
+UNSAID = "as in the authors' code"  # where a value comes from that no checkpoint tells
+
 # The key in config.json that marks a folder of rehearsal weights.
 REHEARSAL = "rehearsal"
 
@@ -70,6 +72,17 @@ def processor_config(architecture: Architecture) -> dict[str, Any]:
         "image_mean": list(imagenet.MEAN),
         "image_std": list(imagenet.STD),
     }
+
+
+def wrong_values(
+    found: Mapping[str, Any], expected: Mapping[str, Any], origin: Mapping[str, str]
+) -> list[str]:
+    """Name each value that is not as expected, and where the expected one comes from."""
+    return [
+        f"{name} is {found.get(name)!r}, should be {value!r} ({origin.get(name, UNSAID)})"
+        for name, value in expected.items()
+        if found.get(name) != value
+    ]
 
 
 def write_folder(

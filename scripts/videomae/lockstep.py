@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from videomae import clips, imagenet
+from videomae.errors import ConversionError
 from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference, Step
 
 # transformers builds fc_norm and the decoder's norm with PyTorch's default eps, whatever the config
@@ -18,8 +19,10 @@ TRANSFORMERS_FINAL_NORM_EPS = 1e-5
 
 MASK_RATIO = 0.9  # what the authors pre-train with
 
-# Of a step's root mean square; right folders stay below 1e-6.
+# Of the root mean square of a step, and of the outputs; right folders stay below 1e-6.
 STEP_TOLERANCE = 1e-5
+OUTPUT_TOLERANCE = 1e-5
+PIXEL_TOLERANCE = 1e-5  # absolute, in normalised pixels, of which one grey level is 0.017
 
 
 @dataclass
@@ -120,13 +123,24 @@ class Run:
         """The reference's logits."""
         return self.comparison.expected[LOGITS]
 
+    @property
+    def difference(self) -> float:
+        """The largest difference of any logit."""
+        return difference(self.output.logits, self.expected)
+
+    @property
+    def tolerance(self) -> float:
+        """What that may be."""
+        return OUTPUT_TOLERANCE * scale(self.expected)
+
 
 def run(model: Any, reference: Reference, clip: clips.Clip) -> Run:
     """Run both on a clip, normalised as the authors do, with transformers' eps in the last norm."""
-    pixels = clips.normalise(clip, imagenet.MEAN, imagenet.STD)
+    pixels = clips.normalise(clip, imagenet.MEAN, imagenet.STD).to(reference.device)
     mask = None
     if reference.architecture.kind == "pretraining":
         mask = clips.tube_mask({**reference.config, "num_frames": len(clip)}, MASK_RATIO)
+        mask = mask.to(reference.device)
     with lockstep(model, reference.steps(pixels, mask, TRANSFORMERS_FINAL_NORM_EPS)) as comparison:
         output = forward(model, pixels, mask)
     return Run(pixels, mask, output, comparison)
@@ -135,6 +149,19 @@ def run(model: Any, reference: Reference, clip: clips.Clip) -> Run:
 def forward(model: Any, pixels: Tensor, mask: Tensor | None) -> Any:
     """Run a model of transformers, with a mask where it is one for pre-training."""
     return model(pixels) if mask is None else model(pixels, bool_masked_pos=mask)
+
+
+def choose_device(name: str) -> torch.device:
+    """Choose where to compute, in full float32: ``cpu``, ``cuda``, or with ``auto`` what there is.
+
+    Raises `ConversionError` for ``cuda`` on a machine that has none.
+    """
+    present = torch.cuda.is_available()
+    if name == "cuda" and not present:
+        raise ConversionError("device is cuda, but PyTorch finds no CUDA device; give cpu or auto")
+    # TF32 keeps 10 bits of a float32's 23, too few to tell a right folder from a wrong one.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    return torch.device("cuda" if present and name != "cpu" else "cpu")
 
 
 @contextmanager

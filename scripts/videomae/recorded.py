@@ -53,8 +53,11 @@ class Recorded:
         """
         if self.config:
             copy = transformers.AutoConfig.from_pretrained(folder, **self.config)
+            device = model.device
             model = type(model).from_pretrained(folder, dtype=torch.float32, config=copy).eval()
+            model.to(device)
         pixels, mask = self._inputs(model, folder, config)
+        pixels, mask = pixels.to(model.device), None if mask is None else mask.to(model.device)
         output = forward(model, pixels, mask)
         found = {"logits": self._of_logits(output.logits)}
         losses = {model.config.norm_pix_loss: output.loss}
@@ -89,5 +92,5 @@ class Recorded:
         """Compare the leading logits of the first item; infinite for another shape."""
         if list(logits.shape) != self.shape:
             return float("inf")
-        leading = logits[0][tuple(slice(size) for size in self.logits.shape)]
+        leading = logits[0].cpu()[tuple(slice(size) for size in self.logits.shape)]
         return difference(leading, self.logits)

@@ -25,13 +25,15 @@ Step = tuple[str, Tensor]
 class Reference:
     """The authors' network, computing on a state dict by their names.
 
-    ``tensors`` are float32 (narrower ones widened), ``architecture`` supplies the head counts.
+    ``tensors`` are float32 (narrower ones widened) and all on the device that is to compute;
+    ``architecture`` supplies the head counts.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], architecture: Architecture) -> None:
         self.tensors = tensors
         self.architecture = architecture
         self.config = architecture.config
+        self.device = next(iter(tensors.values())).device
 
     def steps(
         self, pixels: Tensor, mask: Tensor | None = None, final_norm_eps: float = LAYER_NORM_EPS
@@ -75,7 +77,10 @@ class Reference:
         unit (unbiased) variance. Source: the authors' engine_for_pretraining.py.
         """
         shape = (1, 1, -1, 1, 1)
-        mean, std = torch.tensor(imagenet.MEAN).view(shape), torch.tensor(imagenet.STD).view(shape)
+        mean, std = (
+            torch.tensor(values, device=self.device).view(shape)
+            for values in (imagenet.MEAN, imagenet.STD)
+        )
         patches = self._patches(pixels * std + mean)
         variance, average = torch.var_mean(patches, dim=-2, keepdim=True)
         normalised = (patches - average) / (variance.sqrt() + 1e-6)
@@ -98,7 +103,7 @@ class Reference:
         weight, bias = self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
         patches = functional.conv3d(pixels.transpose(1, 2), weight, bias, stride=weight.shape[2:])
         tokens = patches.flatten(2).transpose(1, 2)
-        return tokens + sinusoid_positions(tokens.shape[1], tokens.shape[2])
+        return tokens + sinusoid_positions(tokens.shape[1], tokens.shape[2]).to(self.device)
 
     def _blocks(self, tokens: Tensor, prefix: str, part: str, config: str) -> Iterator[Step]:
         heads = self.config[f"{config}num_attention_heads"]
@@ -135,7 +140,7 @@ class Reference:
         yield "encoder norm", encoded
         visible = functional.linear(encoded, self.tensors["encoder_to_decoder.weight"])
         yield "encoder_to_decoder", visible
-        table = sinusoid_positions(mask.shape[1], visible.shape[2])
+        table = sinusoid_positions(mask.shape[1], visible.shape[2]).to(self.device)
         positions = table.expand(len(mask), -1, -1)
         hidden = self.tensors["mask_token"] + _select(positions, mask)
         tokens = torch.cat([visible + _select(positions, ~mask), hidden], dim=1)

@@ -5,7 +5,7 @@ A step is given only the fields it uses, so that editing a field reruns only the
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,7 @@ class Variant:
     name: str
     entry: Mapping[str, Any]
     recorded: Mapping[str, Any] | None
+    published: str = ""
 
     @property
     def source(self) -> sources.Source:
@@ -80,6 +81,19 @@ class Variant:
         """The recorded outputs as the verifying command reads them; null without any."""
         return json.dumps(self._recorded_locally() or None)
 
+    @property
+    def published_folder(self) -> str:
+        """Where the folder that is published already is, or will be brought to from the hub."""
+        local = Path(self.published).is_dir()
+        return self.published if local else f"results/published/{self.name}"
+
+    @property
+    def published_files(self) -> list[str]:
+        """What that folder holds if it is at hand, so that a change is seen; else the folder."""
+        if self.published_folder != self.published:
+            return [self.published_folder]
+        return [str(path) for path in sorted(Path(self.published).iterdir()) if path.is_file()]
+
     def card_options(self, license_: str | None) -> list[str]:
         """What the model card states beside the verification's figures."""
         options = [f"--license={license_}"] if license_ else []
@@ -107,6 +121,9 @@ class Settings:
     recorded_outputs: str
     push: Mapping[str, Any]
     license: str | None
+    device: str
+    releases: list[str]
+    published: bool
 
 
 def read(config: Mapping[str, Any], shipped_labels: Iterable[str]) -> Settings:
@@ -122,7 +139,17 @@ def read(config: Mapping[str, Any], shipped_labels: Iterable[str]) -> Settings:
         raise ConversionError(
             f"push.enabled: {listing(rehearsed)} have synthetic weights, which are never pushed"
         )
-    return Settings(variants, config["recorded_outputs"], push, config.get("license"))
+    if (pattern := config.get("published")) is not None:
+        variants = _published(pattern, variants)
+    return Settings(
+        variants,
+        config["recorded_outputs"],
+        push,
+        config.get("license"),
+        config["device"],
+        config["releases"],
+        pattern is not None,
+    )
 
 
 def explain(error: ValidationError) -> str:
@@ -180,6 +207,23 @@ def _variant(name: str, config: Mapping[str, Any], shipped_labels: tuple[str, ..
         mask = variant.recorded.get("mask", "")
         _check_file(f"variants.{name}.recorded.mask", mask.split(":")[0], ("synthetic", "hub", ""))
     return variant
+
+
+def _published(pattern: str, variants: Mapping[str, Variant]) -> dict[str, Variant]:
+    """Give each variant the published folder that it is compared with."""
+    if "{variant}" not in pattern and len(variants) > 1:
+        raise ConversionError(
+            f"published: {pattern!r} can't be the folder of {len(variants)} variants; choose one "
+            "(--config models=NAME) or write {variant} where the name belongs"
+        )
+    names = {name: pattern.replace("{variant}", name) for name in variants}
+    for folder in names.values():
+        if not Path(folder).is_dir() and not sources.REPOSITORY.fullmatch(folder):
+            raise ConversionError(
+                f"published: {folder!r} is neither a folder (looked for "
+                f"{Path(folder).absolute()}) nor OWNER/REPO[@REVISION] on the hub"
+            )
+    return {name: replace(variants[name], published=folder) for name, folder in names.items()}
 
 
 def _recorded(

@@ -21,6 +21,7 @@ CHUNK = 1 << 20
 HUB = re.compile(
     r"(?:(?P<type>datasets)/)?(?P<repo>[^/@]+/[^/@]+)/(?P<path>[^@]+)(?:@(?P<revision>.+))?"
 )
+REPOSITORY = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>.+))?")
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,34 @@ def _from_hub(address: str, path: Path, _progress: Progress) -> None:
         path.hardlink_to(real)
     except OSError:
         path.symlink_to(real)
+
+
+def fetch_model(address: str, path: Path) -> None:
+    """Link a model's files, as the hub's cache has them, into a new folder.
+
+    ``address`` is OWNER/REPO[@REVISION]. Raises `ConversionError` where the hub doesn't give it.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    match = REPOSITORY.fullmatch(address)
+    assert match, address  # `settings` has seen to it
+    for weights in ("*.safetensors", "*.bin"):  # as transformers prefers them
+        try:
+            cached = snapshot_download(
+                match["repo"], revision=match["revision"], allow_patterns=["*.json", weights]
+            )
+        except (HfHubHTTPError, OSError) as error:
+            said = " ".join(str(error).split())
+            raise ConversionError(f"the hub did not give {address}: {said}") from error
+        if list(Path(cached).glob(weights)):
+            break
+    else:
+        raise ConversionError(f"{address} on the hub holds no weights (*.safetensors, *.bin)")
+    path.mkdir()
+    for file in Path(cached).iterdir():
+        if file.is_file():
+            (path / file.name).symlink_to(file.resolve())
 
 
 def _from_https(url: str, path: Path, progress: Progress) -> None:

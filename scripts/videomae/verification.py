@@ -21,9 +21,11 @@ from videomae.checkpoint import Checkpoint
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
 from videomae.lockstep import (
+    PIXEL_TOLERANCE,
     STEP_TOLERANCE,
     TRANSFORMERS_FINAL_NORM_EPS,
     Run,
+    choose_device,
     difference,
     for_tokens,
     forward,
@@ -36,14 +38,11 @@ from videomae.recorded import Recorded
 from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference
 from videomae.report import Check, Report, at_most
 
-OUTPUT_TOLERANCE = 1e-5  # of the outputs' root mean square; right folders stay below 1e-6
 LOSS_TOLERANCE = 1e-5  # relative
 EPS_EFFECT_LIMIT = 1e-2  # absolute; 1e-6 to 1.5e-4 on trained models
 RECORDED_TOLERANCE = 1e-4  # absolute; what the script that recorded the values allowed
 # Of the outputs' root mean square; up to 9e-3 and 9e-2 on trained tiny models.
 ROUNDING_LIMITS = {"float16": 5e-2, "bfloat16": 3e-1}
-UNSAID = "as in the authors' code"  # where a value comes from that no checkpoint tells
-PIXEL_TOLERANCE = 1e-5  # absolute, in normalised pixels, of which one grey level is 0.017
 
 
 class Verification:
@@ -59,6 +58,7 @@ class Verification:
         recorded: Recorded | None = None,
         recorded_outputs: str = "require",
         dtype: str = "float32",
+        device: str = "cpu",
     ) -> None:
         self.folder = model_folder
         self.label_list = label_list
@@ -70,6 +70,7 @@ class Verification:
         )
         self.config = self.architecture.config
         self.dtype = dtype
+        self.device = choose_device(device)
         self.stored = checkpoint.stored(self.checkpoint.tensors, dtype)
         self.processed: Tensor | None = None  # the usual clip, as the folder's processor gives it
         self.report = Report(variant, rehearsal=self.checkpoint.synthetic)
@@ -87,6 +88,7 @@ class Verification:
         checks += loaded
         if model is not None:
             checks += self._tensors(model)
+            model.to(self.device)
             checks += self._function(model)
             checks += self._recorded(model)
         self.report.facts = self._facts()
@@ -106,7 +108,7 @@ class Verification:
         except (ConversionError, OSError) as error:
             yield Check("config", False, message=str(error))
             return
-        wrong = _wrong_values(found, expected, self.architecture.origin)
+        wrong = folder.wrong_values(found, expected, self.architecture.origin)
         yield Check("config", not wrong, message=listing(wrong))
         if self.architecture.kind == "classifier":
             wrong = [name for name, value in label_maps.items() if found.get(name) != value]
@@ -125,7 +127,7 @@ class Verification:
         except Exception as error:  # whatever a broken processor raises, it is not usable
             yield Check("processor", False, message=f"it does not load: {error}")
             return
-        wrong = _wrong_values(found, expected, {})
+        wrong = folder.wrong_values(found, expected, {})
         yield Check("processor config", not wrong, message=listing(wrong))
         yield at_most("processor pixels", difference(pixels, wanted), PIXEL_TOLERANCE)
         self.processed = pixels
@@ -195,8 +197,8 @@ class Verification:
             yield Check("function", False, message=f"the folder's model does not run: {error}")
             return
         report, parting = self.report, ran.comparison.first_parting()
-        report.max_abs_difference = difference(ran.output.logits, ran.expected)
-        report.tolerance = OUTPUT_TOLERANCE * scale(ran.expected)
+        report.max_abs_difference = ran.difference
+        report.tolerance = ran.tolerance
         report.logits_shape = list(ran.output.logits.shape)
         report.layers = ran.comparison.differences
         report.preprocessing_difference = self._preprocessing_difference(model, ran)
@@ -216,13 +218,14 @@ class Verification:
         """Tell how far the folder's own processor moves the outputs, the model being the same."""
         if self.processed is None:
             return None
-        if torch.equal(self.processed, ran.pixels):
+        processed = self.processed.to(self.device)
+        if torch.equal(processed, ran.pixels):
             return 0.0
-        logits = forward(model, self.processed, ran.mask).logits
+        logits = forward(model, processed, ran.mask).logits
         return difference(logits, ran.output.logits)
 
     def _reference(self, tensors: Mapping[str, Tensor]) -> Reference:
-        widened = {name: checkpoint.widen(tensor) for name, tensor in tensors.items()}
+        widened = {n: checkpoint.widen(tensor).to(self.device) for n, tensor in tensors.items()}
         return Reference(widened, self.architecture)
 
     def _rounding_effect(self, ran: Run) -> Check:
@@ -245,10 +248,8 @@ class Verification:
         for name, sharpen in clips.SHARP.items():
             with for_tokens(model, clips.tokens({**self.config, "num_frames": frames})):
                 ran = run(model, reference, sharpen(usual))
-            largest = difference(ran.output.logits, ran.expected)
-            limit = OUTPUT_TOLERANCE * scale(ran.expected)
             parting = ran.comparison.first_parting()
-            yield at_most(f"function, {name} clip", largest, limit, parting)
+            yield at_most(f"function, {name} clip", ran.difference, ran.tolerance, parting)
 
     def _losses(self, model: Any, reference: Reference, ran: Run) -> Iterator[Check]:
         """Compare both reconstruction losses, with normalised target pixels and without."""
@@ -313,6 +314,7 @@ class Verification:
         return {
             "kind": self.architecture.kind,
             "dtype": self.dtype,
+            "device": str(self.device),
             "parameters": sum(tensor.numel() for tensor in self.checkpoint.tensors.values()),
             "config": dict(self.config),
             "origin": dict(self.architecture.origin),
@@ -324,17 +326,6 @@ class Verification:
                 "numpy": np.__version__,
             },
         }
-
-
-def _wrong_values(
-    found: Mapping[str, Any], expected: Mapping[str, Any], origin: Mapping[str, str]
-) -> list[str]:
-    """Name each value that is not as expected, and where the expected one comes from."""
-    return [
-        f"{name} is {found.get(name)!r}, should be {value!r} ({origin.get(name, UNSAID)})"
-        for name, value in expected.items()
-        if found.get(name) != value
-    ]
 
 
 def _label_message(found: dict[str, Any], expected: dict[str, Any], name: str) -> str:

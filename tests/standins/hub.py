@@ -37,7 +37,7 @@ Headers = Mapping[str, str]
 class Response:
     """An HTTP response; a body that is not bytes is sent as JSON."""
 
-    body: bytes | dict[str, Any] = b""
+    body: bytes | dict[str, Any] | list[Any] = b""
     status: int = 200
     headers: Headers = field(default_factory=dict)
 
@@ -383,6 +383,16 @@ class HubStandIn:
         about = {"id": repo.repo_id, "private": repo.private, "sha": commit.sha}
         return Response({**about, "siblings": siblings})
 
+    def _tree(self, request: Request, repo: Repo, revision: str) -> Response:
+        """Serve `snapshot_download`'s listing of all files."""
+        entries = []
+        for path, content in repo.at(revision).files.items():
+            size, oid = len(content), file_oid(path, content)
+            lfs = {"lfs": {"oid": oid, "size": size, "pointerSize": 125 + len(str(size))}}
+            entry = {"type": "file", "path": path, "size": size, "oid": oid}
+            entries.append(entry | (lfs if is_lfs(path, size) else {}))
+        return Response(entries)
+
     def _resolve(self, request: Request, repo: Repo, revision: str, path: str) -> Response:
         """Serve `hf_hub_download`: HEAD for the metadata, then GET unless HEAD led to storage."""
         commit = repo.at(revision)
@@ -415,6 +425,7 @@ ROUTES: dict[str, Callable[..., Response]] = {
     "POST /api/repos/create": HubStandIn._create_repo,
     "POST /api/validate-yaml": HubStandIn._validate_yaml,
     rf"GET {API}(?:/revision{REVISION})?(?:\?blobs=(?P<blobs>true))?": HubStandIn._info,
+    rf"GET {API}/tree{REVISION}\?recursive=true&expand=false": HubStandIn._tree,
     rf"POST {API}/preupload{REVISION}": HubStandIn._preupload,
     rf"POST {API}/commit{REVISION}": HubStandIn._commit,
     rf"POST {PAGE}\.git/info/lfs/objects/batch": HubStandIn._lfs_batch,

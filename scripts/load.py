@@ -1,0 +1,41 @@
+"""Load a folder in this Python's release of transformers, and compare with the checkpoint."""
+
+import argparse
+from pathlib import Path
+
+from videomae import checkpoint
+from videomae.architecture import read_architecture
+from videomae.command import add_dtype, add_given, run
+from videomae.errors import ConversionError, about
+from videomae.loading import Loading
+
+
+def main() -> None:
+    """Read the command line, load, write the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path, help="the .pth file")
+    parser.add_argument("folder", type=Path, help="the transformers folder")
+    add_given(parser)
+    add_dtype(parser)
+    parser.add_argument("--variant", help="the name in the report (default: the folder's)")
+    parser.add_argument("--report", type=Path, help="where the report goes, right or not")
+    parser.add_argument("--passed", type=Path, help="where it goes too if the folder is right")
+    arguments = parser.parse_args()
+    with about(arguments.checkpoint):
+        opened = checkpoint.open_checkpoint(arguments.checkpoint)
+        architecture = read_architecture(opened.shapes, opened.args, dict(arguments.config))
+        variant = arguments.variant or arguments.folder.resolve().name
+        loading = Loading(variant, opened, architecture, arguments.folder, arguments.dtype)
+        report = loading.run()
+    release = f"transformers {report.facts['transformers']}"
+    print(release, *report.checks, sep="\n")
+    if arguments.report:
+        report.save(arguments.report)
+    if not report.passed:
+        raise ConversionError(f"{arguments.folder} is wrong in {release}. {report.failure()}")
+    if arguments.passed:
+        report.save(arguments.passed)
+
+
+if __name__ == "__main__":
+    run(main)

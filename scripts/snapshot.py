@@ -1,0 +1,22 @@
+"""Bring a published model folder here from the hub."""
+
+import argparse
+from pathlib import Path
+
+from videomae import sources
+from videomae.command import run
+from videomae.files import appearing
+
+
+def main() -> None:
+    """Read the command line and bring the folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("repository", help="OWNER/REPO[@REVISION]")
+    parser.add_argument("folder", type=Path, help="the folder to make; it appears when complete")
+    arguments = parser.parse_args()
+    with appearing(arguments.folder) as new:
+        sources.fetch_model(arguments.repository, new)
+
+
+if __name__ == "__main__":
+    run(main)

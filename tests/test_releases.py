@@ -1,0 +1,177 @@
+"""`snakemake releases`: what a release of transformers makes of our folders, and of others'.
+
+Here with the installed release alone; every release: tests/releases.
+"""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import VideoMAEForVideoClassification
+from videomae import releases
+
+from tests.conftest import GIVEN, Outcome, Workflow, command, given, jobs
+from tests.standins.hub import HubStandIn
+
+NEWEST = "5.24.0"
+Folders = dict[str, Path]
+
+
+def load(checkpoints: Folders, folder: Path, *options: object) -> Outcome:
+    name = "tiny-finetuned" if "finetuned" in folder.name else "tiny-pretraining"
+    return command("load", checkpoints[name], folder, *options, *given(name))
+
+
+def with_sixteen_heads(folder: Path, published: Path) -> Path:
+    """As the old script publishes: other heads, then `save_pretrained`."""
+    model = VideoMAEForVideoClassification.from_pretrained(folder, num_attention_heads=16)
+    model.save_pretrained(published)
+    shutil.copy(folder / "preprocessor_config.json", published)
+    return published
+
+
+def with_environment(workflow: Workflow) -> Workflow:
+    """Put this Python in the place of the newest release's environment, which it is."""
+    python = workflow.results / f"environments/{NEWEST}/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return workflow
+
+
+# -- one folder in one release ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["tiny-finetuned", "tiny-pretraining"])
+def test_right_folder_is_right_and_its_loader_silent(
+    name: str, checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    outcome = load(checkpoints, converted[name], "--passed", tmp_path / "cell.json")
+    assert outcome.code == 0, outcome.output
+    cell = json.loads((tmp_path / "cell.json").read_text())
+    assert cell["transformers"] == NEWEST
+    assert cell["max_abs_difference"] <= cell["tolerance"] / 10
+    assert not any(cell["loader"].values())
+    assert list(releases.said(cell)) == []
+
+
+def test_wrong_heads_are_named_with_the_layer_that_parts_first(
+    checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    folder = with_sixteen_heads(converted["tiny-finetuned"], tmp_path / "finetuned")
+    passed, report = tmp_path / "cell.json", tmp_path / "report.json"
+    outcome = load(checkpoints, folder, "--passed", passed, "--report", report)
+    assert outcome.code == 1
+    assert f"is wrong in transformers {NEWEST}. function: the two part at encoder" in outcome.output
+    assert "num_attention_heads is 16, should be 3 (given)" in outcome.output
+    assert not passed.exists()
+    assert json.loads(report.read_text())["passed"] is False
+
+
+def test_folder_that_does_not_load_is_wrong(
+    checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(converted["tiny-finetuned"], tmp_path / "finetuned")
+    (folder / "model.safetensors").unlink()
+    outcome = load(checkpoints, folder)
+    assert outcome.code == 1
+    assert "loads: it does not load:" in outcome.output
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda file: file.unlink(), "processor: it does not load:"),
+        (lambda file: file.write_text('{"image_std": [1, 1, 1]}'), "processor pixels: "),
+    ],
+)
+def test_processor_counts(
+    edit: Any, message: str, checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(converted["tiny-finetuned"], tmp_path / "finetuned")
+    edit(folder / "preprocessor_config.json")
+    outcome = load(checkpoints, folder)
+    assert outcome.code == 1
+    assert message in outcome.output
+    assert "ok     function" in outcome.output
+
+
+# -- the table -------------------------------------------------------------------------------------
+
+
+def test_table_shows_right_wrong_and_not_loaded_apart(tmp_path: Path) -> None:
+    cell = {"max_abs_difference": 2.5e-7, "loader": {"missing": ["a.attention.attention.key.bias"]}}
+    for name, content, log in (
+        (releases.RIGHT, cell, None),
+        (releases.REPORT, {**cell, "max_abs_difference": "nan"}, "error: it is wrong"),
+        (None, None, "Traceback (most recent call last)\nOutOfMemory"),
+    ):
+        release = {releases.RIGHT: "1.0.0", releases.REPORT: "2.0.0", None: "3.0.0"}[name]
+        where = {"place": "models", "variant": "it", "release": release}
+        for path, text in ((name, json.dumps(content)), (releases.LOG, log)):
+            if path and text:
+                (tmp_path / path.format(**where)).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / path.format(**where)).write_text(text)
+    lines = releases.table(["it"], ["1.0.0", "2.0.0", "3.0.0", "4.0.0"], tmp_path).splitlines()
+    assert lines[3].split() == ["it", "2.5e-07", "WRONG", "nan", "-", "-"]
+    assert lines[4] == "1.0.0, 2.0.0: missing: key.bias"
+    assert lines[5].startswith("it in 2.0.0: it is wrong (")
+    assert lines[6].startswith("it in 3.0.0: OutOfMemory (")
+    assert lines[7].startswith("it in 4.0.0: not loaded")
+
+
+# -- the workflow ----------------------------------------------------------------------------------
+
+
+def test_releases_draw_the_table_and_the_next_run_puts_it_into_the_cards(
+    finished: Workflow,
+) -> None:
+    with_environment(finished)
+    outcome = finished.run("releases", "--config", f"releases=[{NEWEST}]")
+    assert outcome.code == 0, outcome.output
+    assert jobs(outcome) == ["load own-0", "load own-1", "load tiny-pretraining", "releases"]
+    assert "largest difference from the authors' network" in outcome.output
+    again = finished.run()
+    assert jobs(again) == ["card own-0", "card own-1", "card tiny-pretraining"]
+    assert f"| {NEWEST} | " in (finished.results / "models/own-0/README.md").read_text()
+    assert "Nothing to be done" in finished.run().output
+
+
+def test_published_folder_is_checked_in_place_of_the_converted_one(
+    finished: Workflow, converted: Folders, tmp_path: Path, home: dict[str, str]
+) -> None:
+    wrong = with_sixteen_heads(converted["tiny-finetuned"], tmp_path / "published")
+    with_environment(finished)
+    options = ("releases", "--config", f"releases=[{NEWEST}]", "models=own-0")
+    outcome = finished.run(*options, f"published={wrong}")
+    assert outcome.code != 0
+    assert jobs(outcome) == ["load own-0"]
+    assert f"own-0 in {NEWEST}: {wrong} is wrong in transformers" in outcome.output
+    assert "num_attention_heads is 16, should be 3" in outcome.output
+    with HubStandIn(tokens={}) as hub:
+        for path in converted["tiny-finetuned"].iterdir():
+            hub.add_file("model", "them/own-0", path.name, path.read_bytes())
+        client = {"HF_ENDPOINT": hub.endpoint, "HF_HUB_DISABLE_XET": "1", **home}
+        outcome = finished.run(*options, "published=them/{variant}", **client)
+    assert outcome.code == 0, outcome.output
+    assert jobs(outcome) == ["load own-0", "releases", "snapshot own-0"]
+
+
+def test_environment_that_can_not_be_made_is_said_and_not_counted_as_right(
+    workflow: Workflow,
+) -> None:
+    entry = {"checkpoint": "synthetic:tiny-finetuned", "config": GIVEN["tiny-finetuned"]}
+    workflow.configure({"it": entry}, releases=["4.26.1"])
+    nothing_to_install_from = {
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": "",
+        "PIP_CONFIG_FILE": os.devnull,
+    }
+    outcome = workflow.run("releases", **nothing_to_install_from)
+    assert outcome.code != 0
+    assert "it in 4.26.1: transformers 4.26.1 and what it is pinned with can't be" in outcome.output
+    assert not list(workflow.results.glob("releases/**/*.json"))
