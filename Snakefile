@@ -27,7 +27,7 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")
-    for name in ("kinetics400", "k710", "ssv2")
+    for name in ("kinetics400", "k710", "ssv2", "ucf101")
 }
 
 sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))

@@ -17,9 +17,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="the folder to write; it appears when complete")
     add_given(parser)
     add_dtype(parser)
-    parser.add_argument(
-        "--labels", type=Path, help="labels in class order: one a line, or id2label"
-    )
+    parser.add_argument("--labels", type=Path, help="list of labels: one a line, JSON or CSV")
     parser.add_argument("--sha256", help="refuse a checkpoint that has another SHA-256")
     arguments = parser.parse_args()
     with about(arguments.checkpoint):

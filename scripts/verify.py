@@ -19,9 +19,7 @@ def main() -> None:
     add_dtype(parser)
     add_device(parser)
     parser.add_argument("--variant", help="the name in the report (default: the folder's)")
-    parser.add_argument(
-        "--labels", type=Path, help="labels in class order: one a line, or id2label"
-    )
+    parser.add_argument("--labels", type=Path, help="list of labels: one a line, JSON or CSV")
     parser.add_argument("--recorded", type=json.loads, help="recorded outputs (JSON)")
     parser.add_argument(
         "--recorded-outputs",

@@ -1,33 +1,131 @@
 """Lists of labels: read in class order, refused rather than shifted or padded."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from videomae.errors import ConversionError
 from videomae.labels import id2label, read_labels
+from videomae.recipes import RECIPES
 
 from tests.conftest import ROOT
 
+SHIPPED = {"kinetics400": 400, "k710": 710, "ssv2": 174, "ucf101": 101}
+SNAKEFILE = (ROOT / "Snakefile").read_text()
 
-def write(tmp_path: Path, content: str, name: str = "labels.txt") -> Path:
-    (tmp_path / name).write_text(content)
+
+def write(tmp_path: Path, content: Any, name: str = "labels.txt") -> Path:
+    """Write a text as it is, anything else as JSON."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    (tmp_path / name).write_bytes(text.encode())
     return tmp_path / name
 
 
-@pytest.mark.parametrize(("name", "count"), [("kinetics400", 400), ("ssv2", 174), ("k710", 710)])
-def test_shipped_lists_are_complete(name: str, count: int) -> None:
-    assert len(read_labels(ROOT / f"data/labels/{name}.txt")) == count
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_lists_are_complete(name: str) -> None:
+    labels = read_labels(ROOT / f"data/labels/{name}.txt")
+    assert len(set(labels)) == len(labels) == SHIPPED[name]
 
 
-def test_lines_are_labels_in_class_order(tmp_path: Path) -> None:
-    assert read_labels(write(tmp_path, "walk\nrun\n\n")) == ["walk", "run"]
+def test_shipped_lists_are_those_that_the_workflow_knows() -> None:
+    known = re.search(r"^LABELS = .*?for name in \((.*?)\)", SNAKEFILE, re.MULTILINE | re.DOTALL)
+    assert known
+    assert {path.stem for path in (ROOT / "data/labels").iterdir()} == SHIPPED.keys()
+    assert set(re.findall(r"\w+", known[1])) == SHIPPED.keys()
 
 
-def test_id2label_json_is_read_by_its_ids(tmp_path: Path) -> None:
-    path = write(tmp_path, json.dumps({"1": "run", "0": "walk"}), "labels.json")
-    assert read_labels(path) == ["walk", "run"]
+def test_lists_of_the_zoo_are_as_long_as_its_heads() -> None:
+    variants = yaml.safe_load((ROOT / "config.yaml").read_text())["variants"]
+    classes = {name: RECIPES[name].num_labels for name in variants}
+    lengths = {name: SHIPPED.get(entry.get("labels")) for name, entry in variants.items()}
+    assert lengths == classes
+
+
+def test_ucf101_is_in_the_order_of_its_own_numbers() -> None:
+    # classInd.txt counts from 1 and sorts without regard to case, unlike Python.
+    labels = read_labels(ROOT / "data/labels/ucf101.txt")
+    assert labels[34:36] == ["Hammering", "HammerThrow"]
+    assert (labels[0], labels[98], labels[100]) == ("ApplyEyeMakeup", "WallPushups", "YoYo")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.txt", "walk\nrun, fast\nsit\n"),
+        ("labels", "walk\r\nrun, fast\r\nsit\r\n\r\n"),
+        ("labels.txt", "\ufeffwalk\nrun, fast\nsit"),
+        ("labels.txt", "1 run, fast\n0 walk\n2\tsit\n"),
+        ("labels.json", ["walk", "run, fast", "sit"]),
+        ("labels.json", {"1": "run, fast", "2": "sit", "0": "walk"}),
+        ("labels.json", {"sit": 2, "walk": 0, "run, fast": 1}),
+        ("labels.JSON", {"sit": "2", "walk": "0", "run, fast": "1"}),
+        ("config.json", {"depth": 2, "id2label": {"0": "walk", "2": "sit", "1": "run, fast"}}),
+        ("labels.csv", 'id,name\n0,walk\n2,sit\n1,"run, fast"\n'),
+        ("labels.csv", '0,walk\n1,"run, fast"\n\n2,sit'),
+        ("labels.csv", '\ufeffname,id\r\n"run, fast",1\r\nwalk,0\r\nsit,2\r\n'),
+    ],
+)
+def test_every_form_gives_the_same_list(tmp_path: Path, name: str, content: Any) -> None:
+    assert read_labels(write(tmp_path, content, name)) == ["walk", "run, fast", "sit"]
+
+
+def test_lines_that_only_sometimes_begin_with_a_number_are_labels(tmp_path: Path) -> None:
+    assert read_labels(write(tmp_path, "2 people\ncrowd\n")) == ["2 people", "crowd"]
+
+
+ONE_TO_THREE = r"3 ids run from 1 to 3, must run from 0 to 2 without gaps; there is no 0; .*shifted"
+GAP = r"3 ids run from 0 to 4, must run from 0 to 2 without gaps; there is no 1, 2; .*filled in"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("l.txt", "1 a\n2 b\n3 c\n", ONE_TO_THREE),
+        ("l.json", {"1": "a", "2": "b", "3": "c"}, ONE_TO_THREE),
+        ("l.json", {"a": "1", "b": "2", "c": "3"}, ONE_TO_THREE),
+        ("l.csv", "id,name\n1,a\n2,b\n3,c\n", ONE_TO_THREE),
+        ("l.txt", "0 a\n4 b\n3 c\n", GAP),
+        ("l.json", {"0": "a", "4": "b", "3": "c"}, GAP),
+        ("l.json", {"a": 0, "b": 4, "c": 3}, GAP),
+        ("l.csv", "0,a\n4,b\n3,c\n", GAP),
+        ("l.json", {"-1": "a", "0": "b"}, "2 ids run from -1 to 0, must run from 0 to 1 .* no 1;"),
+        (
+            "l.json",
+            '{"0": "a", "1": "b", "1": "c"}',
+            r"ids that stand more than once: 1 \(for b, c",
+        ),
+        ("l.json", {"a": 0, "b": 1, "c": 1}, r"ids that stand more than once: 1 \(for b, c\)"),
+        ("l.csv", "x/a.mp4,0\nx/b.mp4,0\n", r"more than once: 0 \(for x/a.mp4, x/b.mp4\)"),
+        ("l.txt", "a\nb\na\n", r"labels that stand more than once: a \(for 0, 2\)"),
+        ("l.json", ["a", "b", " a"], r"labels that stand more than once: a \(for 0, 2\)"),
+        ("l.json", '{"a": 0, "b": 1, "a": 2}', r"labels that stand more than once: a \(for 0, 2\)"),
+        ("l.csv", "0,a\n1,b\n2,a\n", r"labels that stand more than once: a \(for 0, 2\)"),
+        ("l.txt", "a\n\nb\n", "classes without a label: 1"),
+        ("l.json", ["a", "b", ""], "classes without a label: 2"),
+        ("l.csv", "0,a\n1,\n", "classes without a label: 1"),
+        ("l.json", ["a", None, 3], "labels that are not text, at 1, 2"),
+        ("l.json", {"0": "a", "1": None}, "labels that are not text, at 1"),
+        ("l.json", {"0": 1, "1": 0}, "2 pairs .* both are always a whole number; .* '0', 1"),
+        ("l.json", {"a": "b"}, "1 pairs .* neither is always a whole number; .* 'a', 'b'"),
+        ("l.json", "3", "an id2label or label2id object, or a list, is needed, not int"),
+        ("l.json", "{", "not a list of labels: Expecting property name"),
+        ("l.csv", "x/a.mp4 0\nx/b.mp4 1\n", "row 1, 'x/a.mp4 0', has 1 columns, must have 2"),
+        ("l.csv", "0,a\n1,b,c\n", "row 2, '1,b,c', has 3 columns, must have 2"),
+        ("l.csv", '0,"a\n', "not a list of labels: unexpected end"),
+        ("l.txt", "\n", "there are no labels in it"),
+        ("l.json", {}, "there are no labels in it"),
+        ("l.csv", "id,name\n", "there are no labels in it"),
+    ],
+)
+def test_what_is_no_list_of_all_classes_is_refused(
+    tmp_path: Path, name: str, content: Any, message: str
+) -> None:
+    with pytest.raises(ConversionError, match=f"{name}: .*{message}") as refusal:
+        read_labels(write(tmp_path, content, name))
+    assert str(refusal.value).startswith(f"{tmp_path / name}: ")
 
 
 def test_count_must_be_the_heads(tmp_path: Path) -> None:
@@ -37,29 +135,3 @@ def test_count_must_be_the_heads(tmp_path: Path) -> None:
 
 def test_without_a_list_classes_are_numbered() -> None:
     assert id2label(2, None) == {0: "LABEL_0", 1: "LABEL_1"}
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ({"1": "a", "2": "b"}, "run from 1 to 2"),
-        ({"0": "a", "2": "b"}, "ids must run from 0 to 1 without gaps"),
-        ({"a": 0}, "not a list of labels"),
-        (["a", "b"], "an id2label object is needed, not list"),
-    ],
-)
-def test_ids_that_do_not_count_from_zero_are_refused(
-    tmp_path: Path, content: Any, message: str
-) -> None:
-    with pytest.raises(ConversionError, match=message):
-        read_labels(write(tmp_path, json.dumps(content), "labels.json"))
-
-
-def test_label_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match="more than once: walk"):
-        read_labels(write(tmp_path, "walk\nrun\nwalk\n"))
-
-
-def test_class_without_a_label_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match="without a label: 1"):
-        read_labels(write(tmp_path, "walk\n\nrun\n"))

@@ -16,7 +16,7 @@ from videomae.settings import Settings
 from tests.conftest import ROOT
 
 SCHEMA = yaml.safe_load((ROOT / "config.schema.yaml").read_text())
-SHIPPED = ("kinetics400", "k710", "ssv2")
+SHIPPED = ("kinetics400", "k710", "ssv2", "ucf101")
 THIRTEEN = 13
 
 

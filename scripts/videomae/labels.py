@@ -1,50 +1,123 @@
 """What are the classes called?  Reads a list of labels in class order."""
 
+import csv
 import json
 import os
-from collections import Counter
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from videomae.errors import ConversionError, listing
+from videomae.errors import ConversionError, about, listing
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[str]:
-    """Read a file of one label a line, or an id2label JSON, as labels in class order.
+    """Read a list of labels in class order: one a line, or JSON or CSV by the name's ending.
 
-    Raises `ConversionError` for duplicates and for ids that are not 0, 1, 2 …; nothing is shifted.
+    One a line: labels, or each after its id. JSON: labels, id2label, label2id, or a transformers
+    config.json. CSV: an id and a label in every row, in either order, under a header or none.
+
+    Raises `ConversionError` for ids that are not 0, 1, 2 …, which are never shifted or padded, for
+    labels that are empty or stand more than once, and for what is no such list.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-        labels = _from_json(path, text) if path.suffix == ".json" else text.splitlines()
-    except ValueError as error:
-        raise ConversionError(f"{path}: not a list of labels: {error}") from error
-    labels = [label.strip() for label in labels]
-    while labels and not labels[-1]:
-        labels.pop()
-    empty = [str(number) for number, label in enumerate(labels) if not label]
-    if empty:
-        raise ConversionError(f"{path}: classes without a label: {listing(empty)}")
-    twice = [label for label, count in Counter(labels).items() if count > 1]
-    if twice:
-        raise ConversionError(f"{path}: labels that stand more than once: {listing(twice)}")
+    read = {".json": _from_json, ".csv": _from_csv}.get(path.suffix.lower(), _from_lines)
+    with about(path):
+        try:
+            # A spreadsheet's file may begin with a byte order mark, which is no part of a label.
+            labels = read(path.read_text(encoding="utf-8-sig"))
+        except (ValueError, csv.Error) as error:
+            raise ConversionError(f"not a list of labels: {error}") from error
+        if not labels:
+            raise ConversionError("there are no labels in it")
+        _refuse("labels that are not text, at", _where(not isinstance(x, str) for x in labels))
+        labels = [label.strip() for label in labels]
+        _refuse("classes without a label:", _where(not label for label in labels))
+        repeated = _repeated((label, number) for number, label in enumerate(labels))
+        _refuse("labels that stand more than once:", repeated)
     return labels
 
 
-def _from_json(path: Path, text: str) -> Iterable[str]:
-    id2label = json.loads(text)
-    if not isinstance(id2label, dict):
+def _from_lines(text: str) -> list[Any]:
+    lines = text.rstrip().splitlines()
+    numbered = [re.fullmatch(r"\s*(\d+)\s+(\S.*)", line) for line in lines]
+    rows = [match.groups() for match in numbered if match]
+    return _in_order(rows) if len(rows) == len(lines) else list(lines)
+
+
+def _from_json(text: str) -> list[Any]:
+    # Objects are read as tuples of pairs: in a dictionary, a key that stands twice goes unseen.
+    content = json.loads(text, object_pairs_hook=tuple)
+    if isinstance(content, list):
+        return content
+    if not isinstance(content, tuple):
         raise ConversionError(
-            f"{path}: an id2label object is needed, not {type(id2label).__name__}"
+            f"an id2label or label2id object, or a list, is needed, not {type(content).__name__}"
         )
-    names = {int(number): str(label) for number, label in id2label.items()}
-    if sorted(names) != list(range(len(names))):
+    inner = dict(content).get("id2label")
+    return _in_order(inner if isinstance(inner, tuple) else content)
+
+
+def _from_csv(text: str) -> list[Any]:
+    rows = [row for row in csv.reader(text.splitlines(), strict=True) if row]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != 2:
+            raise ConversionError(
+                f"row {number}, {','.join(row)!r}, has {len(row)} columns, must have 2, an id and "
+                "a label (a list of videos names no classes)"
+            )
+    headed = bool(rows) and not any(map(_is_id, rows[0]))
+    return _in_order(rows[1:] if headed else rows)
+
+
+def _in_order(rows: Sequence[Sequence[Any]]) -> list[Any]:
+    """Find out on which side of the pairs the ids are, and give the labels by them."""
+    if not rows:
+        return []
+    sides = [side for side in (0, 1) if all(_is_id(row[side]) for row in rows)]
+    if len(sides) != 1:
+        numbers = "both are" if sides else "neither is"
         raise ConversionError(
-            f"{path}: ids must run from 0 to {len(names) - 1} without gaps; "
-            f"they run from {min(names)} to {max(names)}"
+            f"{len(rows)} pairs of an id and a label are needed, but of the two {numbers} always a "
+            f"whole number; the first pair is {rows[0][0]!r}, {rows[0][1]!r}"
         )
-    return [names[number] for number in range(len(names))]
+    labels = [row[1 - sides[0]] for row in rows]
+    ids = [int(row[sides[0]]) for row in rows]
+    _check_ids(ids, labels)
+    return [label for _, label in sorted(zip(ids, labels, strict=True), key=lambda pair: pair[0])]
+
+
+def _check_ids(ids: list[int], labels: list[Any]) -> None:
+    _refuse("ids that stand more than once:", _repeated(zip(ids, labels, strict=True)))
+    known = set(ids)
+    missing = [str(number) for number in range(len(ids)) if number not in known]
+    if missing:
+        raise ConversionError(
+            f"{len(ids)} ids run from {min(ids)} to {max(ids)}, must run from 0 to {len(ids) - 1} "
+            f"without gaps; there is no {listing(missing)}; nothing is shifted or filled in, so "
+            "number the labels as the training did"
+        )
+
+
+def _is_id(value: Any) -> bool:
+    return re.fullmatch(r"\s*-?\d+\s*", str(value)) is not None
+
+
+def _where(wrong: Iterable[bool]) -> list[str]:
+    return [str(number) for number, is_wrong in enumerate(wrong) if is_wrong]
+
+
+def _repeated(pairs: Iterable[tuple[Any, Any]]) -> list[str]:
+    """Tell what stands in several of the pairs, and with what."""
+    others: dict[Any, list[str]] = {}
+    for value, other in pairs:
+        others.setdefault(value, []).append(str(other))
+    return [f"{value} (for {listing(of)})" for value, of in others.items() if len(of) > 1]
+
+
+def _refuse(what: str, found: list[str]) -> None:
+    if found:
+        raise ConversionError(f"{what} {listing(found)}")
 
 
 def id2label(num_labels: int, path: str | os.PathLike[str] | None) -> dict[int, str]:
