@@ -22,8 +22,8 @@ SCRIPT = {
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command errors files folder imagenet imports
-        labels loading lockstep magic progress publishing recipes recorded reference releases
-        renaming report settings sources space synthetic verification
+        labels loading lockstep magic progress publishing reading recipes recorded reference
+        releases renaming report restoring settings sources space synthetic verification
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")

@@ -13,6 +13,8 @@ Of a checkpoint:
 Of a folder:
 
 - folder: how is it written?
+- reading: what does one hold, whoever saved it?
+- restoring: how does it become the authors' checkpoint again?
 - card: what does its model card say?
 - publishing: how does it go to the hub?
 

@@ -1,0 +1,118 @@
+"""What does a folder of transformers hold?  Its network and its tensors, whoever saved it.
+
+Up to 5.0.0 and from 5.20.2 on, transformers saves the biases as ``q_bias`` and ``v_bias``; 5.5.1 to
+5.17.0 save ``query.bias`` and ``value.bias``, and a ``key.bias`` that the authors' network hasn't.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import VideoMAEConfig
+
+from videomae import checkpoint
+from videomae.architecture import GIVABLE, Architecture, Kind, require
+from videomae.errors import ConversionError, about, listing
+from videomae.folder import CLASSES, CONFIG, WEIGHTS, read_json
+from videomae.renaming import merge_layers
+
+PICKLED = "pytorch_model.bin"
+KEY_BIAS = ".attention.attention.key.bias"
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read a folder's config.json; what it leaves out is as in transformers' VideoMAEConfig.
+
+    Raises `ConversionError` for what the authors' network can't be.
+    """
+    said = read_json(folder / CONFIG)
+    with about(CONFIG):
+        if said.get("architectures") not in [[name] for name in CLASSES.values()]:
+            raise ConversionError(
+                f"architectures is {said.get('architectures')}; only models of "
+                f"{' and '.join(CLASSES.values())} can be restored, an encoder alone can't yet"
+            )
+        if said.get("qv_bias", said.get("qkv_bias")) != said.get("qkv_bias", said.get("qv_bias")):
+            raise ConversionError("qv_bias and qkv_bias mean the same and differ")
+        try:
+            config: dict[str, Any] = VideoMAEConfig(**said).to_dict()
+        except Exception as error:  # whatever its own checks raise
+            raise ConversionError(f"VideoMAEConfig refuses it: {error}") from error
+        if config["hidden_act"] != "gelu":
+            raise ConversionError(f"hidden_act is {config['hidden_act']}; the authors' is gelu")
+    return config
+
+
+def read_architecture(config: Mapping[str, Any]) -> Architecture:
+    """Read the network from what `read_config` gives; refuse one that can't be built."""
+    pretraining = config["architectures"] == [CLASSES["pretraining"]]
+    kind: Kind = "pretraining" if pretraining else "classifier"
+    found: dict[str, Any] = {"qv_bias": config["qv_bias"]}
+    with about(CONFIG):
+        for name, needed in GIVABLE.items():
+            if name.startswith(("decoder_", "norm_")) and not pretraining:
+                continue
+            found[name] = config[name]
+            if type(found[name]) is not needed or (needed is int and found[name] < 1):
+                size = " above 0" if needed is int else ""
+                raise ConversionError(f"{name} is {found[name]}, not one {needed.__name__}{size}")
+        require(found, kind)
+    labels = None if pretraining else len(config["id2label"])
+    return Architecture(kind, found, dict.fromkeys(found, CONFIG), labels)
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """Read a folder's tensors from the file or the shards that ``from_pretrained`` takes."""
+    tensors: dict[str, Tensor] = {}
+    for path in _weight_files(folder):
+        with about(path.name):
+            for name, tensor in _load(path).items():
+                if name in tensors:
+                    raise ConversionError(f"tensor {name} stands in an earlier shard too")
+                tensors[name] = checkpoint.checked(name, tensor)
+    return tensors
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    for name in (WEIGHTS, PICKLED):
+        index = folder / f"{name}.index.json"
+        if (folder / name).is_file():
+            return [folder / name]
+        if index.is_file():
+            shards = read_json(index).get("weight_map")
+            if not isinstance(shards, dict):
+                raise ConversionError(f"{index.name} has no weight_map")
+            return [folder / shard for shard in sorted(set(map(str, shards.values())))]
+    raise ConversionError(f"no weights: neither {WEIGHTS} nor {PICKLED}, whole or in shards")
+
+
+def _load(path: Path) -> dict[str, Any]:
+    if path.suffix == ".safetensors":
+        try:
+            return dict(load_file(path))
+        except (SafetensorError, OSError) as error:
+            raise ConversionError(f"can't be read: {error}") from error
+    contents = checkpoint.load(path)
+    if not isinstance(contents, Mapping):
+        raise ConversionError(f"no state dict but {type(contents).__name__}")
+    return dict(contents)
+
+
+def without_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Leave out the key's biases, which are all zeros unless they were trained.
+
+    Raises `ConversionError` for those that are not zero, with the largest value.
+    """
+    biases = {name: tensor for name, tensor in tensors.items() if name.endswith(KEY_BIAS)}
+    trained = {name: float(bias.abs().max()) for name, bias in biases.items() if bias.any()}
+    if trained:
+        raise ConversionError(
+            f"{listing(merge_layers(trained))} hold values up to {max(trained.values()):.3g}, and "
+            "the authors' network has no bias for the key. It moves all scores of a query alike, "
+            "which the softmax undoes: with zeros in its place the model computes the same up to "
+            "rounding, and can be restored"
+        )
+    return {name: tensor for name, tensor in tensors.items() if name not in biases}
