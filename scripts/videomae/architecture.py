@@ -114,7 +114,7 @@ def read_architecture(
         found.add(name, value, "given")
     for name, value, origin in _from_table(found.config, kind):
         found.add(name, value, origin)
-    _require(found.config, kind)
+    require(found.config, kind)
     labels = shapes["head.weight"][0] if kind == "classifier" else None
     return Architecture(kind, found.config, found.origin, labels)
 
@@ -146,6 +146,24 @@ def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
         | _linear("decoder.head", decoder, math.prod(kernel))
         | {"encoder_to_decoder.weight": (decoder, hidden)}
     )
+
+
+def factory(architecture: Architecture) -> str | None:
+    """Name the authors' factory that builds this network, as their option ``model`` says it.
+
+    None where no factory does. Frames and the decoder's depth are options of their own.
+    """
+    config = architecture.config
+    start = "pretrain_videomae" if architecture.kind == "pretraining" else "vit"
+    for size, network in NETWORKS.items():
+        built = vars(network) | {
+            "qv_bias": True,
+            "decoder_intermediate_size": 4 * network.decoder_hidden_size,
+        }
+        fixed = built.keys() & config.keys() - {"num_frames", "decoder_num_hidden_layers"}
+        if all(config[name] == built[name] for name in fixed):
+            return f"{start}_{size}_patch{network.patch_size}_{network.image_size}"
+    return None
 
 
 def _block_shapes(prefix: str, config: Mapping[str, Any], part: str) -> dict[str, tuple[int, ...]]:
@@ -282,7 +300,7 @@ def _heads(
         yield "decoder_num_attention_heads", network.decoder_num_attention_heads, origin
 
 
-def _require(config: Mapping[str, Any], kind: Kind) -> None:
+def require(config: Mapping[str, Any], kind: Kind) -> None:
     """Refuse a network that is not known to the last value, or that can't be built."""
     needed = ["num_attention_heads", "num_frames", "image_size"]
     if kind == "pretraining":

@@ -62,7 +62,7 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """
     path = Path(path)
     with about(path):
-        return _open(_load(path))
+        return _open(load(path))
 
 
 def _open(contents: Any) -> Checkpoint:
@@ -79,14 +79,15 @@ def _open(contents: Any) -> Checkpoint:
     args = contents.get("args", {})
     return Checkpoint(
         container,
-        {name: _checked(name, tensor) for name, tensor in state.items()},
+        {name: checked(name, tensor) for name, tensor in state.items()},
         vars(args) if isinstance(args, argparse.Namespace) else dict(args or {}),
         tuple(key for key in keys if key != container),
         contents.get(SYNTHETIC),
     )
 
 
-def _load(path: Path) -> Any:
+def load(path: Path) -> Any:
+    """Load what a PyTorch file holds, running nothing in it; the errors do not name the file."""
     if fault := magic.fault(path):
         raise ConversionError(fault)
     try:
@@ -109,7 +110,8 @@ def _load(path: Path) -> Any:
         ) from error
 
 
-def _checked(name: Any, tensor: Any) -> Tensor:
+def checked(name: Any, tensor: Any) -> Tensor:
+    """Give an entry of a state dict back; refuse what is no tensor of floats up to 32 bits."""
     if not isinstance(name, str) or not isinstance(tensor, Tensor):
         raise ConversionError(f"{name!r} in the state dict is no tensor")
     if tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16):

@@ -17,7 +17,6 @@ class Recipe:
 
     network: Network
     num_labels: int | None = None
-    factory: str = "none of the authors'"
 
     @property
     def architecture(self) -> Architecture:
@@ -33,8 +32,7 @@ class Recipe:
 
 
 def _recipe(size: str, num_labels: int | None = None) -> Recipe:
-    start = "pretrain_videomae" if num_labels is None else "vit"
-    return Recipe(NETWORKS[size], num_labels, f"{start}_{size}_patch16_224")
+    return Recipe(NETWORKS[size], num_labels)
 
 
 RECIPES = {

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from videomae.architecture import tensor_shapes
+from videomae.architecture import factory, tensor_shapes
 from videomae.checkpoint import SYNTHETIC
 from videomae.recipes import recipe
 
@@ -56,7 +56,7 @@ def save(name: str, path: str | os.PathLike[str]) -> None:
     contents: dict[str, Any]
     if made.architecture.kind == "pretraining":
         args = argparse.Namespace(
-            model=made.factory,
+            model=factory(made.architecture) or "none of the authors'",
             decoder_depth=network.decoder_num_hidden_layers,
             mask_type="tube",
             mask_ratio=0.9,
