@@ -24,10 +24,9 @@ def restore(source: Path, destination: Path) -> None:
     config = reading.read_config(source)
     architecture = reading.read_architecture(config)
     print("\n".join(architecture.describe()))
-    held = reading.read_weights(source)
-    tensors = reading.without_key_biases(held)
-    if len(tensors) < len(held):
-        print(f"left behind: {len(held) - len(tensors)} biases of the key, all zeros")
+    tensors, left_behind = reading.without_key_biases(reading.read_weights(source))
+    if left_behind:
+        print(left_behind)
     note = restoring.write(destination, tensors, architecture, config.get(folder.REHEARSAL))
     print(f"{destination}: read back, bit by bit the {len(tensors)} tensors of {source}")
     if config["layer_norm_eps"] != LAYER_NORM_EPS:

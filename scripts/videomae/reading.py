@@ -15,9 +15,8 @@ from transformers import VideoMAEConfig
 
 from videomae import checkpoint
 from videomae.architecture import GIVABLE, Architecture, Kind, require
-from videomae.errors import ConversionError, about, listing
+from videomae.errors import ConversionError, about
 from videomae.folder import CLASSES, CONFIG, WEIGHTS, read_json
-from videomae.renaming import merge_layers
 
 PICKLED = "pytorch_model.bin"
 KEY_BIAS = ".attention.attention.key.bias"
@@ -101,18 +100,19 @@ def _load(path: Path) -> dict[str, Any]:
     return dict(contents)
 
 
-def without_key_biases(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Leave out the key's biases, which are all zeros unless they were trained.
+def without_key_biases(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
+    """Leave out the key's biases, which change nothing, and say so if there are any.
 
-    Raises `ConversionError` for those that are not zero, with the largest value.
+    Such a bias adds the same to all scores of a query, and the softmax takes that away: whatever
+    its values, the network computes the same without it. Raises `ConversionError` for a NaN.
     """
     biases = {name: tensor for name, tensor in tensors.items() if name.endswith(KEY_BIAS)}
-    trained = {name: float(bias.abs().max()) for name, bias in biases.items() if bias.any()}
-    if trained:
-        raise ConversionError(
-            f"{listing(merge_layers(trained))} hold values up to {max(trained.values()):.3g}, and "
-            "the authors' network has no bias for the key. It moves all scores of a query alike, "
-            "which the softmax undoes: with zeros in its place the model computes the same up to "
-            "rounding, and can be restored"
-        )
-    return {name: tensor for name, tensor in tensors.items() if name not in biases}
+    if not biases:
+        return dict(tensors), ""
+    checkpoint.check_finite(biases)
+    largest = max(float(bias.abs().max()) for bias in biases.values())
+    said = (
+        f"left behind: {len(biases)} biases of the key (up to {largest:.3g}), which the authors' "
+        "network has not, and which the softmax takes away whatever they are"
+    )
+    return {name: tensor for name, tensor in tensors.items() if name not in biases}, said
