@@ -21,9 +21,9 @@ SCRIPT = {
     for step in ("download", "convert", "verify", "card", "push", "snapshot", "load")
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
-        __init__ architecture card checkpoint clips command errors files folder imagenet imports
-        labels loading lockstep magic progress publishing reading recipes recorded reference
-        releases renaming report restoring settings sources space synthetic verification
+        __init__ architecture card checkpoint clips command containers errors files folder imagenet
+        imports labels loading lockstep magic progress publishing reading recipes recorded reference
+        releases renaming report restoring settings sources space synthetic unpickling verification
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")
@@ -194,10 +194,11 @@ rule convert:
         given=lambda wildcards: VARIANTS[wildcards.variant].given,
         labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
         pin=lambda wildcards: VARIANTS[wildcards.variant].pin,
+        weights=lambda wildcards: VARIANTS[wildcards.variant].weights,
         dtype=lambda wildcards: VARIANTS[wildcards.variant].dtype,
     shell:
         '"${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
-        " {params.pin:q} --dtype {params.dtype} --config {params.given:q} > {log:q} 2>&1"
+        " {params.pin:q} {params.weights:q} --dtype {params.dtype} --config {params.given:q} > {log:q} 2>&1"
 
 
 rule verify:
@@ -231,13 +232,14 @@ rule verify:
         folder=subpath(input.config, parent=True),
         given=rules.convert.params.given,
         labels=rules.convert.params.labels,
+        weights=rules.convert.params.weights,
         dtype=rules.convert.params.dtype,
         recorded=lambda wildcards: VARIANTS[wildcards.variant].recorded_json,
         recorded_outputs=SETTINGS.recorded_outputs,
         device=SETTINGS.device,
     shell:
         '"${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
-        " --variant {wildcards.variant:q} --dtype {params.dtype} --recorded {params.recorded:q}"
+        " --variant {wildcards.variant:q} {params.weights:q} --dtype {params.dtype} --recorded {params.recorded:q}"
         " --recorded-outputs {params.recorded_outputs} --device {params.device} --report {log.report:q}"
         " --passed {output:q} --config {params.given:q} > {log.text:q} 2>&1"
 
@@ -366,10 +368,11 @@ rule load:
             else f"results/models/{wildcards.variant}"
         ),
         given=rules.convert.params.given,
+        weights=rules.convert.params.weights,
         dtype=rules.convert.params.dtype,
     shell:
         "{input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
-        " --variant {wildcards.variant:q} --dtype {params.dtype} --report {log.report:q}"
+        " --variant {wildcards.variant:q} {params.weights:q} --dtype {params.dtype} --report {log.report:q}"
         " --passed {output:q} --config {params.given:q} > {log.text:q} 2>&1"
 
 

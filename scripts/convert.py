@@ -5,7 +5,7 @@ from pathlib import Path
 
 from videomae import checkpoint, folder, labels, renaming
 from videomae.architecture import read_architecture
-from videomae.command import add_dtype, add_given, run
+from videomae.command import add_dtype, add_given, add_weights, run
 from videomae.errors import ConversionError, about
 from videomae.files import sha256
 
@@ -16,6 +16,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path, help="the .pth file")
     parser.add_argument("folder", type=Path, help="the folder to write; it appears when complete")
     add_given(parser)
+    add_weights(parser)
     add_dtype(parser)
     parser.add_argument("--labels", type=Path, help="list of labels: one a line, JSON or CSV")
     parser.add_argument("--sha256", help="refuse a checkpoint that has another SHA-256")
@@ -28,6 +29,7 @@ def main() -> None:
             arguments.labels,
             arguments.sha256,
             arguments.dtype,
+            arguments.weights,
         )
 
 
@@ -38,13 +40,13 @@ def convert(
     label_list: Path | None,
     pinned: str | None,
     dtype: str,
+    weights: str | None,
 ) -> None:
     """Convert one checkpoint; raises `ConversionError`, and writes nothing, where it can't."""
-    opened = checkpoint.open_checkpoint(path)
+    opened = checkpoint.open_checkpoint(path, weights)
     if pinned and (found := sha256(path)) != pinned.lower():
         raise ConversionError(f"SHA-256 is {found}, but {pinned} is pinned")
-    print(f"{path}: state dict under {opened.container}, {len(opened.tensors)} tensors")
-    print(f"left behind: {', '.join(opened.left_behind) or 'nothing'}")
+    print(path, *opened.describe(), sep="\n")
     architecture = read_architecture(opened.shapes, opened.args, given)
     print("\n".join(architecture.describe()))
     names = labels.id2label(architecture.num_labels or 0, label_list)

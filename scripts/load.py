@@ -5,7 +5,7 @@ from pathlib import Path
 
 from videomae import checkpoint
 from videomae.architecture import read_architecture
-from videomae.command import add_dtype, add_given, run
+from videomae.command import add_dtype, add_given, add_weights, run
 from videomae.errors import ConversionError, about
 from videomae.loading import Loading
 
@@ -16,13 +16,14 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path, help="the .pth file")
     parser.add_argument("folder", type=Path, help="the transformers folder")
     add_given(parser)
+    add_weights(parser)
     add_dtype(parser)
     parser.add_argument("--variant", help="the name in the report (default: the folder's)")
     parser.add_argument("--report", type=Path, help="where the report goes, right or not")
     parser.add_argument("--passed", type=Path, help="where it goes too if the folder is right")
     arguments = parser.parse_args()
     with about(arguments.checkpoint):
-        opened = checkpoint.open_checkpoint(arguments.checkpoint)
+        opened = checkpoint.open_checkpoint(arguments.checkpoint, arguments.weights)
         architecture = read_architecture(opened.shapes, opened.args, dict(arguments.config))
         variant = arguments.variant or arguments.folder.resolve().name
         loading = Loading(variant, opened, architecture, arguments.folder, arguments.dtype)

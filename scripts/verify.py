@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from videomae.command import add_device, add_dtype, add_given, run
+from videomae.command import add_device, add_dtype, add_given, add_weights, run
 from videomae.errors import ConversionError, about
 from videomae.recorded import Recorded
 from videomae.verification import Verification
@@ -16,6 +16,7 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path, help="the .pth file")
     parser.add_argument("folder", type=Path, help="the transformers folder made from it")
     add_given(parser)
+    add_weights(parser)
     add_dtype(parser)
     add_device(parser)
     parser.add_argument("--variant", help="the name in the report (default: the folder's)")
@@ -41,6 +42,7 @@ def main() -> None:
             arguments.recorded_outputs,
             arguments.dtype,
             arguments.device,
+            arguments.weights,
         )
         report = verification.run()
     print("\n".join(map(str, report.checks)))

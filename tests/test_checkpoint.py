@@ -1,7 +1,15 @@
 """Opening checkpoints: what the authors' files hold, and what is refused before it can do harm."""
 
-import argparse
+import collections
+import datetime
+import enum
+import functools
+import os
 import pickle
+import re
+import runpy
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,7 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from videomae.checkpoint import check_finite, open_checkpoint, widen
+from safetensors.torch import save_file
+from videomae.checkpoint import Checkpoint, check_finite, open_checkpoint, widen
 from videomae.errors import ConversionError
 
 from tests.conftest import DATA
@@ -59,18 +68,18 @@ def test_numpy_scalars_of_the_optimizer_are_harmless(path: Path) -> None:
 
 
 def test_wrong_container_lists_the_top_level_keys(path: Path) -> None:
-    save({"weights": TENSORS, "step": 3}, path)
+    save({"weights": [1], "step": 3}, path)
     with pytest.raises(ConversionError, match="top-level keys are weights, step"):
         open_checkpoint(path)
 
 
 def test_list_instead_of_a_container_is_refused(path: Path) -> None:
-    with pytest.raises(ConversionError, match="top-level keys are list"):
+    with pytest.raises(ConversionError, match="holds one list, not a dict"):
         open_checkpoint(save([torch.ones(1)], path))
 
 
 def test_state_dict_that_is_none_is_refused(path: Path) -> None:
-    with pytest.raises(ConversionError, match="model is no state dict but list"):
+    with pytest.raises(ConversionError, match="no state dict under model or"):
         open_checkpoint(save({"model": [1, 2]}, path))
 
 
@@ -84,14 +93,17 @@ def test_integer_weights_are_refused(path: Path) -> None:
         open_checkpoint(save({"model": {"weight": torch.ones(2, dtype=torch.int64)}}, path))
 
 
-class Harmful:
-    """Its pickle runs a command when it is loaded carelessly."""
+# -- what else a pickle may hold -------------------------------------------------------------------
 
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
+
+class Harmful:
+    """Its pickle calls something when it is loaded carelessly."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.call = (function, arguments)
 
     def __reduce__(self) -> Any:
-        return (Path.touch, (self.trace,))
+        return self.call
 
 
 @pytest.mark.parametrize("new_format", [True, False])
@@ -99,9 +111,9 @@ def test_pickle_that_runs_something_is_refused_and_runs_nothing(
     path: Path, tmp_path: Path, new_format: bool
 ) -> None:
     trace = tmp_path / "ran"
-    content = {"model": TENSORS, "args": Harmful(trace)}
+    content = {"model": TENSORS, "args": Harmful(Path.touch, trace)}
     save(content, path, _use_new_zipfile_serialization=new_format)
-    with pytest.raises(ConversionError, match="holds more than tensors and known harmless"):
+    with pytest.raises(ConversionError, match=r"its pickle calls __builtin__\.getattr"):
         open_checkpoint(path)
     assert not trace.exists()
     with path.open("rb") as file:  # it would have: the test can fail
@@ -109,10 +121,231 @@ def test_pickle_that_runs_something_is_refused_and_runs_nothing(
     assert trace.exists()
 
 
-def test_unknown_class_is_refused_by_its_name(path: Path) -> None:
-    save({"model": TENSORS, "args": argparse.ArgumentError(None, "x")}, path)
-    with pytest.raises(ConversionError, match=r"argparse\.ArgumentError"):
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (Harmful(os.system, "true"), "posix.system"),
+        (Harmful(eval, "1"), "__builtin__.eval"),
+        (Harmful(subprocess.Popen, ["true"]), "commands.Popen"),
+        (Harmful(torch.load, "x"), "torch.serialization.load"),
+        (Harmful(runpy.run_path, "x"), "runpy.run_path"),
+        (Harmful(shutil.rmtree, "x"), "shutil.rmtree"),
+        (Harmful(pickle.loads, b"x"), "pickle.loads"),
+        (Harmful(torch.storage._load_from_bytes, b"x"), "torch.storage._load_from_bytes"),
+        (Harmful(setattr, Path, "x", 1), "__builtin__.setattr"),
+    ],
+)
+@pytest.mark.parametrize("new_format", [True, False])
+def test_hostile_calls_are_refused_by_name(
+    path: Path, call: Harmful, name: str, new_format: bool
+) -> None:
+    save({"model": {**TENSORS, "x": call}}, path, _use_new_zipfile_serialization=new_format)
+    with pytest.raises(ConversionError, match=rf"its pickle calls {re.escape(name)} when"):
         open_checkpoint(path)
+
+
+class Settings(dict[str, Any]):
+    """As projects have them: a dictionary beneath, and attributes."""
+
+
+class Record(list[Any]):
+    pass
+
+
+class Precision(enum.Enum):
+    HALF = "half"
+
+
+def test_unknown_classes_become_idle_and_are_listed(path: Path) -> None:
+    settings = Settings(a=1)
+    settings.__dict__["more"] = Record([1, 2])
+    others = {
+        "hyper": settings,
+        "precision": Precision.HALF,
+        "history": collections.deque([np.ones(3), datetime.timedelta(1)]),
+        "counts": collections.defaultdict(int, x=1),
+        "where": {Path("x"), None},
+        "norm": functools.partial(torch.nn.LayerNorm, eps=1e-6),
+        "function": os.system,  # named, not called
+    }
+    opened = open_checkpoint(save({"model": TENSORS, **others}, path))
+    assert torch.equal(opened.tensors["weight"], TENSORS["weight"])
+    assert opened.left_behind == tuple(others)
+    known = {"tests.test_checkpoint.Settings", "tests.test_checkpoint.Record", "posix.system"}
+    assert known <= set(opened.shadows)
+
+
+def test_pickle_can_not_change_what_others_use(path: Path) -> None:
+    """BUILD may set attributes on what a name stood for; here that is never the thing itself."""
+    before = torch._utils._rebuild_tensor_v2.__defaults__
+    pickled = (
+        b"\x80\x02}(X\x05\x00\x00\x00model}X\x01\x00\x00\x00xctorch._utils\n_rebuild_tensor_v2\n"
+        b"N}X\x0c\x00\x00\x00__defaults__K\x01s\x86bsu."
+    )
+    save({"model": TENSORS}, path)
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, pickled if name.endswith("data.pkl") else content)
+    with pytest.raises(ConversionError):
+        open_checkpoint(path)
+    assert torch._utils._rebuild_tensor_v2.__defaults__ == before
+
+
+def test_whole_model_is_refused_by_its_class(path: Path) -> None:
+    save({"model": torch.nn.Linear(2, 2)}, path)
+    with pytest.raises(ConversionError, match=r"model \(a torch\.nn\.modules\.linear\.Linear\)"):
+        open_checkpoint(path)
+    save(torch.nn.Linear(2, 2), path)
+    with pytest.raises(
+        ConversionError, match=r"one torch\.nn\.modules\.linear\.Linear, not a dict"
+    ):
+        open_checkpoint(path)
+
+
+def test_torchscript_is_refused(path: Path) -> None:
+    torch.jit.script(torch.nn.Linear(2, 2)).save(path)  # type: ignore[no-untyped-call]
+    with pytest.raises(ConversionError, match="a TorchScript program, not a checkpoint"):
+        open_checkpoint(path)
+
+
+# -- containers and prefixes -----------------------------------------------------------------------
+
+
+def network() -> dict[str, torch.Tensor]:
+    return dict(open_checkpoint(DATA / "trained/v1-finetuned.pth").tensors)
+
+
+def pretraining() -> dict[str, torch.Tensor]:
+    return dict(open_checkpoint(DATA / "trained/v1-pretrained.pth").tensors)
+
+
+def prefixed(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {f"{prefix}{name}": tensor for name, tensor in tensors.items()}
+
+
+def same(opened: Checkpoint, tensors: dict[str, torch.Tensor]) -> bool:
+    return list(opened.tensors) == list(tensors) and all(
+        torch.equal(opened.tensors[name], tensor) for name, tensor in tensors.items()
+    )
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {"model": state},
+        lambda state: {"module": state, "ds_version": "0.5.8"},
+        lambda state: {"state_dict": state, "pytorch-lightning_version": "2.1"},
+        lambda state: {"model_ema": state},
+        lambda state: {"model": None, "module": state},
+        lambda state: state,
+    ],
+)
+def test_every_container_gives_the_same_tensors(wrap: Any, path: Path) -> None:
+    assert same(open_checkpoint(save(wrap(network()), path)), network())
+
+
+def test_safetensors_give_the_same_tensors(path: Path) -> None:
+    save_file(network(), path)
+    assert same(open_checkpoint(path), dict(sorted(network().items())))
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ConversionError, match="can't be read as safetensors"):
+        open_checkpoint(path)
+
+
+def test_chosen_weights_are_taken_and_the_others_named() -> None:
+    path = DATA / "trained/v1-finetuned.pth"
+    usual, averaged = open_checkpoint(path), open_checkpoint(path, "model_ema")
+    assert (usual.container, usual.others) == ("model", ("model_ema",))
+    assert (averaged.container, averaged.others) == ("model_ema", ("model",))
+    assert not torch.equal(usual.tensors["head.weight"], averaged.tensors["head.weight"])
+    assert "not taken: model_ema (weights: NAME takes another one)" in usual.describe()
+    with pytest.raises(
+        ConversionError, match="no state dict under ema; there is one model, model_"
+    ):
+        open_checkpoint(path, "ema")
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "module.",
+        "_orig_mod.",
+        "model.",
+        "backbone.",
+        "encoder.",
+        "module._orig_mod.model.",
+        "net.x.",
+    ],
+)
+def test_prefixes_of_wrappers_are_taken_off(prefix: str, path: Path) -> None:
+    opened = open_checkpoint(save({"model": prefixed(prefix, network())}, path))
+    assert same(opened, network())
+    assert any(line.startswith(f"names: {prefix}") for line in opened.describe())
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.module.", ""])
+def test_encoder_stays_in_the_names_of_pretraining(prefix: str, path: Path) -> None:
+    opened = open_checkpoint(save({"model": prefixed(prefix, pretraining())}, path))
+    assert same(opened, pretraining())
+
+
+def test_head_may_stand_beside_the_encoder(path: Path) -> None:
+    beside = ("head.", "fc_norm.")
+    state = {n if n.startswith(beside) else f"encoder.{n}": t for n, t in network().items()}
+    assert same(open_checkpoint(save({"state_dict": prefixed("model.", state)}, path)), network())
+
+
+def test_names_of_mmaction2_become_the_authors(path: Path) -> None:
+    theirs = {}
+    for name, tensor in network().items():
+        renamed = name.replace("patch_embed.proj.", "patch_embed.projection.")
+        renamed = renamed.replace("mlp.fc1", "mlp.layers.0.0").replace("mlp.fc2", "mlp.layers.1")
+        head = renamed.startswith("head.")
+        theirs[renamed.replace("head.", "cls_head.fc_cls.") if head else f"backbone.{renamed}"] = (
+            tensor
+        )
+    assert same(open_checkpoint(save({"state_dict": theirs, "meta": {}}, path)), network())
+
+
+def test_two_networks_in_one_state_dict_are_refused(path: Path) -> None:
+    save({"model": prefixed("student.", network()) | prefixed("teacher.", network())}, path)
+    with pytest.raises(
+        ConversionError, match=r"2 networks in one state dict, under student\., teach"
+    ):
+        open_checkpoint(path)
+
+
+def test_names_that_would_collide_are_refused(path: Path) -> None:
+    save(
+        {
+            "model": prefixed("encoder.", network())
+            | {"norm.bias": torch.ones(1), "encoder.norm.bias": torch.ones(1)}
+        },
+        path,
+    )
+    with pytest.raises(ConversionError, match=r"one name without prefix: .*norm\.bias"):
+        open_checkpoint(path)
+
+
+def test_deepspeed_folder_is_the_file_that_latest_names(tmp_path: Path) -> None:
+    for tag in ("checkpoint-1", "checkpoint-2"):
+        (tmp_path / tag).mkdir()
+        state = {"module": prefixed("", {"weight": torch.full((2,), float(tag[-1]))})}
+        save(state, tmp_path / tag / "mp_rank_00_model_states.pt")
+    (tmp_path / "latest").write_text("checkpoint-2\n")
+    assert open_checkpoint(tmp_path).tensors["weight"][0] == 2
+    assert open_checkpoint(tmp_path / "checkpoint-1").tensors["weight"][0] == 1
+    shutil.copy(
+        tmp_path / "checkpoint-1/mp_rank_00_model_states.pt",
+        tmp_path / "checkpoint-1/mp_rank_01_model_states.pt",
+    )
+    with pytest.raises(ConversionError, match="a folder with 2 of DeepSpeed's"):
+        open_checkpoint(tmp_path / "checkpoint-1")
+
+
+# -- files that are none ---------------------------------------------------------------------------
 
 
 def test_web_page_is_called_one(path: Path) -> None:

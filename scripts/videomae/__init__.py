@@ -4,8 +4,10 @@ One module answers one question.
 
 Of a checkpoint:
 
-- magic: is this a PyTorch file at all?
-- checkpoint: what is in it?  (opens any container safely)
+- magic: is this a checkpoint file at all?
+- checkpoint: what is in it?
+- unpickling: what may a pickle make?  (nothing that acts)
+- containers: where is the state dict, and what are its tensors called by the authors?
 - architecture: which network is it?  (tensors, args, table to VideoMAEConfig values)
 - renaming: what is each tensor called in transformers?  (one table, read in both directions)
 - labels: what are the classes called?

@@ -1,113 +1,103 @@
-"""What is in this ``.pth``?  Opens the authors' containers without running anything in them.
+"""What is in this file?  Opens any container of a state dict without running anything in it.
 
 The authors' scripts save ``{"model": state dict, "optimizer", "epoch", "scaler", "args"}``;
-DeepSpeed saves the state dict under ``module``. Tensors stay on disk until they are read.
+DeepSpeed writes a folder, with the state dict under ``module``. Tensors stay on disk until read.
 """
 
-import argparse
 import os
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.dtypes
 import torch
-from numpy._core.multiarray import scalar
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 
-from videomae import magic
+from videomae import containers, magic, unpickling
 from videomae.errors import ConversionError, about, listing
-
-CONTAINERS = ("model", "module")
+from videomae.unpickling import Shadow
 
 # The key beside the state dict that marks weights made by a rule (see `synthetic`).
 SYNTHETIC = "synthetic"
 
-# Objects that the authors' files hold beside tensors, none of which can do anything: the run's
-# options, and NumPy scalars in the optimizer, under NumPy 1's module name and NumPy 2's.
-HARMLESS: list[Any] = [
-    argparse.Namespace,
-    (scalar, "numpy.core.multiarray.scalar"),
-    (scalar, "numpy._core.multiarray.scalar"),
-    np.dtype,
-    np.dtypes.Float64DType,
-]
-
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """An opened checkpoint; the tensors are memory-mapped, float32 or narrower."""
+    """An opened checkpoint; the tensors are memory-mapped, float32 or narrower.
+
+    ``tensors`` have the authors' names, whatever stood before them in the file (``prefix``).
+    ``others`` are further state dicts that `weights` could choose, ``left_behind`` all other keys,
+    ``shadows`` the classes in the pickle that are not known here and were not loaded.
+    """
 
     container: str
     tensors: dict[str, Tensor]
     args: dict[str, Any]
     left_behind: tuple[str, ...]
     synthetic: str | None = None
+    others: tuple[str, ...] = ()
+    renamed: tuple[str, str] | None = None
+    shadows: tuple[str, ...] = ()
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every tensor's shape by name."""
         return {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
 
+    def describe(self) -> list[str]:
+        """Say what was opened, a line each."""
+        said = [f"state dict: {self.container}, {len(self.tensors)} tensors"]
+        if self.others:
+            said.append(f"not taken: {', '.join(self.others)} (weights: NAME takes another one)")
+        if self.renamed:
+            said.append(f"names: {self.renamed[0]} became {self.renamed[1]}, the others alike")
+        said.append(f"left behind: {', '.join(self.left_behind) or 'nothing'}")
+        if self.shadows:
+            said.append(f"classes that were not loaded: {', '.join(self.shadows)}")
+        return said
 
-def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
-    """Open a checkpoint by the authors' scripts or DeepSpeed; its tensors are not read yet.
 
-    Raises `ConversionError` for a file that is no PyTorch checkpoint, is cut short, holds objects
-    that are not known to be harmless, or has no state dict where the authors put theirs.
+def open_checkpoint(path: str | os.PathLike[str], weights: str | None = None) -> Checkpoint:
+    """Open a file with a state dict, or a DeepSpeed folder; its tensors are not read yet.
+
+    ``weights`` chooses among several state dicts, such as ``model_ema``. Raises `ConversionError`
+    for a file that is no checkpoint, is cut short, would run something, or has no state dict.
     """
     path = Path(path)
     with about(path):
-        return _open(load(path))
-
-
-def _open(contents: Any) -> Checkpoint:
-    keys = list(contents) if isinstance(contents, Mapping) else [type(contents).__name__]
-    container = next((name for name in CONTAINERS if name in keys), None)
-    if container is None:
-        raise ConversionError(
-            f"no state dict under {' or '.join(CONTAINERS)}; "
-            f"the file's top-level keys are {listing(map(str, keys), most=12)}"
+        contents, shadows = load(magic.located(path))
+        container, state, others = containers.choose(contents, weights)
+        names = containers.authors_names(str(name) for name in state)
+        args = contents.get("args", {})
+        args = args.state if isinstance(args, Shadow) else args
+        return Checkpoint(
+            container,
+            {names[str(name)]: checked(name, tensor) for name, tensor in state.items()},
+            dict(args) if isinstance(args, Mapping) else {},
+            tuple(
+                str(key)
+                for key in contents
+                if contents is not state and key not in (container, *others)
+            ),
+            contents.get(SYNTHETIC),
+            tuple(others),
+            next(((name, short) for name, short in names.items() if name != short), None),
+            tuple(shadows),
         )
-    state = contents[container]
-    if not isinstance(state, Mapping) or not state:
-        raise ConversionError(f"{container} is no state dict but {type(state).__name__}")
-    args = contents.get("args", {})
-    return Checkpoint(
-        container,
-        {name: checked(name, tensor) for name, tensor in state.items()},
-        vars(args) if isinstance(args, argparse.Namespace) else dict(args or {}),
-        tuple(key for key in keys if key != container),
-        contents.get(SYNTHETIC),
-    )
 
 
-def load(path: Path) -> Any:
-    """Load what a PyTorch file holds, running nothing in it; the errors do not name the file."""
+def load(path: Path) -> tuple[Any, list[str]]:
+    """Load what a file holds, and name the classes left out; the errors do not name the file."""
     if fault := magic.fault(path):
         raise ConversionError(fault)
+    if not magic.is_safetensors(path):
+        return unpickling.load(path)
     try:
-        with torch.serialization.safe_globals(HARMLESS):
-            return torch.load(
-                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-            )
-    except pickle.UnpicklingError as error:
-        reason = next(
-            (line for line in str(error).splitlines() if "nsupported" in line), str(error)
-        )
-        raise ConversionError(
-            "refused, since it holds more than tensors and known harmless objects: "
-            f"{reason.strip()}"
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise ConversionError(
-            f"can't be read as a PyTorch checkpoint ({path.stat().st_size:,} bytes; "
-            f"cut short or damaged?): {str(error).splitlines()[0]}"
-        ) from error
+        return load_file(path), []
+    except (SafetensorError, OSError) as error:
+        raise ConversionError(f"can't be read as safetensors (cut short?): {error}") from error
 
 
 def checked(name: Any, tensor: Any) -> Tensor:

@@ -36,6 +36,15 @@ def add_given(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """Let a command choose among several state dicts in one file."""
+    parser.add_argument(
+        "--weights",
+        metavar="NAME",
+        help="which state dict of the file, such as model_ema (default: as the authors' loader)",
+    )
+
+
 def add_dtype(parser: argparse.ArgumentParser) -> None:
     """Let a command take the precision of the folder's weights."""
     parser.add_argument(

@@ -94,7 +94,7 @@ def _load(path: Path) -> dict[str, Any]:
             return dict(load_file(path))
         except (SafetensorError, OSError) as error:
             raise ConversionError(f"can't be read: {error}") from error
-    contents = checkpoint.load(path)
+    contents, _ = checkpoint.load(path)
     if not isinstance(contents, Mapping):
         raise ConversionError(f"no state dict but {type(contents).__name__}")
     return dict(contents)

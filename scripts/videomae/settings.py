@@ -56,6 +56,11 @@ class Variant:
         return [f"--sha256={self.entry['sha256']}"] if "sha256" in self.entry else []
 
     @property
+    def weights(self) -> list[str]:
+        """The option that chooses among several state dicts in one file."""
+        return [f"--weights={self.entry['weights']}"] if "weights" in self.entry else []
+
+    @property
     def dtype(self) -> str:
         """The precision of the converted weights."""
         return str(self.entry["dtype"])

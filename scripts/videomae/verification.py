@@ -59,12 +59,13 @@ class Verification:
         recorded_outputs: str = "require",
         dtype: str = "float32",
         device: str = "cpu",
+        weights: str | None = None,
     ) -> None:
         self.folder = model_folder
         self.label_list = label_list
         self.recorded = recorded
         self.recorded_outputs = recorded_outputs
-        self.checkpoint: Checkpoint = checkpoint.open_checkpoint(path)
+        self.checkpoint: Checkpoint = checkpoint.open_checkpoint(path, weights)
         self.architecture: Architecture = read_architecture(
             self.checkpoint.shapes, self.checkpoint.args, given
         )
