@@ -22,7 +22,7 @@ SCRIPT = {
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers errors files folder imagenet
-        imports labels loading lockstep magic progress publishing reading recipes recorded reference
+        imports labels loading lockstep magic own progress publishing reading recipes recorded reference
         releases renaming report restoring settings sources space synthetic unpickling verification
     """.split()}
 LABELS = {
@@ -32,7 +32,7 @@ LABELS = {
 
 sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
 
-from videomae import folder, imports, progress, releases, settings, space
+from videomae import folder, imports, own, progress, releases, settings, space
 from videomae.errors import ConversionError
 
 # Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
@@ -40,6 +40,7 @@ from videomae.errors import ConversionError
 if not workflow.deployment_settings.deployment_method:
     shell.prefix(f"set -euo pipefail; PYTHON={shlex.quote(sys.executable)}; ")
 
+own.type_values(config)
 try:
     validate(config, "config.schema.yaml")
     SETTINGS = settings.read(config, shipped_labels=LABELS)

@@ -137,6 +137,46 @@ def test_error_names_the_path_and_what_is_allowed(
         read(edited(config, path, value))
 
 
+def test_checkpoints_without_an_entry_are_named_after_their_files(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    for name in ("run 7/epoch.1.pth", "run 7/epoch.2.pth", "run8/epoch.1.pth", "deep/latest"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    def names(**values: Any) -> list[str]:
+        return list(read({**config, "license": "mit", **values}).variants)
+
+    assert names(checkpoint=f"{tmp_path}/run 7/epoch.1.pth") == ["epoch.1"]
+    assert names(checkpoint="hub:them/zoo/a/it.pth") == ["it"]
+    assert names(checkpoints=f"{tmp_path}/run 7/*.pth") == ["epoch.1", "epoch.2"]
+    assert names(checkpoints=[f"{tmp_path}/run*/*.pth"]) == [
+        *("run-7-epoch.1", "run-7-epoch.2", "run8-epoch.1")
+    ]
+    with pytest.raises(ConversionError, match=r"nothing matches '\*\.nothing' \(looked in"):
+        names(checkpoints="*.nothing")
+    with pytest.raises(ConversionError, match="checkpoint: no such file: /nowhere"):
+        names(checkpoint="/nowhere.pth")
+
+
+def test_checkpoint_without_an_entry_takes_what_is_said_beside_it(config: dict[str, Any]) -> None:
+    beside = {"config": {"num_attention_heads": 3}, "weights": "model_ema", "labels": "ssv2"}
+    found = read({**config, "license": "mit", "checkpoint": "hub:them/zoo/it.pth", **beside})
+    assert found.variants["it"].given == ["num_attention_heads=3"]
+    assert found.variants["it"].weights == ["--weights=model_ema"]
+    assert found.variants["it"].labels == ["ssv2"]
+    assert found.license is None  # that one is the authors' weights'
+    with pytest.raises(ConversionError, match=r"config\.heads: no such key"):
+        read({**config, "checkpoint": "hub:them/zoo/it.pth", "config": {"heads": 3}})
+
+
+def test_no_variants_is_one_message() -> None:
+    with pytest.raises(
+        ConversionError, match="variants: there are none; give some, or `checkpoint`"
+    ):
+        read({})
+
+
 def test_one_published_folder_is_of_one_variant(config: dict[str, Any], tmp_path: Path) -> None:
     config["variants"]["other"] = dict(config["variants"]["mine"])
     with pytest.raises(ConversionError, match=r"can't be the folder of 2 variants.*models=NAME"):

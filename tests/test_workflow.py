@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
+from transformers import VideoMAEForVideoClassification
 from videomae import clips, imports, space, synthetic
+from videomae.checkpoint import open_checkpoint
 from videomae.errors import ConversionError
 from videomae.settings import Variant
 
@@ -265,6 +268,50 @@ def test_run_that_needs_more_disk_than_there_is_stops_first(
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     with pytest.raises(ConversionError, match=r"5\.5 GB needed .*; 0\.5 GB more must be freed"):
         space.check([variant], tmp_path)
+
+
+# -- checkpoints without an entry ------------------------------------------------------------------
+
+
+def test_every_epoch_of_a_run_is_converted_by_one_pattern(workflow: Workflow) -> None:
+    workflow.configure({})
+    run = workflow.folder / "run7"
+    (run / "deepspeed" / "last").mkdir(parents=True)
+    opened = open_checkpoint(DATA / "trained/v1-finetuned.pth", "model_ema")
+    shutil.copy(DATA / "trained/v1-finetuned.pth", run / "epoch-1.pth")
+    save_file(opened.tensors, run / "epoch-2.pth")
+    half = {name: tensor.half() for name, tensor in opened.tensors.items()}
+    torch.save({"module": half}, run / "deepspeed/last/mp_rank_00_model_states.pt")
+    (run / "deepspeed/latest").write_text("last")
+    given = "config={num_attention_heads: 3, num_frames: 8, image_size: 64}"
+    outcome = workflow.run("--config", "checkpoints=run7/*", given)
+    assert outcome.code == 0, outcome.output
+    for name in ("epoch-1", "epoch-2", "deepspeed"):
+        assert "verified" in row(outcome, name)
+    sizes = [
+        (workflow.results / f"models/{name}/model.safetensors").stat().st_size
+        for name in ("epoch-1", "epoch-2", "deepspeed")
+    ]
+    assert max(sizes) - min(sizes) < 200  # all float32
+
+
+def test_chosen_weights_are_converted_and_verified(workflow: Workflow) -> None:
+    workflow.configure({})
+    path = DATA / "trained/v1-finetuned.pth"
+    truth = json.loads((DATA / "trained/v1-finetuned.json").read_text())["truth"]["model_ema"]
+    given = ("config={num_attention_heads: 3}", "weights=model_ema")
+    outcome = workflow.run("--config", f"checkpoint={path}", *given)
+    assert outcome.code == 0, outcome.output
+    log = (workflow.results / "logs/convert/v1-finetuned.log").read_text()
+    assert "state dict: model_ema" in log
+    assert "not taken: model (weights: NAME" in log
+    model = VideoMAEForVideoClassification.from_pretrained(
+        workflow.results / "models/v1-finetuned"
+    ).eval()
+    pixels = clips.normalise(clips.synthetic_clip(8, 64), [0.5] * 3, [0.5] * 3)
+    with torch.no_grad():
+        logits = model(pixels).logits[0]
+    assert logits.tolist() == pytest.approx(truth["with_final_norm_eps_1e-5"]["logits"], abs=1e-5)
 
 
 # -- from the hub, and to it -----------------------------------------------------------------------

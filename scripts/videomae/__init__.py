@@ -33,6 +33,7 @@ Of the proof:
 Of a run:
 
 - settings: what does config.yaml ask for?
+- own: which variants do checkpoints without an entry become?
 - sources: where do bytes come from?
 - recipes, synthetic: which rehearsal weights are there, and how are they made?
 - space: how much disk does it take?

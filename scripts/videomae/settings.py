@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from jsonschema import ValidationError
 
-from videomae import recipes, sources
+from videomae import magic, own, recipes, sources
 from videomae.errors import ConversionError, listing
 
 # What is brought from the hub beside the checkpoints.
@@ -40,8 +40,9 @@ class Variant:
     def existing_file(self) -> list[str]:
         """The checkpoint's own path if it is a file at hand; else nothing."""
         source = self.source
-        at_hand = source.kind == "file" and Path(source.address).is_file()
-        return [source.address] if at_hand else []
+        if source.kind != "file" or not Path(source.address).exists():
+            return []
+        return [str(magic.located(Path(source.address)))]
 
     @property
     def download_megabytes(self) -> int:
@@ -137,6 +138,11 @@ def read(config: Mapping[str, Any], shipped_labels: Iterable[str]) -> Settings:
     Raises `ConversionError`, which names the path in config.yaml, for what no schema can tell.
     """
     push = config["push"]
+    if (mine := own.variants(config)) is not None:
+        # The license in config.yaml is that of the authors' weights.
+        config = {**config, "variants": mine, "models": "all", "license": None}
+    elif not config["variants"]:
+        raise ConversionError("variants: there are none; give some, or `checkpoint` with a path")
     chosen = _chosen(config["models"], config["variants"])
     variants = {name: _variant(name, config, tuple(shipped_labels)) for name in chosen}
     rehearsed = [name for name, variant in variants.items() if variant.source.kind == "synthetic"]

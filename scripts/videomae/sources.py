@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from videomae import magic
 from videomae.errors import ConversionError
 
 TIMEOUT = 60  # seconds without a byte
@@ -180,7 +181,7 @@ def _from_https(url: str, path: Path, progress: Progress) -> None:
 
 
 def _from_file(address: str, path: Path, _progress: Progress) -> None:
-    original = Path(address).absolute()
+    original = magic.located(Path(address).absolute())
     if not original.is_file():
         raise ConversionError(f"{original}: no such file")
     path.symlink_to(original)

@@ -43,7 +43,7 @@ print(json.dumps({"shape": list(output.logits.shape), "logits": first.tolist(),
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("variant", CONFIG["variants"])
+@pytest.mark.parametrize("variant", CONFIG["models"])
 def test_folder_gives_the_authors_outputs(variant: str) -> None:
     expected = CONFIG["variants"][variant]["recorded"]
     process = subprocess.run(

@@ -1,0 +1,75 @@
+"""Which variants do ``checkpoint`` and ``checkpoints`` mean?  One for each file, named after it.
+
+So that a checkpoint of one's own needs no config.yaml: ``--config checkpoint=run7/best.pth``, or a
+pattern for every epoch of a run.
+"""
+
+import glob
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from videomae import sources
+from videomae.errors import ConversionError, listing
+
+# What can be said of all of them at once, as in an entry under ``variants``.
+SHARED = ("config", "labels", "weights", "dtype")
+
+
+def type_values(config: dict[str, Any]) -> None:
+    """Give the values under a top-level ``config`` their types.
+
+    Snakemake's ``--config 'config={num_frames: 8}'`` leaves them as text.
+    """
+    given = config.get("config")
+    if isinstance(given, dict):
+        texts = {name: value for name, value in given.items() if isinstance(value, str)}
+        given.update({name: yaml.safe_load(text) for name, text in texts.items()})
+
+
+def variants(config: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
+    """Give an entry for each checkpoint that is named by itself; None if none is.
+
+    Raises `ConversionError` for a file that isn't there and a pattern that nothing matches.
+    """
+    named = [config["checkpoint"]] if "checkpoint" in config else []
+    patterns = config.get("checkpoints", [])
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (it may be absolute)
+        if not found:
+            raise ConversionError(
+                f"checkpoints: nothing matches {pattern!r} (looked in {Path.cwd()})"
+            )
+        named += found
+    if not named:
+        return None
+    for source in map(sources.parse, named):
+        if source.kind == "file" and not Path(source.address).exists():
+            raise ConversionError(f"checkpoint: no such file: {Path(source.address).absolute()}")
+    shared = {key: config[key] for key in SHARED if key in config}
+    entries = zip(_names(named), named, strict=True)
+    return {
+        name: {"config": {}, "dtype": "float32", **shared, "checkpoint": path}
+        for name, path in entries
+    }
+
+
+def _names(named: list[str]) -> list[str]:
+    """Name each after its file, with as many folders before it as make the names differ."""
+    paths = [Path(source).absolute().with_suffix("").parts[1:] for source in dict.fromkeys(named)]
+    for depth in range(1, max(map(len, paths)) + 1):
+        names = [_name("-".join(parts[-depth:])) for parts in paths]
+        if len(set(names)) == len(named):
+            return names
+    raise ConversionError(
+        f"checkpoints: {listing(named)} can't be told apart by name; write an entry under variants "
+        "for each"
+    )
+
+
+def _name(text: str) -> str:
+    """Replace what a variant's name can't hold."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip("._-") or "checkpoint"
