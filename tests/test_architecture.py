@@ -89,6 +89,30 @@ def test_given_value_that_contradicts_args_is_refused() -> None:
         read(TINY, {"input_size": 64}, **TINY_GIVEN)
 
 
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            {"tubelet_size": 4},
+            r"tubelet_size is contradictory: 2 \(tensor .*4 \(args\.tubelet_size",
+        ),
+        ({"use_mean_pooling": False}, r"use_mean_pooling is contradictory: True \(tensor fc_norm"),
+        (
+            {"nb_classes": 400},
+            r"head has 7 classes \(tensor head\.weight\), but args\.nb_classes says 4",
+        ),
+    ],
+)
+def test_args_that_contradict_the_tensors_are_refused(args: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConversionError, match=message):
+        read(TINY, args, **TINY_GIVEN)
+
+
+def test_args_that_say_nothing_of_this_network_are_no_contradiction() -> None:
+    args = {"nb_classes": 0, "model": "vit_unheard_of", "decoder_depth": 99, "tubelet_size": None}
+    assert read(TINY, args, **TINY_GIVEN).config["tubelet_size"] == 2
+
+
 def test_heads_must_divide_the_hidden_size() -> None:
     with pytest.raises(ConversionError, match="5, which does not divide hidden_size 48"):
         read(TINY, **{**TINY_GIVEN, "num_attention_heads": 5})

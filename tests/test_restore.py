@@ -535,7 +535,7 @@ def _no_config(folder: Path) -> None:
         (_a_shard_missing, "model-00002-of-0"),
         (_a_shard_twice, "stands in an earlier shard too"),
         (_index_without_a_map, "model.safetensors.index.json has no weight_map"),
-        (_hostile_pickle, "pytorch_model.bin: refused, since it holds more than tensors"),
+        (_hostile_pickle, "pytorch_model.bin: refused: its pickle calls"),
         (_a_list, "pytorch_model.bin: no state dict but list"),
         (_a_number, "pytorch_model.bin: 'mask_token' in the state dict is no tensor"),
         (_no_config, "config.json: No such file"),

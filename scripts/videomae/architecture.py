@@ -48,6 +48,13 @@ NETWORKS = {
     "giant": Network(1408, 40, 16, 6144, 512, 4, 8, patch_size=14),
 }
 
+# The authors' training options that repeat what the tensors tell, for either kind or one.
+OPTIONS = {
+    ("any", "tubelet_size"): "tubelet_size",
+    ("classifier", "use_mean_pooling"): "use_mean_pooling",
+    ("pretraining", "decoder_depth"): "decoder_num_hidden_layers",
+}
+
 FACTORY = re.compile(r"(?:vit|pretrain_videomae)_(small|base|large|huge|giant)_patch\d+_\d+")
 
 # VideoMAEConfig values that a person may give, and their types; the first five are in no tensor.
@@ -116,6 +123,11 @@ def read_architecture(
         found.add(name, value, origin)
     require(found.config, kind)
     labels = shapes["head.weight"][0] if kind == "classifier" else None
+    if labels and (args.get("nb_classes") or labels) != labels:
+        raise ConversionError(
+            f"the head has {labels} classes (tensor head.weight), but args.nb_classes says "
+            f"{args['nb_classes']}; one of them belongs to another network"
+        )
     return Architecture(kind, found.config, found.origin, labels)
 
 
@@ -271,6 +283,10 @@ def _from_args(args: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, 
         yield "num_frames", args["num_frames"] * segments, "args.num_frames × args.num_segments"
     if isinstance(args.get("input_size"), int):
         yield "image_size", args["input_size"], "args.input_size"
+    for (said_of, option), name in OPTIONS.items():
+        # Booleans are integers to Python, and nothing says what another type would mean.
+        if said_of in (kind, "any") and isinstance(args.get(option), int):
+            yield name, args[option], f"args.{option}"
     if kind == "pretraining" and isinstance(args.get("normlize_target"), bool):
         yield "norm_pix_loss", args["normlize_target"], "args.normlize_target"
     match = FACTORY.fullmatch(str(args.get("model", "")))
