@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from videomae.progress import STEPS, last_words, state, table
+from videomae.errors import last_words
+from videomae.progress import STEPS, state, table
 
 
 def leave(results: Path, *steps: str) -> None:

@@ -1,7 +1,8 @@
-"""The one exception whose text is meant for people."""
+"""The one exception whose text is meant for people, and where they find it again."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class ConversionError(Exception):
@@ -25,3 +26,16 @@ def listing(names: Iterable[str], most: int = 6) -> str:
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def last_words(log: Path) -> str | None:
+    """Give the reason for a failure that a log ends with; None if it tells of none.
+
+    That is its last ``error:`` line, or the last line of a traceback.
+    """
+    text = log.read_text(errors="replace") if log.exists() else ""
+    lines = [line for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("error: ")]
+    if errors:
+        return errors[-1].removeprefix("error: ")
+    return lines[-1] if "Traceback (most recent call last)" in text else None

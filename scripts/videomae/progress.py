@@ -9,6 +9,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from videomae.errors import last_words
 from videomae.settings import INPUTS
 
 # Each step, and the file that exists once it is done.
@@ -78,19 +79,6 @@ def _logs_of_missing_inputs(results: Path) -> Iterator[Path]:
             name = log.relative_to(results / "logs").with_suffix("")
             if not (results / "inputs" / name).exists():
                 yield log
-
-
-def last_words(log: Path) -> str | None:
-    """Give the reason for a failure that a log ends with; None if it tells of none.
-
-    That is its last ``error:`` line, or the last line of a traceback.
-    """
-    text = log.read_text(errors="replace") if log.exists() else ""
-    lines = [line for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error: ")]
-    if errors:
-        return errors[-1].removeprefix("error: ")
-    return lines[-1] if "Traceback (most recent call last)" in text else None
 
 
 def _seconds(benchmark: Path) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from videomae.progress import last_words
+from videomae.errors import last_words
 
 # Where a job leaves its report: in the first place if the folder is right, else only in the second.
 RIGHT = "releases/{place}/{variant}/{release}.json"
