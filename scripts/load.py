@@ -5,8 +5,8 @@ from pathlib import Path
 
 from videomae import checkpoint
 from videomae.architecture import read_architecture
-from videomae.command import add_dtype, add_given, add_weights, run
-from videomae.errors import ConversionError, about
+from videomae.command import add_dtype, add_given, add_reports, add_weights, run
+from videomae.errors import about
 from videomae.loading import Loading
 
 
@@ -18,9 +18,7 @@ def main() -> None:
     add_given(parser)
     add_weights(parser)
     add_dtype(parser)
-    parser.add_argument("--variant", help="the name in the report (default: the folder's)")
-    parser.add_argument("--report", type=Path, help="where the report goes, right or not")
-    parser.add_argument("--passed", type=Path, help="where it goes too if the folder is right")
+    add_reports(parser)
     arguments = parser.parse_args()
     with about(arguments.checkpoint):
         opened = checkpoint.open_checkpoint(arguments.checkpoint, arguments.weights)
@@ -29,13 +27,9 @@ def main() -> None:
         loading = Loading(variant, opened, architecture, arguments.folder, arguments.dtype)
         report = loading.run()
     release = f"transformers {report.facts['transformers']}"
-    print(release, *report.checks, sep="\n")
-    if arguments.report:
-        report.save(arguments.report)
-    if not report.passed:
-        raise ConversionError(f"{arguments.folder} is wrong in {release}. {report.failure()}")
-    if arguments.passed:
-        report.save(arguments.passed)
+    print(release)
+    failing = f"{arguments.folder} is wrong in {release}"
+    report.deliver(arguments.report, arguments.passed, failing)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from videomae.command import add_device, add_dtype, add_given, add_weights, run
-from videomae.errors import ConversionError, about
+from videomae.command import add_device, add_dtype, add_given, add_reports, add_weights, run
+from videomae.errors import about
 from videomae.recorded import Recorded
 from videomae.verification import Verification
 
@@ -19,7 +19,7 @@ def main() -> None:
     add_weights(parser)
     add_dtype(parser)
     add_device(parser)
-    parser.add_argument("--variant", help="the name in the report (default: the folder's)")
+    add_reports(parser)
     parser.add_argument("--labels", type=Path, help="list of labels: one a line, JSON or CSV")
     parser.add_argument("--recorded", type=json.loads, help="recorded outputs (JSON)")
     parser.add_argument(
@@ -28,8 +28,6 @@ def main() -> None:
         default="require",
         help="what a difference from the recorded outputs means (default: %(default)s)",
     )
-    parser.add_argument("--report", type=Path, help="where the report goes, passed or not")
-    parser.add_argument("--passed", type=Path, help="where it goes too if everything passed")
     arguments = parser.parse_args()
     with about(arguments.checkpoint):
         verification = Verification(
@@ -45,13 +43,8 @@ def main() -> None:
             arguments.weights,
         )
         report = verification.run()
-    print("\n".join(map(str, report.checks)))
-    if arguments.report:
-        report.save(arguments.report)
-    if not report.passed:
-        raise ConversionError(f"{arguments.folder} failed verification. {report.failure()}")
-    if arguments.passed:
-        report.save(arguments.passed)
+    failing = f"{arguments.folder} failed verification"
+    report.deliver(arguments.report, arguments.passed, failing)
 
 
 if __name__ == "__main__":

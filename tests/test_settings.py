@@ -150,7 +150,8 @@ def test_checkpoints_without_an_entry_are_named_after_their_files(
     assert names(checkpoint=f"{tmp_path}/run 7/epoch.1.pth") == ["epoch.1"]
     assert names(checkpoint="hub:them/zoo/a/it.pth") == ["it"]
     assert names(checkpoints=f"{tmp_path}/run 7/*.pth") == ["epoch.1", "epoch.2"]
-    assert names(checkpoints=[f"{tmp_path}/run*/*.pth"]) == [
+    assert names(checkpoint=f"{tmp_path}/run 7/") == ["run-7"]
+    assert names(checkpoints=[f"{tmp_path}/run*/*.pth", f"{tmp_path}/run8/*"]) == [
         *("run-7-epoch.1", "run-7-epoch.2", "run8-epoch.1")
     ]
     with pytest.raises(ConversionError, match=r"nothing matches '\*\.nothing' \(looked in"):

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import yaml
 
@@ -63,6 +64,13 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         default=DEVICES[0],
         help="where to compute, in full float32 (default: %(default)s)",
     )
+
+
+def add_reports(parser: argparse.ArgumentParser) -> None:
+    """Let a command that checks a folder take its name and where its report goes."""
+    parser.add_argument("--variant", help="the name in the report (default: the folder's)")
+    parser.add_argument("--report", type=Path, help="where the report goes, passed or not")
+    parser.add_argument("--passed", type=Path, help="where it goes too if everything passed")
 
 
 def _given(text: str) -> tuple[str, int | bool]:

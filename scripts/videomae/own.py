@@ -46,6 +46,7 @@ def variants(config: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
         named += found
     if not named:
         return None
+    named = list(dict.fromkeys(named))  # a file that two patterns match is one
     for source in map(sources.parse, named):
         if source.kind == "file" and not Path(source.address).exists():
             raise ConversionError(f"checkpoint: no such file: {Path(source.address).absolute()}")
@@ -59,7 +60,8 @@ def variants(config: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
 
 def _names(named: list[str]) -> list[str]:
     """Name each after its file, with as many folders before it as make the names differ."""
-    paths = [Path(source).absolute().with_suffix("").parts[1:] for source in dict.fromkeys(named)]
+    whole = [Path(source).absolute() for source in named]
+    paths = [(path if path.is_dir() else path.with_suffix("")).parts[1:] for path in whole]
     for depth in range(1, max(map(len, paths)) + 1):
         names = [_name("-".join(parts[-depth:])) for parts in paths]
         if len(set(names)) == len(named):

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from videomae.errors import ConversionError
 from videomae.files import appearing
 
 
@@ -58,6 +59,19 @@ class Report:
         failed = [check for check in self.checks if not check.passed]
         others = f" (also failed: {', '.join(c.name for c in failed[1:])})" if failed[1:] else ""
         return f"{failed[0].name}: {failed[0].message}{others}"
+
+    def deliver(self, kept: Path | None, passed: Path | None, failing: str) -> None:
+        """Print the checks; save to ``kept`` in any case, and to ``passed`` if all passed.
+
+        Raises `ConversionError` if one failed; ``failing`` says what did.
+        """
+        print("\n".join(map(str, self.checks)))
+        if kept:
+            self.save(kept)
+        if not self.passed:
+            raise ConversionError(f"{failing}. {self.failure()}")
+        if passed:
+            self.save(passed)
 
     def save(self, path: Path) -> None:
         """Write the report as JSON, whole or not at all."""
