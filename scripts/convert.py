@@ -49,6 +49,8 @@ def convert(
     print(path, *opened.describe(), sep="\n")
     architecture = read_architecture(opened.shapes, opened.args, given)
     print("\n".join(architecture.describe()))
+    if architecture.kind == "encoder":
+        print("encoder alone: the file has no head and no decoder, so it becomes a VideoMAEModel")
     names = labels.id2label(architecture.num_labels or 0, label_list)
     if label_list is None and names:
         print(f"no labels given: LABEL_0 … LABEL_{len(names) - 1}")

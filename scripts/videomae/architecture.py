@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from videomae.errors import ConversionError
+from videomae.errors import ConversionError, listing
 
-Kind = Literal["classifier", "pretraining"]
+Kind = Literal["classifier", "pretraining", "encoder"]
 Shape = Sequence[int]
 
 # The authors give every LayerNorm this eps (modeling_finetune.py, modeling_pretrain.py).
@@ -57,6 +57,10 @@ OPTIONS = {
 
 FACTORY = re.compile(r"(?:vit|pretrain_videomae)_(small|base|large|huge|giant)_patch\d+_\d+")
 
+# Tensors that tell the kinds apart; a pre-training model has all of the decoder's.
+PROJECTION = "patch_embed.proj.weight"
+DECODER = ("encoder_to_decoder.weight", "mask_token", "decoder.head.weight")
+
 # VideoMAEConfig values that a person may give, and their types; the first five are in no tensor.
 GIVABLE: dict[str, type] = {
     "num_attention_heads": int,
@@ -82,12 +86,14 @@ class Architecture:
     """What a checkpoint's network is.
 
     ``config`` holds values under their VideoMAEConfig names, ``origin`` says where each was found.
+    ``prefixed`` is an encoder alone whose names are still those of pre-training.
     """
 
     kind: Kind
     config: dict[str, Any]
     origin: dict[str, str]
     num_labels: int | None = None
+    prefixed: bool = False
 
     def describe(self) -> Iterator[str]:
         """Yield one line a value: its name, the value, where it was found."""
@@ -100,7 +106,7 @@ class Architecture:
     @property
     def prefix(self) -> str:
         """What stands before the encoder's tensor names in the checkpoint."""
-        return "encoder." if self.kind == "pretraining" else ""
+        return "encoder." if self.kind == "pretraining" or self.prefixed else ""
 
 
 def read_architecture(
@@ -112,8 +118,10 @@ def read_architecture(
     other, and where the tensors are not a VideoMAE at all.
     """
     kind = _kind(shapes)
+    prefixed = kind == "encoder" and PROJECTION not in shapes
+    prefix = "encoder." if kind == "pretraining" or prefixed else ""
     found = _Findings()
-    for name, value, tensor in _from_tensors(shapes, kind):
+    for name, value, tensor in _from_tensors(shapes, kind, prefix):
         found.add(name, value, f"tensor {tensor}")
     for name, value, origin in _from_args(args, kind):
         found.add(name, value, origin)
@@ -128,7 +136,7 @@ def read_architecture(
             f"the head has {labels} classes (tensor head.weight), but args.nb_classes says "
             f"{args['nb_classes']}; one of them belongs to another network"
         )
-    return Architecture(kind, found.config, found.origin, labels)
+    return Architecture(kind, found.config, found.origin, labels, prefixed)
 
 
 def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
@@ -146,6 +154,8 @@ def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
         f"{encoder}patch_embed.proj.bias": (hidden,),
         **_block_shapes(f"{encoder}blocks.", config, ""),
     }
+    if architecture.kind == "encoder":
+        return shapes if config["use_mean_pooling"] else shapes | _norm(f"{encoder}norm", hidden)
     if architecture.kind == "classifier":
         norm = "fc_norm" if config["use_mean_pooling"] else "norm"
         return shapes | _norm(norm, hidden) | _linear("head", hidden, architecture.num_labels or 0)
@@ -220,20 +230,31 @@ class _Findings:
 
 
 def _kind(shapes: Mapping[str, Shape]) -> Kind:
-    if {"encoder_to_decoder.weight", "mask_token", "decoder.head.weight"} <= shapes.keys():
+    """Tell the kind; a part of a decoder is refused, since the rest would be random."""
+    decoder = [name for name in shapes if name in DECODER or name.startswith("decoder.")]
+    if decoder:
+        if missing := [name for name in DECODER if name not in shapes]:
+            raise ConversionError(
+                f"the decoder is not whole: {', '.join(missing)} missing, while the file has "
+                f"{listing(decoder)}. Without those the encoder alone could be converted"
+            )
         return "pretraining"
-    if {"patch_embed.proj.weight", "head.weight"} <= shapes.keys():
+    if {PROJECTION, "head.weight"} <= shapes.keys():
         return "classifier"
+    if {PROJECTION, f"encoder.{PROJECTION}"} & shapes.keys():
+        return "encoder"
     raise ConversionError(
-        "the tensors are neither a VideoMAE classifier (patch_embed.proj.weight and head.weight) "
-        "nor a pre-training model (encoder_to_decoder.weight, mask_token, decoder.head.weight); "
+        f"the tensors are neither a VideoMAE classifier ({PROJECTION} and head.weight) "
+        f"nor a pre-training model ({', '.join(DECODER)}) nor an encoder alone "
+        f"({PROJECTION}, or encoder.{PROJECTION}); "
         f"they begin with {', '.join(list(shapes)[:4])}"
     )
 
 
-def _from_tensors(shapes: Mapping[str, Shape], kind: Kind) -> Iterator[tuple[str, Any, str]]:
-    prefix = "encoder." if kind == "pretraining" else ""
-    projection = f"{prefix}patch_embed.proj.weight"
+def _from_tensors(
+    shapes: Mapping[str, Shape], kind: Kind, prefix: str
+) -> Iterator[tuple[str, Any, str]]:
+    projection = f"{prefix}{PROJECTION}"
     shape = _shape(shapes, projection, 5)
     if shape[3] != shape[4]:
         raise ConversionError(f"{projection} has patches of {shape[3]}x{shape[4]}: not square")
@@ -242,8 +263,10 @@ def _from_tensors(shapes: Mapping[str, Shape], kind: Kind) -> Iterator[tuple[str
     ):
         yield name, size, projection
     yield from _blocks(shapes, prefix, "")
-    final = "norm.weight" if kind == "pretraining" else "fc_norm.weight"
-    yield "use_mean_pooling", kind == "classifier" and final in shapes, prefix + final
+    final = prefix + ("fc_norm.weight" if kind == "classifier" else "norm.weight")
+    # Of an encoder alone it says whether VideoMAEModel ends without the norm.
+    pooled = {"classifier": final in shapes, "pretraining": False, "encoder": final not in shapes}
+    yield "use_mean_pooling", pooled[kind], final
     yield "qv_bias", *_has_bias(shapes, prefix)
     if kind == "pretraining":
         name = "encoder_to_decoder.weight"
@@ -279,7 +302,7 @@ def _from_args(args: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, 
     """Read the authors' training options, under their names (normlize_target is spelled so)."""
     if isinstance(args.get("num_frames"), int):
         # Their fine-tuning builds the network for all segments' frames together.
-        segments = args.get("num_segments", 1) if kind == "classifier" else 1
+        segments = 1 if kind == "pretraining" else args.get("num_segments", 1)
         yield "num_frames", args["num_frames"] * segments, "args.num_frames × args.num_segments"
     if isinstance(args.get("input_size"), int):
         yield "image_size", args["input_size"], "args.input_size"

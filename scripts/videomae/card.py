@@ -23,11 +23,11 @@ def model_card(
 
     No license is assumed: without one the card names none.
     """
-    classifier = report["kind"] == "classifier"
+    kind = report["kind"]
     data = ModelCardData(
         license=license,
         library_name="transformers",
-        pipeline_tag="video-classification" if classifier else None,
+        pipeline_tag="video-classification" if kind == "classifier" else None,
         tags=["videomae", *(["rehearsal"] if report["rehearsal"] else [])],
         model_name=report["variant"],
     )
@@ -35,8 +35,8 @@ def model_card(
         data,
         template_path=str(TEMPLATE),
         variant=report["variant"],
-        kind=report["kind"],
-        model_class=CLASSES[report["kind"]],
+        kind=kind,
+        model_class=CLASSES[kind],
         rehearsal=report["rehearsal"],
         report=report,
         receipt=receipt,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from videomae import imagenet
-from videomae.architecture import LAYER_NORM_EPS, Architecture
+from videomae.architecture import LAYER_NORM_EPS, Architecture, Kind
 from videomae.errors import ConversionError, listing
 from videomae.files import appearing
 
@@ -20,7 +20,11 @@ CARD = "README.md"
 CONVERTED = (CONFIG, WEIGHTS, PROCESSOR)
 PUBLISHED = (*CONVERTED, CARD)
 
-CLASSES = {"classifier": "VideoMAEForVideoClassification", "pretraining": "VideoMAEForPreTraining"}
+CLASSES: dict[Kind, str] = {
+    "classifier": "VideoMAEForVideoClassification",
+    "pretraining": "VideoMAEForPreTraining",
+    "encoder": "VideoMAEModel",
+}
 
 UNSAID = "as in the authors' code"  # where a value comes from that no checkpoint tells
 

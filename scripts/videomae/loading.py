@@ -25,6 +25,7 @@ from videomae.report import Check, Report, at_most
 AUTO = {
     "classifier": "AutoModelForVideoClassification",
     "pretraining": "AutoModelForPreTraining",
+    "encoder": "AutoModel",
 }
 
 # The first that loads is taken: in some releases the first needs a torchvision that isn't there.

@@ -79,10 +79,11 @@ def lockstep(model: torch.nn.Module, steps: Iterator[Step]) -> Iterator[Comparis
 
 def _observed(model: Any) -> dict[str, torch.nn.Module]:
     """Give the modules of transformers' model whose outputs are steps of the reference."""
-    modules = {"patch embedding with positions": model.videomae.embeddings}
-    parts = {"encoder": model.videomae.encoder.layer}
+    encoder = model.base_model  # itself, if it is one alone
+    modules = {"patch embedding with positions": encoder.embeddings}
+    parts = {"encoder": encoder.encoder.layer}
     if hasattr(model, "decoder"):
-        modules["encoder norm"] = model.videomae.layernorm
+        modules["encoder norm"] = encoder.layernorm
         modules["encoder_to_decoder"] = model.encoder_to_decoder
         parts["decoder"] = model.decoder.decoder_layers
     for part, layers in parts.items():
@@ -124,9 +125,14 @@ class Run:
         return self.comparison.expected[LOGITS]
 
     @property
+    def logits(self) -> Tensor:
+        """The folder's logits, or the tokens of an encoder alone."""
+        return logits(self.output)
+
+    @property
     def difference(self) -> float:
         """The largest difference of any logit."""
-        return difference(self.output.logits, self.expected)
+        return difference(self.logits, self.expected)
 
     @property
     def tolerance(self) -> float:
@@ -134,11 +140,14 @@ class Run:
         return OUTPUT_TOLERANCE * scale(self.expected)
 
 
-def run(model: Any, reference: Reference, clip: clips.Clip) -> Run:
-    """Run both on a clip, normalised as the authors do, with transformers' eps in the last norm."""
+def run(model: Any, reference: Reference, clip: clips.Clip, masked: bool = False) -> Run:
+    """Run both on a clip, normalised as the authors do, with transformers' eps in the last norm.
+
+    Pre-training always has a mask, and an encoder alone has one if it is to be ``masked``.
+    """
     pixels = clips.normalise(clip, imagenet.MEAN, imagenet.STD).to(reference.device)
     mask = None
-    if reference.architecture.kind == "pretraining":
+    if masked or reference.architecture.kind == "pretraining":
         mask = clips.tube_mask({**reference.config, "num_frames": len(clip)}, MASK_RATIO)
         mask = mask.to(reference.device)
     with lockstep(model, reference.steps(pixels, mask, TRANSFORMERS_FINAL_NORM_EPS)) as comparison:
@@ -147,8 +156,14 @@ def run(model: Any, reference: Reference, clip: clips.Clip) -> Run:
 
 
 def forward(model: Any, pixels: Tensor, mask: Tensor | None) -> Any:
-    """Run a model of transformers, with a mask where it is one for pre-training."""
+    """Run a model of transformers, with a mask if there is one."""
     return model(pixels) if mask is None else model(pixels, bool_masked_pos=mask)
+
+
+def logits(output: Any) -> Tensor:
+    """Give what a model of transformers put out: its logits, or the tokens of an encoder alone."""
+    held: Tensor = output.logits if hasattr(output, "logits") else output.last_hidden_state
+    return held
 
 
 def choose_device(name: str) -> torch.device:
@@ -167,7 +182,7 @@ def choose_device(name: str) -> torch.device:
 @contextmanager
 def for_tokens(model: Any, tokens: int) -> Iterator[None]:
     """Let a loaded model take fewer tokens for a while, with the leading ones of its positions."""
-    owners = [model.videomae.embeddings, model]
+    owners = [model.base_model.embeddings, model]
     tables = {o: o.position_embeddings for o in owners if hasattr(o, "position_embeddings")}
     for owner, table in tables.items():
         owner.position_embeddings = table[:, :tokens]

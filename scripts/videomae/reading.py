@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import VideoMAEConfig
 
 from videomae import checkpoint
-from videomae.architecture import GIVABLE, Architecture, Kind, require
+from videomae.architecture import GIVABLE, Architecture, require
 from videomae.errors import ConversionError, about
 from videomae.folder import CLASSES, CONFIG, WEIGHTS, read_json
 
@@ -32,7 +32,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         if said.get("architectures") not in [[name] for name in CLASSES.values()]:
             raise ConversionError(
                 f"architectures is {said.get('architectures')}; only models of "
-                f"{' and '.join(CLASSES.values())} can be restored, an encoder alone can't yet"
+                f"{', '.join(CLASSES.values())} can be restored"
             )
         if said.get("qv_bias", said.get("qkv_bias")) != said.get("qkv_bias", said.get("qv_bias")):
             raise ConversionError("qv_bias and qkv_bias mean the same and differ")
@@ -47,19 +47,18 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def read_architecture(config: Mapping[str, Any]) -> Architecture:
     """Read the network from what `read_config` gives; refuse one that can't be built."""
-    pretraining = config["architectures"] == [CLASSES["pretraining"]]
-    kind: Kind = "pretraining" if pretraining else "classifier"
+    kind = next(kind for kind, name in CLASSES.items() if config["architectures"] == [name])
     found: dict[str, Any] = {"qv_bias": config["qv_bias"]}
     with about(CONFIG):
         for name, needed in GIVABLE.items():
-            if name.startswith(("decoder_", "norm_")) and not pretraining:
+            if name.startswith(("decoder_", "norm_")) and kind != "pretraining":
                 continue
             found[name] = config[name]
             if type(found[name]) is not needed or (needed is int and found[name] < 1):
                 size = " above 0" if needed is int else ""
                 raise ConversionError(f"{name} is {found[name]}, not one {needed.__name__}{size}")
         require(found, kind)
-    labels = None if pretraining else len(config["id2label"])
+    labels = len(config["id2label"]) if kind == "classifier" else None
     return Architecture(kind, found, dict.fromkeys(found, CONFIG), labels)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from videomae import clips
 from videomae.errors import ConversionError
-from videomae.lockstep import difference, forward, with_config
+from videomae.lockstep import difference, forward, logits, with_config
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Recorded:
         pixels, mask = self._inputs(model, folder, config)
         pixels, mask = pixels.to(model.device), None if mask is None else mask.to(model.device)
         output = forward(model, pixels, mask)
-        found = {"logits": self._of_logits(output.logits)}
-        losses = {model.config.norm_pix_loss: output.loss}
+        found = {"logits": self._of_logits(logits(output))}
+        losses: dict[bool, Any] = {model.config.norm_pix_loss: getattr(output, "loss", None)}
         for norm_pix_loss, expected in self.losses.items():
             if norm_pix_loss not in losses:
                 with with_config(model, norm_pix_loss=norm_pix_loss):

@@ -41,9 +41,10 @@ class Reference:
         """Compute; yield the name and value of every step, the logits last.
 
         pixels: (batch, frames, channels, height, width), normalised. mask: (batch, tokens), True
-        where a token is hidden; pre-training only. final_norm_eps: of ``fc_norm`` or the decoder's
-        norm, which transformers builds with 1e-5 whatever the config says.
-        Logits: (batch, classes), or (batch, hidden tokens, tubelet * patch * patch * channels).
+        where a token is hidden; needed for pre-training, possible for an encoder alone.
+        final_norm_eps: of ``fc_norm`` or the decoder's norm, which transformers builds with 1e-5
+        whatever the config says. Logits: (batch, classes), or (batch, hidden tokens, tubelet *
+        patch * patch * channels), or an encoder's output alone, (batch, visible tokens, width).
         """
         tokens = self._embed(pixels)
         if mask is not None:
@@ -53,9 +54,11 @@ class Reference:
         for step in self._blocks(tokens, f"{prefix}blocks", "encoder", ""):
             yield step
             tokens = step[1]
-        if mask is None:
+        hidden = tokens
+        if self.architecture.kind == "classifier":
             hidden = self._pool(tokens)
-        else:
+        elif self.architecture.kind == "pretraining":
+            assert mask is not None
             for step in self._decode(tokens, mask):
                 yield step
                 hidden = step[1]
@@ -63,7 +66,10 @@ class Reference:
         yield LOGITS, self.logits(hidden, final_norm_eps)
 
     def logits(self, hidden: Tensor, final_norm_eps: float) -> Tensor:
-        """Apply what follows the last block: the final norm and the head."""
+        """Apply what follows the last block: the final norm and the head, of those that exist."""
+        if self.architecture.kind == "encoder":  # transformers has the authors' eps in this norm
+            pooled, name = self.config["use_mean_pooling"], f"{self.architecture.prefix}norm"
+            return hidden if pooled else self._norm(name, hidden)
         if self.architecture.kind == "pretraining":
             return self._linear("decoder.head", self._norm("decoder.norm", hidden, final_norm_eps))
         if self.config["use_mean_pooling"]:

@@ -35,6 +35,11 @@ class Rename:
         targets = tuple(target.replace("{}", layer) for target in self.targets)
         return Rename(self.source.replace("{}", layer), targets, self.split)
 
+    def alone(self) -> "Rename":
+        """Give the names in VideoMAEModel, which the other models hold as their ``videomae``."""
+        targets = tuple(target.removeprefix("videomae.") for target in self.targets)
+        return Rename(self.source, targets, self.split)
+
     def forwards(self, tensor: Tensor) -> dict[str, Tensor]:
         """Give the tensors in transformers that hold this tensor of the checkpoint."""
         if self.split:
@@ -110,7 +115,7 @@ def renames(architecture: Architecture) -> list[Rename]:
         layer = LAYER_NUMBER.search(name)
         row = TABLE[LAYER_NUMBER.sub("{}", name)]
         rows.append(row.numbered(layer[0]) if layer else row)
-    return rows
+    return [row.alone() for row in rows] if architecture.kind == "encoder" else rows
 
 
 def convert(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:

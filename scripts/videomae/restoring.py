@@ -50,6 +50,8 @@ def options(architecture: Architecture) -> dict[str, Any]:
             "decoder_depth": config["decoder_num_hidden_layers"],
             "normlize_target": config["norm_pix_loss"],
         }
+    if architecture.kind == "encoder":
+        return said
     return said | {
         "num_segments": 1,  # num_frames are those of all segments
         "tubelet_size": config["tubelet_size"],

@@ -29,6 +29,7 @@ from videomae.lockstep import (
     difference,
     for_tokens,
     forward,
+    logits,
     run,
     scale,
     with_config,
@@ -200,13 +201,17 @@ class Verification:
         report, parting = self.report, ran.comparison.first_parting()
         report.max_abs_difference = ran.difference
         report.tolerance = ran.tolerance
-        report.logits_shape = list(ran.output.logits.shape)
+        report.logits_shape = list(ran.logits.shape)
         report.layers = ran.comparison.differences
         report.preprocessing_difference = self._preprocessing_difference(model, ran)
         yield at_most("function", report.max_abs_difference, report.tolerance, parting)
         yield at_most("every layer", ran.comparison.largest(), STEP_TOLERANCE, parting)
-        if ran.mask is not None:
+        if self.architecture.kind == "pretraining":
             yield from self._losses(model, reference, ran)
+        if self.architecture.kind == "encoder":  # whose users may hide tokens, or not
+            masked = run(model, reference, clip, masked=True)
+            parting = masked.comparison.first_parting()
+            yield at_most("function, masked", masked.difference, masked.tolerance, parting)
         authors = reference.logits(ran.comparison.expected[BEFORE_FINAL_NORM], LAYER_NORM_EPS)
         report.eps_effect = difference(authors, ran.expected)
         message = "transformers' eps in the final norm moves the outputs by this much"
@@ -222,8 +227,7 @@ class Verification:
         processed = self.processed.to(self.device)
         if torch.equal(processed, ran.pixels):
             return 0.0
-        logits = forward(model, processed, ran.mask).logits
-        return difference(logits, ran.output.logits)
+        return difference(logits(forward(model, processed, ran.mask)), ran.logits)
 
     def _reference(self, tensors: Mapping[str, Tensor]) -> Reference:
         widened = {n: checkpoint.widen(tensor).to(self.device) for n, tensor in tensors.items()}
