@@ -117,6 +117,15 @@ def read_architecture(
     Raises `ConversionError` where a value is found nowhere, where two places contradict each
     other, and where the tensors are not a VideoMAE at all.
     """
+    architecture = find(shapes, args, given)
+    require(architecture.config, architecture.kind)
+    return architecture
+
+
+def find(
+    shapes: Mapping[str, Shape], args: Mapping[str, Any], given: Mapping[str, Any]
+) -> Architecture:
+    """Read what there is of the network, as `read_architecture` does, which may not be all."""
     kind = _kind(shapes)
     prefixed = kind == "encoder" and PROJECTION not in shapes
     prefix = "encoder." if kind == "pretraining" or prefixed else ""
@@ -129,7 +138,6 @@ def read_architecture(
         found.add(name, value, "given")
     for name, value, origin in _from_table(found.config, kind):
         found.add(name, value, origin)
-    require(found.config, kind)
     labels = shapes["head.weight"][0] if kind == "classifier" else None
     if labels and (args.get("nb_classes") or labels) != labels:
         raise ConversionError(
@@ -339,15 +347,19 @@ def _heads(
         yield "decoder_num_attention_heads", network.decoder_num_attention_heads, origin
 
 
-def require(config: Mapping[str, Any], kind: Kind) -> None:
-    """Refuse a network that is not known to the last value, or that can't be built."""
+def missing(config: Mapping[str, Any], kind: Kind) -> list[str]:
+    """Name the values that must be known of such a network and are in no tensor, nor in here."""
     needed = ["num_attention_heads", "num_frames", "image_size"]
     if kind == "pretraining":
         needed.append("decoder_num_attention_heads")
-    missing = [name for name in needed if name not in config]
-    if missing:
+    return [name for name in needed if name not in config]
+
+
+def require(config: Mapping[str, Any], kind: Kind) -> None:
+    """Refuse a network that is not known to the last value, or that can't be built."""
+    if unknown := missing(config, kind):
         raise ConversionError(
-            f"{', '.join(missing)} can't be read from this checkpoint: no tensor tells, its "
+            f"{', '.join(unknown)} can't be read from this checkpoint: no tensor tells, its "
             f"training args do not say, and its network ({config['hidden_size']} wide, "
             f"{config['num_hidden_layers']} layers) is none of the authors'. Give what it was "
             "trained with (config.yaml: config, or --config NAME=VALUE)"
