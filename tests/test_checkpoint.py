@@ -18,7 +18,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from videomae.checkpoint import Checkpoint, check_finite, open_checkpoint, widen
+from videomae.checkpoint import (
+    Checkpoint,
+    check_finite,
+    not_finite,
+    open_checkpoint,
+    tensor_bytes,
+    widen,
+)
 from videomae.errors import ConversionError
 
 from tests.conftest import DATA
@@ -392,3 +399,25 @@ def test_weights_that_are_not_finite_are_refused_by_name(value: float) -> None:
     tensors = {"good": torch.ones(3), "bad.weight": torch.tensor([1.0, value, value])}
     with pytest.raises(ConversionError, match=r"NaN or infinite in bad\.weight \(2 values\)"):
         check_finite(tensors)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_one_value_that_is_not_finite_is_found_anywhere_and_large_ones_are_none(
+    dtype: torch.dtype,
+) -> None:
+    large = torch.full((1000,), torch.finfo(dtype).max, dtype=dtype)
+    assert not torch.linalg.vector_norm(large).isfinite()  # what the norm alone would say
+    assert not_finite({"large": large, "empty": large[:0]}) == {}
+    for value in (float("nan"), float("inf"), -float("inf")):
+        for place in (0, 501, 999):
+            broken = torch.zeros(1000, dtype=dtype)
+            broken[place] = value
+            assert not_finite({"large": large, "broken": broken}) == {"broken": 1}
+
+
+def test_optimizer_is_weighed_once_even_if_it_holds_itself(path: Path) -> None:
+    state: dict[str, Any] = {"exp_avg": torch.zeros(10), "step": 3}
+    state["again"] = [state, (state["exp_avg"], torch.zeros(5, dtype=torch.float64))]
+    assert tensor_bytes(state) == 80
+    save({"model": TENSORS, "optimizer": {"state": {0: state}}, "scaler": torch.ones(9)}, path)
+    assert open_checkpoint(path).optimizer_bytes == 80

