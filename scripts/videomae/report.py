@@ -77,8 +77,8 @@ class Report:
         """Write the report as JSON, whole or not at all."""
         content = asdict(self)
         facts = content.pop("facts")
-        finite = _finite({"passed": self.passed, **content, **facts})
-        text = json.dumps(finite, indent=2, allow_nan=False)
+        content = finite({"passed": self.passed, **content, **facts})
+        text = json.dumps(content, indent=2, allow_nan=False)
         with appearing(path) as new:
             new.write_text(text + "\n")
 
@@ -90,12 +90,12 @@ def at_most(name: str, value: float, limit: float, message: str = "") -> Check:
     return Check(name, passed, value, limit, "" if passed else failure)
 
 
-def _finite(content: Any) -> Any:
+def finite(content: Any) -> Any:
     """Replace numbers that JSON does not have, infinity and NaN, by their names."""
     if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
+        return {key: finite(value) for key, value in content.items()}
     if isinstance(content, list):
-        return [_finite(value) for value in content]
+        return [finite(value) for value in content]
     if isinstance(content, float) and not math.isfinite(content):
         return str(content)
     return content
