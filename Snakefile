@@ -21,9 +21,10 @@ SCRIPT = {
     for step in ("download", "convert", "verify", "card", "push", "snapshot", "load")
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
-        __init__ architecture card checkpoint clips command containers errors files folder imagenet
-        imports labels loading lockstep magic own progress publishing reading recipes recorded reference
-        releases renaming report restoring settings sources space synthetic unpickling verification
+        __init__ architecture card checkpoint clips command containers data_sets description errors
+        files folder imagenet imports labels loading lockstep magic own progress publishing reading
+        recipes recorded reference releases renaming report restoring settings sources space
+        synthetic unpickling verification
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")

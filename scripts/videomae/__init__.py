@@ -11,6 +11,8 @@ Of a checkpoint:
 - architecture: which network is it?  (tensors, args, table to VideoMAEConfig values)
 - renaming: what is each tensor called in transformers?  (one table, read in both directions)
 - labels: what are the classes called?
+- data_sets: what was it trained on?
+- description: what is this file, and can it be converted?
 
 Of a folder:
 
