@@ -59,6 +59,12 @@ def test_frames_of_all_segments_count() -> None:
     assert read(TINY, args, num_attention_heads=3).config["num_frames"] == 4
 
 
+def test_segments_that_are_no_number_tell_no_frames() -> None:
+    args = {"num_frames": 2, "num_segments": "2", "input_size": 32}
+    with pytest.raises(ConversionError, match="num_frames can't be read"):
+        read(TINY, args, num_attention_heads=3)
+
+
 def test_unknown_factory_is_no_error() -> None:
     args = {"model": "vit_mine_patch16_32", "num_frames": 4, "input_size": 32}
     assert read(TINY, args, num_attention_heads=3).config["num_attention_heads"] == 3

@@ -308,10 +308,11 @@ def _shape(shapes: Mapping[str, Shape], name: str, dimensions: int) -> Shape:
 
 def _from_args(args: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, str]]:
     """Read the authors' training options, under their names (normlize_target is spelled so)."""
-    if isinstance(args.get("num_frames"), int):
-        # Their fine-tuning builds the network for all segments' frames together.
-        segments = 1 if kind == "pretraining" else args.get("num_segments", 1)
-        yield "num_frames", args["num_frames"] * segments, "args.num_frames × args.num_segments"
+    # Their fine-tuning builds the network for all segments' frames together.
+    frames, segments = args.get("num_frames"), args.get("num_segments", 1)
+    if isinstance(frames, int) and isinstance(segments, int):
+        frames *= 1 if kind == "pretraining" else segments
+        yield "num_frames", frames, "args.num_frames × args.num_segments"
     if isinstance(args.get("input_size"), int):
         yield "image_size", args["input_size"], "args.input_size"
     for (said_of, option), name in OPTIONS.items():
