@@ -203,6 +203,18 @@ def test_every_reason_is_given(path: Path) -> None:
     assert "converted yet" not in describe(path).output
 
 
+def test_entries_that_are_no_weights_are_reasons_and_the_others_are_described(path: Path) -> None:
+    content = finetuned()
+    content["model"] |= {"steps": torch.tensor(3), "note": "x"}
+    torch.save(content, path)
+    reason = "tensor steps is torch.int64, not a float up to 32 bits"
+    outcome = describe(path)
+    assert f"can't be converted: {reason}\n" in outcome.output
+    assert "state dict: model, 32 tensors" in outcome.output
+    refused = command("convert", path, path.with_name("out"), *options({"num_attention_heads": 3}))
+    assert f"error: {path}: {reason}, 'note' in the state dict is no tensor" in refused.output
+
+
 def test_contradiction_and_another_network_are_reasons(path: Path) -> None:
     outcome = describe(DATA / "trained/v1-cls.pth", *options({"num_frames": 16}))
     assert "num_frames is contradictory: 8 (args" in outcome.output

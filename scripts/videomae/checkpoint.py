@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -72,27 +72,40 @@ def open_checkpoint(path: str | os.PathLike[str], weights: str | None = None) ->
     ``weights`` chooses among several state dicts, such as ``model_ema``. Raises `ConversionError`
     for a file that is no checkpoint, is cut short, would run something, or has no state dict.
     """
+    opened, faults = look_into(path, weights)
+    if faults:
+        raise ConversionError(f"{path}: {listing(faults, most=3)}")
+    return opened
+
+
+def look_into(
+    path: str | os.PathLike[str], weights: str | None = None
+) -> tuple[Checkpoint, list[str]]:
+    """Open a file as `open_checkpoint` does, but only tell which entries are no weights."""
     path = Path(path)
     with about(path):
         contents, shadows = load(magic.located(path))
         container, state, others = containers.choose(contents, weights)
-        names = containers.authors_names(str(name) for name in state)
+        faults = {name: said for name, value in state.items() if (said := _fault(name, value))}
+        sound = {name: value for name, value in state.items() if name not in faults}
+        names = containers.authors_names(sound)
         taken = contents if contents is state else (container, *others)
         beside = {str(key): value for key, value in contents.items() if key not in taken}
         args = contents.get("args", {})
         args = args.state if isinstance(args, Shadow) else args
-        return Checkpoint(
+        opened = Checkpoint(
             container,
-            {names[str(name)]: checked(name, tensor) for name, tensor in state.items()},
+            {names[name]: tensor for name, tensor in sound.items()},
             dict(args) if isinstance(args, Mapping) else {},
             tuple(beside),
             contents.get(SYNTHETIC),
             tuple(others),
             next(((name, short) for name, short in names.items() if name != short), None),
             tuple(shadows),
-            {key: _plain(beside[key]) for key in PROGRESS if key in beside},
+            {key: _plain(beside[key]) for key in PROGRESS if beside.get(key) is not None},
             tensor_bytes([beside.get(key) for key in OPTIMIZERS]),
         )
+    return opened, list(faults.values())
 
 
 def _plain(value: Any) -> int | float | str:
@@ -131,11 +144,18 @@ def load(path: Path) -> tuple[Any, list[str]]:
 
 def checked(name: Any, tensor: Any) -> Tensor:
     """Give an entry of a state dict back; refuse what is no tensor of floats up to 32 bits."""
+    if fault := _fault(name, tensor):
+        raise ConversionError(fault)
+    return cast(Tensor, tensor)
+
+
+def _fault(name: Any, tensor: Any) -> str | None:
+    """Say what is wrong with an entry of a state dict; None if nothing is."""
     if not isinstance(name, str) or not isinstance(tensor, Tensor):
-        raise ConversionError(f"{name!r} in the state dict is no tensor")
+        return f"{name!r} in the state dict is no tensor"
     if tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16):
-        raise ConversionError(f"tensor {name} is {tensor.dtype}, not a float up to 32 bits")
-    return tensor
+        return f"tensor {name} is {tensor.dtype}, not a float up to 32 bits"
+    return None
 
 
 def widen(tensor: Tensor) -> Tensor:

@@ -166,9 +166,11 @@ def describe(path: Path, given: Mapping[str, Any], weights: str | None) -> Descr
             reasons.append(error.strerror or str(error))
         return None
 
-    opened = tried(checkpoint.open_checkpoint, path, weights)
-    if opened is None:
+    looked = tried(checkpoint.look_into, path, weights)
+    if looked is None:
         return Description(path, given, weights, tuple(reasons))
+    opened, faults = looked
+    reasons += faults
     network = tried(architecture.find, opened.shapes, opened.args, given)
     if network:
         tried(architecture.require, network.config, network.kind)
