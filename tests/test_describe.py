@@ -248,6 +248,7 @@ def test_labels_are_suggested_only_where_the_counts_agree(path: Path) -> None:
     assert "labels:" not in outcome.output
     content = finetuned()
     content["model"] |= {"head.weight": torch.ones(400, 48), "head.bias": torch.ones(400)}
+    content["args"].nb_classes = 400
     torch.save(content, path)
     outcome = describe(path, *options({"num_attention_heads": 3}))
     assert entry(outcome)["variants"]["file"]["labels"] == "kinetics400"
