@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from videomae import checkpoint, folder, labels, renaming
+from videomae import checkpoint, folder, folding, labels, renaming
 from videomae.architecture import read_architecture
 from videomae.command import add_dtype, add_given, add_weights, run
 from videomae.errors import ConversionError, about
@@ -54,7 +54,10 @@ def convert(
     names = labels.id2label(architecture.num_labels or 0, label_list)
     if label_list is None and names:
         print(f"no labels given: LABEL_0 … LABEL_{len(names) - 1}")
-    converted = renaming.convert(checkpoint.stored(opened.tensors, dtype), architecture)
+    folded = folding.fold(opened.tensors, architecture)
+    for note in folded.notes:
+        print(note)
+    converted = renaming.convert(checkpoint.stored(folded.tensors, dtype), architecture)
     checkpoint.check_finite(opened.tensors)
     folder.write_folder(
         destination,

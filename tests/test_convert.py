@@ -95,15 +95,15 @@ def _nothing(_content: dict[str, Any]) -> None:
     pass
 
 
-def _gamma(content: dict[str, Any]) -> None:
-    content["module"]["blocks.0.gamma_1"] = torch.ones(48)
+def _cosine(content: dict[str, Any]) -> None:
+    content["module"]["blocks.0.attn.scale"] = torch.ones(3, 1, 1)
 
 
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
         (_not_finite, [], r"not finite: NaN or infinite in head.weight (1 values)"),
-        (_gamma, [], "blocks.0.gamma_1"),
+        (_cosine, [], "blocks.0.attn.scale"),
         (lambda content: content.pop("module"), [], "top-level keys are buffer_names"),
         (_nothing, ["--sha256", "0" * 64], "but 000"),
         (_nothing, ["--labels", "LABELS"], "has 3 labels, but the checkpoint's head"),

@@ -62,8 +62,10 @@ def test_biases_that_differ_between_their_names_are_refused(tensors: dict[str, T
 
 def test_unknown_tensor_is_refused_by_name(tensors: dict[str, Tensor]) -> None:
     for layer in range(2):
-        tensors[f"blocks.{layer}.gamma_1"] = torch.ones(48)
-    with pytest.raises(ConversionError, match=r"2 of 34 tensors .*blocks\.\{0\.\.\.1\}\.gamma_1"):
+        tensors[f"blocks.{layer}.attn.scale"] = torch.ones(3, 1, 1)
+    with pytest.raises(
+        ConversionError, match=r"2 of 34 tensors .*blocks\.\{0\.\.\.1\}\.attn\.scale"
+    ):
         renaming.convert(tensors, CLASSIFIER)
 
 

@@ -9,6 +9,7 @@ Of a checkpoint:
 - unpickling: what may a pickle make?  (nothing that acts)
 - containers: where is the state dict, and what are its tensors called by the authors?
 - architecture: which network is it?  (tensors, args, table to VideoMAEConfig values)
+- folding: what can go, since the rest can do its work?
 - renaming: what is each tensor called in transformers?  (one table, read in both directions)
 - labels: what are the classes called?
 - data_sets: what was it trained on?

@@ -13,7 +13,7 @@ import torch
 import transformers
 from torch import Tensor
 
-from videomae import checkpoint, clips, folder, imagenet, renaming
+from videomae import checkpoint, clips, folder, folding, imagenet, renaming
 from videomae.architecture import Architecture
 from videomae.checkpoint import Checkpoint
 from videomae.errors import listing
@@ -53,7 +53,8 @@ class Loading:
         self.folder = model_folder
         self.architecture = architecture
         self.config = architecture.config
-        self.tensors = checkpoint.stored(opened.tensors, dtype)
+        stored = checkpoint.stored(folding.fold(opened.tensors, architecture).tensors, dtype)
+        self.tensors = opened.tensors if dtype == "float32" else stored
         self.clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
         self.report = Report(variant, rehearsal=opened.synthetic)
         self.report.facts = {"transformers": transformers.__version__}

@@ -116,10 +116,12 @@ class Reference:
         for layer in range(self.config[f"{config}num_hidden_layers"]):
             name = f"{prefix}.{layer}"
             attention = self._attention(f"{name}.attn", self._norm(f"{name}.norm1", tokens), heads)
+            attention = self._scale(f"{name}.gamma_1", attention)
             yield f"{part} layer {layer}, attention output", attention
             tokens = tokens + attention
             inner = self._linear(f"{name}.mlp.fc1", self._norm(f"{name}.norm2", tokens))
-            tokens = tokens + self._linear(f"{name}.mlp.fc2", functional.gelu(inner))
+            outer = self._linear(f"{name}.mlp.fc2", functional.gelu(inner))
+            tokens = tokens + self._scale(f"{name}.gamma_2", outer)
             yield f"{part} layer {layer}, output", tokens
 
     def _attention(self, name: str, tokens: Tensor, heads: int) -> Tensor:
@@ -133,6 +135,10 @@ class Reference:
         query, key, value = projected.permute(2, 0, 3, 1, 4)
         attended = functional.scaled_dot_product_attention(query, key, value)
         return self._linear(f"{name}.proj", attended.transpose(1, 2).flatten(2))
+
+    def _scale(self, name: str, tokens: Tensor) -> Tensor:
+        """Multiply what a block adds by its layer scale, if the network has one."""
+        return self.tensors[name] * tokens if name in self.tensors else tokens
 
     def _pool(self, tokens: Tensor) -> Tensor:
         """Reduce tokens to what the classifier reads: their mean, or the first one normalised."""

@@ -15,12 +15,13 @@ import transformers
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from videomae import checkpoint, clips, folder, imagenet, labels, renaming
+from videomae import checkpoint, clips, folder, folding, imagenet, labels, renaming
 from videomae.architecture import LAYER_NORM_EPS, Architecture, read_architecture
 from videomae.checkpoint import Checkpoint
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
 from videomae.lockstep import (
+    OUTPUT_TOLERANCE,
     PIXEL_TOLERANCE,
     STEP_TOLERANCE,
     TRANSFORMERS_FINAL_NORM_EPS,
@@ -73,7 +74,8 @@ class Verification:
         self.config = self.architecture.config
         self.dtype = dtype
         self.device = choose_device(device)
-        self.stored = checkpoint.stored(self.checkpoint.tensors, dtype)
+        self.folded = folding.fold(self.checkpoint.tensors, self.architecture)
+        self.stored = checkpoint.stored(self.folded.tensors, dtype)
         self.processed: Tensor | None = None  # the usual clip, as the folder's processor gives it
         self.report = Report(variant, rehearsal=self.checkpoint.synthetic)
 
@@ -191,7 +193,9 @@ class Verification:
 
     def _function(self, model: Any) -> Iterator[Check]:
         """Run both on the usual clip: every step in lockstep, every element of the outputs."""
-        reference = self._reference(self.stored)
+        # In float32 the original tensors, so that folding is proven and not presumed.
+        exact = self.dtype == "float32"
+        reference = self._reference(self.checkpoint.tensors if exact else self.stored)
         clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
         try:
             ran = run(model, reference, clip)
@@ -217,8 +221,8 @@ class Verification:
         message = "transformers' eps in the final norm moves the outputs by this much"
         yield at_most("eps effect", report.eps_effect, EPS_EFFECT_LIMIT, message)
         yield from self._sharp(model, reference)
-        if self.dtype != "float32":
-            yield self._rounding_effect(ran)
+        if not exact:
+            yield from self._rounding_effect(ran)
 
     def _preprocessing_difference(self, model: Any, ran: Run) -> float | None:
         """Tell how far the folder's own processor moves the outputs, the model being the same."""
@@ -233,14 +237,21 @@ class Verification:
         widened = {n: checkpoint.widen(tensor).to(self.device) for n, tensor in tensors.items()}
         return Reference(widened, self.architecture)
 
-    def _rounding_effect(self, ran: Run) -> Check:
+    def _rounding_effect(self, ran: Run) -> Iterator[Check]:
         """Tell how far rounding the weights alone moves the outputs from the checkpoint's."""
-        original = self._reference(self.checkpoint.tensors)
-        steps = original.steps(ran.pixels, ran.mask, TRANSFORMERS_FINAL_NORM_EPS)
-        effect = difference(dict(steps)[LOGITS], ran.expected)
+        original = self._logits(self.checkpoint.tensors, ran)
+        effect = difference(original, ran.expected)
         self.report.rounding_effect = effect
         limit = ROUNDING_LIMITS[self.dtype] * scale(ran.expected)
-        return at_most("rounding effect", effect, limit)
+        yield at_most("rounding effect", effect, limit)
+        if self.folded.notes:  # before rounding, which would hide what folding does
+            effect = difference(self._logits(self.folded.tensors, ran), original)
+            yield at_most("folding", effect, OUTPUT_TOLERANCE * scale(original))
+
+    def _logits(self, tensors: Mapping[str, Tensor], ran: Run) -> Tensor:
+        """Compute the authors' network on other tensors, of the same clip and mask."""
+        steps = self._reference(tensors).steps(ran.pixels, ran.mask, TRANSFORMERS_FINAL_NORM_EPS)
+        return dict(steps)[LOGITS]
 
     def _sharp(self, model: Any, reference: Reference) -> Iterator[Check]:
         """Run both on clips that bring small faults out; one tubelet of them, to be quick.
@@ -320,7 +331,8 @@ class Verification:
             "kind": self.architecture.kind,
             "dtype": self.dtype,
             "device": str(self.device),
-            "parameters": sum(tensor.numel() for tensor in self.checkpoint.tensors.values()),
+            "parameters": sum(tensor.numel() for tensor in self.stored.values()),
+            "folded": list(self.folded.notes),
             "config": dict(self.config),
             "origin": dict(self.architecture.origin),
             "container": self.checkpoint.container,
