@@ -239,6 +239,21 @@ def test_fault_of_one_file_does_not_hide_the_others(path: Path, tmp_path: Path) 
     assert [one["convertible"] for one in said] == [False, False, True]
 
 
+def test_layer_scale_is_no_reason_against_converting(path: Path) -> None:
+    content = finetuned()
+    for layer in range(2):
+        gammas = {f"blocks.{layer}.gamma_{number}": torch.full((48,), 0.5) for number in (1, 2)}
+        content["model"] |= gammas
+    torch.save(content, path)
+    given = options({"num_attention_heads": 3})
+    assert describe(path, *given).code == 0
+    del content["model"]["blocks.1.gamma_2"]
+    torch.save(content, path)
+    assert "can't be converted: layer scale is not whole: blocks.1.gamma_2" in (
+        describe(path, *given).output
+    )
+
+
 # -- data set and labels ---------------------------------------------------------------------------
 
 

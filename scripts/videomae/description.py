@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from videomae import architecture, checkpoint, magic, renaming, report
+from videomae import architecture, checkpoint, folding, magic, report
 from videomae.architecture import Architecture
 from videomae.checkpoint import Checkpoint
 from videomae.data_sets import DataSet, data_set
@@ -174,7 +174,7 @@ def describe(path: Path, given: Mapping[str, Any], weights: str | None) -> Descr
     network = tried(architecture.find, opened.shapes, opened.args, given)
     if network:
         tried(architecture.require, network.config, network.kind)
-        tried(renaming.check_tensors, opened.shapes, network)
+        tried(folding.fold, opened.tensors, network)
     broken = checkpoint.not_finite(opened.tensors)
     tried(checkpoint.check_finite, {name: opened.tensors[name] for name in broken})
     return Description(path, given, weights, tuple(reasons), opened, network, broken)
