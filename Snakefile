@@ -33,7 +33,7 @@ LABELS = {
 
 sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
 
-from videomae import folder, imports, own, progress, releases, settings, space
+from videomae import folder, imports, own, progress, publishing, releases, settings, space
 from videomae.errors import ConversionError
 
 # Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
@@ -77,6 +77,8 @@ onstart:
     ]
     try:
         print(space.check(VARIANTS.values(), Path("results"), len(environments)))
+        if SETTINGS.push["enabled"]:
+            publishing.check_access(SETTINGS.push["namespace"])
     except ConversionError as error:
         raise WorkflowError(str(error)) from None
 
@@ -290,9 +292,10 @@ rule push:
         folder=subpath(input.config, parent=True),
         repository=lambda wildcards: f"{SETTINGS.push['namespace']}/{wildcards.variant}",
         visibility=[] if SETTINGS.push["private"] else ["--public"],
+        overwrite=["--overwrite"] if SETTINGS.push["overwrite"] else [],
     shell:
         '"${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}'
-        " {output:q} {params.visibility:q} > {log:q} 2>&1"
+        " {output:q} {params.visibility:q} {params.overwrite:q} > {log:q} 2>&1"
 
 
 # -- every release of transformers: `snakemake releases` -------------------------------------------

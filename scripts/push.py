@@ -18,9 +18,12 @@ def main() -> None:
     parser.add_argument("repo_id", help="NAMESPACE/NAME on the hub")
     parser.add_argument("receipt", type=Path, help="where the receipt goes (JSON)")
     parser.add_argument("--public", action="store_true", help="create the repository public")
+    parser.add_argument("--overwrite", action="store_true", help="replace other files there")
     arguments = parser.parse_args()
     check_publishable(arguments.folder, read_json(arguments.report))
-    receipt = publish(arguments.folder, arguments.repo_id, private=not arguments.public)
+    receipt = publish(
+        arguments.folder, arguments.repo_id, not arguments.public, arguments.overwrite
+    )
     with appearing(arguments.receipt) as new:
         new.write_text(json.dumps(receipt, indent=2) + "\n")
     print(f"{arguments.repo_id}: commit {receipt['commit']}")

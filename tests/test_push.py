@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import DATA, ROOT, Outcome, command, process
+from tests.conftest import DATA, ROOT, Outcome, Workflow, command, jobs, process
 from tests.standins.hub import Account, HubStandIn
 
 TOKEN = "hf_a_token_of_the_tests"
@@ -93,6 +93,71 @@ def test_refusal_of_the_hub_is_one_message_without_a_receipt(
     assert said in outcome.output
     assert "Traceback" not in outcome.output
     assert not (base / "pushed.json").exists()
+
+
+def test_same_content_again_makes_no_commit(base: Path, hub: HubStandIn) -> None:
+    assert push(base, "lab/model", hub.endpoint, TOKEN).code == 0
+    first = json.loads((base / "pushed.json").read_text())
+    assert push(base, "lab/model", hub.endpoint, TOKEN).code == 0
+    assert json.loads((base / "pushed.json").read_text()) == first
+    assert len(hub.repos["model", "lab/model"].commits) == 2  # the hub's own, and one
+
+
+def test_other_content_is_overwritten_on_request_only(base: Path, hub: HubStandIn) -> None:
+    hub.add_file("model", "lab/model", "config.json", b"{}")
+    outcome = push(base, "lab/model", hub.endpoint, TOKEN)
+    assert outcome.code == 1
+    assert "lab/model on the hub holds config.json, not the same as here" in outcome.output
+    assert "push.overwrite: true replaces" in outcome.output
+    assert hub.repos["model", "lab/model"].branches["main"].files["config.json"] == b"{}"
+    assert push(base, "lab/model", hub.endpoint, TOKEN, "--overwrite").code == 0
+    files = hub.repos["model", "lab/model"].branches["main"].files
+    assert files["config.json"] == (base / "model/config.json").read_bytes()
+
+
+def test_file_that_arrives_otherwise_is_noticed(base: Path, hub: HubStandIn) -> None:
+    hub.garble("config.json")
+    outcome = push(base, "lab/model", hub.endpoint, TOKEN)
+    assert outcome.code == 1
+    assert "not what was sent: config.json differ" in outcome.output
+    assert not (base / "pushed.json").exists()
+
+
+# -- before a run ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("account", "token", "message"),
+    [
+        (Account("alice", orgs=["lab"]), "", "there is no token for the hub; log in with `hf"),
+        (Account("alice", orgs=["lab"]), "hf_other", "the hub rejects the token"),
+        (Account("alice", orgs=["club"]), TOKEN, "lab is none that the token of alice may write"),
+        (Account("alice", orgs=["lab"], can_write=False), TOKEN, "alice may only read"),
+    ],
+)
+def test_push_that_would_fail_stops_the_run_before_anything_is_downloaded(
+    account: Account, token: str, message: str, workflow: Workflow, home: dict[str, str]
+) -> None:
+    path = DATA / "trained/v1-cls.pth"
+    entry = {"checkpoint": str(path), "config": {"num_attention_heads": 4}}
+    workflow.configure({"it": entry}, push={"enabled": True, "namespace": "lab"})
+    with HubStandIn(tokens={TOKEN: account}) as hub:
+        outcome = workflow.run(HF_ENDPOINT=hub.endpoint, HF_TOKEN=token, **home)
+    assert outcome.code != 0
+    assert message in outcome.output
+    assert jobs(outcome) == []
+    assert TOKEN not in outcome.output
+    assert not list(workflow.results.glob("checkpoints/*"))
+
+
+def test_hub_that_can_not_be_reached_stops_a_push_at_once(
+    workflow: Workflow, home: dict[str, str]
+) -> None:
+    entry = {"checkpoint": str(DATA / "trained/v1-cls.pth")}
+    workflow.configure({"it": entry}, push={"enabled": True, "namespace": "lab"})
+    outcome = workflow.run(HF_ENDPOINT="http://127.0.0.1:9", HF_TOKEN=TOKEN, **home)
+    assert outcome.code != 0
+    assert "push.enabled: the hub can't be reached" in outcome.output
 
 
 def refused(base: Path, hub: HubStandIn) -> str:

@@ -190,6 +190,7 @@ class HubStandIn:
         self._accounts = {f"Bearer {token}": account for token, account in tokens.items()}
         self._faults: list[tuple[str, str, Response]] = []
         self._lfs_objects: dict[str, bytes] = {}
+        self._garbled: set[str] = set()
         self._lock = threading.Lock()
         handler = partial(Request, self._answer)
         self._servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for _ in range(2)]
@@ -214,6 +215,10 @@ class HubStandIn:
         repo = self.repos.setdefault((repo_type, repo_id), Repo(repo_type, repo_id))
         self._lfs_objects[hashlib.sha256(content).hexdigest()] = content
         return repo.commit(f"Add {path}", {path: content}, revision)
+
+    def garble(self, path: str) -> None:
+        """Keep another content than was sent for the next commit's file of this name."""
+        self._garbled.add(path)
 
     def fail(
         self,
@@ -362,6 +367,8 @@ class HubStandIn:
                 raise HubError(400, f"LFS object {value['oid']} was never uploaded")
             else:
                 changes[value["path"]] = self._lfs_objects[value["oid"]]
+        for path in self._garbled & changes.keys():
+            changes[path] += b" "
         sha = repo.commit(message, changes, revision).sha
         return Response(
             {"commitOid": sha, "commitUrl": f"{self.endpoint}{repo.url_path}/commit/{sha}"}
