@@ -20,7 +20,8 @@ def main() -> None:
     given = dict(arguments.config)
     described = [describe(path, given, arguments.weights) for path in arguments.checkpoints]
     if arguments.json:
-        print(json.dumps([one.content() for one in described], indent=2, allow_nan=False))
+        contents = [one.content() for one in described]
+        print(json.dumps(contents, indent=2, allow_nan=False, default=str))
     else:
         print("\n\n".join("\n".join(one.lines()) for one in described))
     if any(one.reasons for one in described):
