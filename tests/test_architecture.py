@@ -119,6 +119,18 @@ def test_args_that_say_nothing_of_this_network_are_no_contradiction() -> None:
     assert read(TINY, args, **TINY_GIVEN).config["tubelet_size"] == 2
 
 
+@pytest.mark.parametrize("size", [32, [32, 32], (32, 32), [32]])
+def test_size_in_args_may_be_one_number_or_equal_ones(size: Any) -> None:
+    args = {"input_size": size, "num_frames": 4}
+    assert read(TINY, args, num_attention_heads=3).config["image_size"] == 32
+
+
+@pytest.mark.parametrize("size", [[32, 48], (48, 32), [], [32, 32, 32]])
+def test_image_that_is_not_square_is_refused(size: Any) -> None:
+    with pytest.raises(ConversionError, match=r"args\.input_size is \[.*takes square images only"):
+        read(TINY, {"input_size": size, "num_frames": 4}, num_attention_heads=3)
+
+
 def test_heads_must_divide_the_hidden_size() -> None:
     with pytest.raises(ConversionError, match="5, which does not divide hidden_size 48"):
         read(TINY, **{**TINY_GIVEN, "num_attention_heads": 5})

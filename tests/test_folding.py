@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -81,7 +82,7 @@ def test_layer_scale_is_folded_aloud_and_proven_against_the_unfolded_network(
     content = json.loads(report.read_text())
     assert content["folded"] == [said]
     assert content["max_abs_difference"] <= content["tolerance"] / 2
-    assert "L" + said[1:] in model_card(content, RECEIPT, None, None)
+    assert said in model_card(content, RECEIPT, None, None)
     assert command("load", path, tmp_path / "folder", *options(name)).code == 0
 
 
@@ -206,3 +207,129 @@ def test_product_that_is_too_large_is_refused() -> None:
     state["blocks.0.mlp.fc2.bias"] = torch.full((48,), 2.0)
     with pytest.raises(ConversionError, match=r"gamma_2 can't be folded into .*fc2.bias: 48 prod"):
         folding.fold(state, architecture)
+
+
+# -- positions -------------------------------------------------------------------------------------
+
+
+def add_positions(
+    state: State, name: str, tokens: int, width: int, off: float = 0, scale: float = 1
+) -> None:
+    """Positions by the authors' formula, one value of the last one moved."""
+    columns = torch.arange(width, dtype=torch.float64)
+    angle = torch.arange(tokens)[:, None] / 10000 ** (2 * (columns // 2) / width)
+    table = torch.where(columns % 2 == 0, angle.sin(), angle.cos()).float().unsqueeze(0) * scale
+    table[0, -1, 5] += off
+    state[name] = table
+
+
+@pytest.mark.parametrize("off", [0, 5e-7])
+@pytest.mark.parametrize(
+    ("file", "tensor", "tokens", "width"),
+    [
+        ("v1-finetuned", "pos_embed", 64, 48),
+        ("v1-pretrained", "encoder.pos_embed", 128, 48),
+        ("v1-pretrained", "decoder.pos_embed", 128, 24),
+        ("v1-pretrained", "pos_embed", 128, 24),
+    ],
+)
+def test_positions_that_are_the_sinusoid_table_are_left_out_aloud(
+    file: str, tensor: str, tokens: int, width: int, off: float, tmp_path: Path
+) -> None:
+    path = save(
+        tmp_path / "it.pth", lambda state: add_positions(state, tensor, tokens, width, off), file
+    )
+    converted = command("convert", path, tmp_path / "folder", *options(file))
+    assert converted.code == 0, converted.output
+    assert f"positions: {tensor} left out, since it is the sinusoid table (to" in converted.output
+    outcome = verify(path, tmp_path / "folder", "--passed", tmp_path / "report.json", name=file)
+    assert outcome.code == 0, outcome.output
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert tensor in report["folded"][0]
+    plain = DATA / f"trained/{file}.pth"
+    command("convert", plain, tmp_path / "plain", *options(file))
+    held, expected = (
+        load_file(tmp_path / folder / "model.safetensors") for folder in ("folder", "plain")
+    )
+    assert held.keys() == expected.keys()
+    assert all(renaming.same_bits(held[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("tensor", ["encoder.pos_embed", "decoder.pos_embed", "pos_embed"])
+def test_reference_computes_with_the_positions_of_the_file(tensor: str) -> None:
+    opened, architecture, _ = trained("v1-pretrained")
+    pixels, mask = inputs(architecture, 0.9)
+    state = dict(opened.tensors)
+    add_positions(state, tensor, 128, 48 if tensor == "encoder.pos_embed" else 24)
+    as_before = dict(Reference(opened.tensors, architecture).steps(pixels, mask))[LOGITS]
+    found = dict(Reference(state, architecture).steps(pixels, mask))[LOGITS]
+    assert torch.equal(found, as_before)
+    state[tensor] = state[tensor] * 1.1
+    moved = dict(Reference(state, architecture).steps(pixels, mask))[LOGITS]
+    assert (moved - as_before).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("tokens", "change", "message"),
+    [
+        (64, {"off": 2e-6}, "pos_embed differs by up to 2"),
+        (64, {"scale": 1.5}, "pos_embed differs by up to 0.5 from the sinusoid positions"),
+        (64, {"off": float("nan")}, "pos_embed differs by up to nan"),
+        (65, {}, "[1, 65, 48], but num_frames 8 and image_size 64 make it [1, 64, 48]"),
+    ],
+)
+def test_positions_that_training_moved_or_of_other_sizes_are_refused(
+    tokens: int, change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = save(
+        tmp_path / "it.pth", lambda state: add_positions(state, "pos_embed", tokens, 48, **change)
+    )
+    assert_refused(path, message)
+
+
+# -- what can not be expressed ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tensor", "reason"),
+    [
+        ("blocks.0.attn.scale", "cosine attention"),
+        ("blocks.0.attn.logit_scale", "cosine attention"),
+        ("blocks.1.attn.relative_position_bias_table", "relative position biases"),
+        ("rel_pos_bias.relative_position_bias_table", "relative position biases"),
+        ("blocks.0.attn.k_bias", "a bias of the key, which the authors' network has not"),
+        ("blocks.0.attn.qkv.bias", "one bias for query, key and value"),
+        ("blocks.0.attn.q_norm.weight", "norms of query and key"),
+        ("cls_token", "a class token"),
+        ("head_dist.weight", "a distillation token or head"),
+        ("blocks.0.gamma_3", "layer scale in another place"),
+        ("neck.weight", ""),
+    ],
+)
+def test_tensor_of_another_network_is_refused_by_name_with_the_reason(
+    tensor: str, reason: str, tmp_path: Path
+) -> None:
+    path = save(tmp_path / "it.pth", lambda state: state.update({tensor: torch.zeros(3)}))
+    assert_refused(path, f"{tensor} ({reason}" if reason else f"(classifier): {tensor}. Nothing")
+
+
+def test_every_reason_is_given_for_all_layers_at_once(tmp_path: Path) -> None:
+    def add(state: State) -> None:
+        for layer in range(2):
+            state[f"blocks.{layer}.attn.scale"] = torch.zeros(3, 1, 1)
+        state["cls_token"] = torch.zeros(1, 1, 48)
+
+    path = save(tmp_path / "it.pth", add)
+    said = "blocks.{0...1}.attn.scale (cosine attention), cls_token (a class token). Nothing was"
+    assert_refused(path, said)
+
+
+@pytest.mark.parametrize("name", ["v1-finetuned", "v1-pretrained"])
+def test_other_channels_than_three_are_refused(name: str, tmp_path: Path) -> None:
+    def widen(state: State) -> None:
+        prefix = "encoder." if name == "v1-pretrained" else ""
+        kernel = state[f"{prefix}patch_embed.proj.weight"]
+        state[f"{prefix}patch_embed.proj.weight"] = torch.cat([kernel, kernel[:, :1]], 1)
+
+    path = save(tmp_path / "it.pth", widen, name)
+    assert_refused(path, "num_channels is 4; only RGB (3) can be converted", name)

@@ -313,8 +313,8 @@ def _from_args(args: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, 
     if isinstance(frames, int) and isinstance(segments, int):
         frames *= 1 if kind == "pretraining" else segments
         yield "num_frames", frames, "args.num_frames × args.num_segments"
-    if isinstance(args.get("input_size"), int):
-        yield "image_size", args["input_size"], "args.input_size"
+    if isinstance(size := args.get("input_size"), int | list | tuple):
+        yield "image_size", _side(size), "args.input_size"
     for (said_of, option), name in OPTIONS.items():
         # Booleans are integers to Python, and nothing says what another type would mean.
         if said_of in (kind, "any") and isinstance(args.get(option), int):
@@ -324,6 +324,17 @@ def _from_args(args: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, 
     match = FACTORY.fullmatch(str(args.get("model", "")))
     if match:
         yield from _heads(NETWORKS[match[1]], kind, f"args.model {match[0]}")
+
+
+def _side(size: int | Sequence[int]) -> int:
+    """Give the side of a square image, which can be said by one number or by two."""
+    if isinstance(size, int):
+        return size
+    if not size or len(size) > 2 or len(set(size)) > 1:
+        raise ConversionError(
+            f"args.input_size is {list(size)}; transformers' VideoMAE takes square images only"
+        )
+    return size[0]
 
 
 def _from_table(config: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, str]]:
@@ -358,6 +369,12 @@ def missing(config: Mapping[str, Any], kind: Kind) -> list[str]:
 
 def require(config: Mapping[str, Any], kind: Kind) -> None:
     """Refuse a network that is not known to the last value, or that can't be built."""
+    if config["num_channels"] != 3:
+        raise ConversionError(
+            f"num_channels is {config['num_channels']}; only RGB (3) can be converted, since the "
+            "image processor's mean and standard deviation have three values, and so have those "
+            "that the loss of pre-training is computed with"
+        )
     if unknown := missing(config, kind):
         raise ConversionError(
             f"{', '.join(unknown)} can't be read from this checkpoint: no tensor tells, its "

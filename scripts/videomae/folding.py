@@ -1,7 +1,8 @@
 """What can go from a checkpoint, since the rest can do its work?
 
 transformers' VideoMAE has no layer scale: ``gamma_1`` and ``gamma_2`` multiply what a block adds,
-which is the output of a linear layer, so its weights can be multiplied instead.
+which is the output of a linear layer, so its weights can be multiplied instead. Learnable positions
+that are still the table they began as are what transformers computes by itself.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,11 +14,15 @@ from torch import Tensor
 from videomae import renaming
 from videomae.architecture import Architecture
 from videomae.checkpoint import widen
+from videomae.clips import tokens
 from videomae.errors import ConversionError, listing
+from videomae.reference import DECODER_POSITIONS, sinusoid_positions
 
 # Each gamma and the linear layer that it multiplies the output of. Source: the authors' Block
 # (modeling_finetune.py): x + gamma_1 * attn(norm1(x)), then x + gamma_2 * mlp(norm2(x)).
 SCALED = {"gamma_1": "attn.proj", "gamma_2": "mlp.fc2"}
+
+POSITION_TOLERANCE = 1e-6  # absolute, of values in -1..1
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,20 @@ def fold(tensors: Mapping[str, Tensor], architecture: Architecture) -> Folded:
     tensor that is unknown, missing or misshapen, and where folding would change the function.
     """
     gammas = list(_gammas(tensors, architecture))
-    rest = {name: tensor for name, tensor in tensors.items() if name not in gammas}
+    tables = [name for name in _tables(architecture) if name in tensors]
+    gone = {*gammas, *tables}
+    rest = {name: tensor for name, tensor in tensors.items() if name not in gone}
     shapes = {name: tuple(tensor.shape) for name, tensor in rest.items()}
     renaming.check_tensors(shapes, architecture)
+    notes = []
+    for name in tables:
+        notes.append(_same_positions(name, tensors[name], architecture))
     for name in gammas:
         _multiply(rest, name, tensors[name])
-    said = f"layer scale: {len(gammas)} gammas folded into {' and '.join(SCALED.values())}"
-    return Folded(rest, (said,) if gammas else ())
+    if gammas:
+        into = " and ".join(SCALED.values())
+        notes.append(f"layer scale: {len(gammas)} gammas folded into {into}")
+    return Folded(rest, tuple(notes))
 
 
 def _gammas(tensors: Mapping[str, Tensor], architecture: Architecture) -> Iterator[str]:
@@ -82,3 +94,29 @@ def _multiply(tensors: dict[str, Tensor], name: str, gamma: Tensor) -> None:
                 "or too large for float32, and transformers' VideoMAE has no layer scale to keep"
             )
         tensors[target] = product
+
+
+def _tables(architecture: Architecture) -> dict[str, str]:
+    """Name the learnable positions that such a network may have, and what says their width."""
+    tables = {f"{architecture.prefix}pos_embed": "hidden_size"}
+    if architecture.kind == "pretraining":
+        tables |= dict.fromkeys(DECODER_POSITIONS, "decoder_hidden_size")
+    return tables
+
+
+def _same_positions(name: str, held: Tensor, architecture: Architecture) -> str:
+    """Say by how much positions differ from the fixed ones; refuse more than rounding."""
+    config = architecture.config
+    shape = [1, tokens(config), config[_tables(architecture)[name]]]
+    if list(held.shape) != shape:
+        raise ConversionError(
+            f"tensor {name} has shape {list(held.shape)}, but num_frames {config['num_frames']} "
+            f"and image_size {config['image_size']} make it {shape}; correct what is wrong"
+        )
+    largest = (widen(held) - sinusoid_positions(*shape[1:])).abs().max().item()
+    if not largest <= POSITION_TOLERANCE:  # so that a NaN is refused
+        raise ConversionError(
+            f"{name} differs by up to {largest:.3g} from the sinusoid positions (allowed: "
+            f"{POSITION_TOLERANCE:g}), and transformers' VideoMAE can compute only those"
+        )
+    return f"positions: {name} left out, since it is the sinusoid table (to {largest:.2g})"

@@ -6,7 +6,7 @@ outputs that the authors' code produced. Every step is yielded with its name, in
 model can be compared as it runs and nothing has to be kept.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from videomae import imagenet
 from videomae.architecture import LAYER_NORM_EPS, Architecture
 
 LOGITS = "logits"
+
+# The authors' pre-training model holds the decoder's positions itself.
+DECODER_POSITIONS = ("pos_embed", "decoder.pos_embed")
 BEFORE_FINAL_NORM = "input of the final norm"
 
 Step = tuple[str, Tensor]
@@ -109,7 +112,13 @@ class Reference:
         weight, bias = self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
         patches = functional.conv3d(pixels.transpose(1, 2), weight, bias, stride=weight.shape[2:])
         tokens = patches.flatten(2).transpose(1, 2)
-        return tokens + sinusoid_positions(tokens.shape[1], tokens.shape[2]).to(self.device)
+        return tokens + self._positions((f"{self.architecture.prefix}pos_embed",), tokens.shape)
+
+    def _positions(self, names: Iterable[str], shape: Sequence[int]) -> Tensor:
+        """Give positions for tokens of such a shape, learned ones if a tensor holds them."""
+        learned = [self.tensors[name] for name in names if name in self.tensors]
+        table = learned[0] if learned else sinusoid_positions(shape[1], shape[2])
+        return table[:, : shape[1]].to(self.device)
 
     def _blocks(self, tokens: Tensor, prefix: str, part: str, config: str) -> Iterator[Step]:
         heads = self.config[f"{config}num_attention_heads"]
@@ -152,7 +161,7 @@ class Reference:
         yield "encoder norm", encoded
         visible = functional.linear(encoded, self.tensors["encoder_to_decoder.weight"])
         yield "encoder_to_decoder", visible
-        table = sinusoid_positions(mask.shape[1], visible.shape[2]).to(self.device)
+        table = self._positions(DECODER_POSITIONS, (*mask.shape, visible.shape[2]))
         positions = table.expand(len(mask), -1, -1)
         hidden = self.tensors["mask_token"] + _select(positions, mask)
         tokens = torch.cat([visible + _select(positions, ~mask), hidden], dim=1)

@@ -105,6 +105,19 @@ TABLE: dict[str, Rename] = {
     )
 }
 
+# Tensors of relatives of VideoMAE: a pattern of the name, and what transformers' VideoMAE lacks.
+UNEXPRESSED = {
+    r"attn\.(logit_)?scale$": "cosine attention",
+    r"relative_position|rel_pos": "relative position biases",
+    r"attn\.k_bias$": "a bias of the key, which the authors' network has not",
+    r"attn\.qkv\.bias$": "one bias for query, key and value; the authors have q_bias and v_bias",
+    r"[qk]_norm\.": "norms of query and key",
+    r"cls_token$": "a class token",
+    r"dist_token|head_dist|dist_head": "a distillation token or head",
+    r"gamma_\d$": "layer scale in another place than the authors'",
+    r"^(fc_norm|head)\.": "a part of a head whose rest the file has not",
+}
+
 LAYER_NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 
 
@@ -138,7 +151,7 @@ def check_tensors(shapes: Mapping[str, tuple[int, ...]], architecture: Architect
     if unknown:
         raise ConversionError(
             f"{len(unknown)} of {len(shapes)} tensors have no place in transformers' VideoMAE "
-            f"({architecture.kind}): {listing(merge_layers(unknown))}. "
+            f"({architecture.kind}): {listing(map(_explained, merge_layers(unknown)))}. "
             "Nothing was converted, since without them the model would compute something else"
         )
     missing = [name for name in expected if name not in shapes]
@@ -153,6 +166,13 @@ def check_tensors(shapes: Mapping[str, tuple[int, ...]], architecture: Architect
                 f"tensor {name} has shape {list(shapes[name])}; the rest of the network "
                 f"needs {list(shape)}"
             )
+
+
+def _explained(name: str) -> str:
+    """Add to a tensor's name why transformers has no place for it, where that is known."""
+    reasons = (reason for pattern, reason in UNEXPRESSED.items() if re.search(pattern, name))
+    reason = next(reasons, "")
+    return f"{name} ({reason})" if reason else name
 
 
 def restore(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
