@@ -22,8 +22,8 @@ SCRIPT = {
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description errors
-        files folder folding imagenet imports labels loading lockstep magic own progress publishing reading
-        recipes recorded reference releases renaming report restoring settings sources space
+        files folder folding imagenet imports labels loading lockstep magic own progress publishing
+        reading recipes recorded reference releases renaming report restoring settings sources space
         synthetic unpickling verification
     """.split()}
 LABELS = {
