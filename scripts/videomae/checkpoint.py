@@ -31,7 +31,7 @@ OPTIMIZERS = ("optimizer", "optimizer_states")
 class Checkpoint:
     """An opened checkpoint; the tensors are memory-mapped, float32 or narrower.
 
-    ``tensors`` have the authors' names, whatever stood before them in the file (``prefix``).
+    ``tensors`` have the authors' names, whatever they are called in the file (``renamed`` is one).
     ``others`` are further state dicts that `weights` could choose, ``left_behind`` all other keys,
     ``shadows`` the classes in the pickle that are not known here and were not loaded. ``progress``
     is what the file says of epochs and steps, ``optimizer_bytes`` the size of its optimizer.

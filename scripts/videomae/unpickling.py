@@ -45,8 +45,8 @@ MAKES_VALUES = re.compile(
 # Modules whose classes do something when they are called; `commands` is what pickles of torch.save
 # call subprocess, by its old name, as they call builtins __builtin__.
 ACTING = re.compile(
-    r"(os|posix|nt|sys|subprocess|commands|multiprocessing|importlib|runpy|code|shutil|socket|pty|ctypes"
-    r"|builtins|__builtin__|threading|asyncio|concurrent|urllib|http|webbrowser|pickle)\b"
+    r"(os|posix|nt|sys|subprocess|commands|multiprocessing|importlib|runpy|code|shutil|socket|pty"
+    r"|ctypes|builtins|__builtin__|threading|asyncio|concurrent|urllib|http|webbrowser|pickle)\b"
 )
 
 
