@@ -363,6 +363,8 @@ rule load:
     log:
         text="results/logs/load/{place}/{variant}/{release}.log",
         report="results/logs/load/{place}/{variant}/{release}.json",
+    conda:
+        "envs/videomae.yaml"
     resources:
         # Two models beside the checkpoint's pages: by its own class and by the Auto class.
         mem_mb=lambda wildcards, input: 2 * int(input.size_mb) + 1500,
@@ -385,5 +387,9 @@ rule releases:
     """Load every folder in every release of transformers in config.yaml, and draw the table."""
     input:
         expand(rules.load.output, place=PLACE, variant=VARIANTS, release=SETTINGS.releases),
+    log:
+        "results/logs/releases.txt",
     run:
-        print(releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE))
+        table = releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE)
+        Path(log[0]).write_text(table + "\n")
+        print(table)
