@@ -71,6 +71,11 @@ wildcard_constraints:
     hub_file=r".+",
 
 
+def release_table():
+    """Draw what the releases of transformers make of the folders, as far as that is known."""
+    return releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE)
+
+
 onstart:
     environments = [
         job for job in workflow.dag.needrun_jobs() if job.rule.name == "environment"
@@ -96,7 +101,7 @@ onerror:
     }
     print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"], undone))
     if "load" in {rule for rule, _ in undone}:
-        print(releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE))
+        print(release_table())
 
 
 rule all:
@@ -390,6 +395,5 @@ rule releases:
     log:
         "results/logs/releases.txt",
     run:
-        table = releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE)
-        Path(log[0]).write_text(table + "\n")
-        print(table)
+        Path(log[0]).write_text(f"{release_table()}\n")
+        print(release_table())
