@@ -1,5 +1,7 @@
 """Is this a checkpoint file at all?  Told by its first and last bytes, before it is parsed."""
 
+import html
+import re
 import zipfile
 from pathlib import Path
 
@@ -35,15 +37,23 @@ def located(path: Path) -> Path:
     return states[0]
 
 
+def title(page: str) -> str | None:
+    """Give a web page's title; None if it has none."""
+    found = re.search(r"<title[^>]*>(.*?)</title>", page, re.DOTALL | re.IGNORECASE)
+    return " ".join(html.unescape(found[1]).split())[:80] or None if found else None
+
+
 def fault(path: Path) -> str | None:
     """Say why a file can be no whole checkpoint, with what it is instead; None if it may be one."""
     size = path.stat().st_size
     if not size:
         return "an empty file"
     with path.open("rb") as file:
-        start = file.read(64)
+        start = file.read(1 << 16)
     if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        return f"not a PyTorch checkpoint but a web page ({size:,} bytes)"
+        heading = title(start.decode(errors="replace"))
+        named = f", {heading!r}" if heading else ""
+        return f"not a PyTorch checkpoint but a web page{named} ({size:,} bytes)"
     if not start.startswith(BEGINNINGS) and not is_safetensors(path):
         return f"not a PyTorch checkpoint: it begins with {start[:16]!r} ({size:,} bytes)"
     if start.startswith(b"PK") and not zipfile.is_zipfile(path):
