@@ -21,10 +21,10 @@ SCRIPT = {
     for step in ("download", "convert", "verify", "card", "push", "snapshot", "load")
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
-        __init__ architecture card checkpoint clips command containers data_sets description errors
-        files folder folding imagenet imports labels loading lockstep magic own progress publishing
-        reading recipes recorded reference releases renaming report restoring settings sources space
-        synthetic unpickling verification
+        __init__ architecture card checkpoint clips command containers data_sets description drive
+        errors files folder folding imagenet imports labels loading lockstep magic own progress
+        publishing reading recipes recorded reference releases renaming report restoring settings
+        sources space synthetic unpickling verification
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")
@@ -129,7 +129,7 @@ rule download:
         "results/logs/download/{variant}.log",
     benchmark:
         "results/benchmarks/download/{variant}.tsv"
-    retries: 2
+    retries: 0  # download.py itself tries again, but only what another try may mend
     conda:
         "envs/videomae.yaml"
     resources:

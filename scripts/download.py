@@ -19,6 +19,14 @@ def main() -> None:
     parser.add_argument("--checkpoint", action="store_true", help="refuse what is no .pth file")
     parser.add_argument("--sha256", help="refuse a file with another SHA-256")
     parser.add_argument("--receipt", type=Path, help="write source, size and SHA-256 here (JSON)")
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=sources.WAIT,
+        metavar="SECONDS",
+        help="before the second try where one may help; then three times as long, twice "
+        "(default: %(default)g)",
+    )
     arguments = parser.parse_args()
     name = arguments.name or arguments.output.name
     with about(name):
@@ -28,7 +36,9 @@ def main() -> None:
 def download(arguments: argparse.Namespace, name: str) -> None:
     """Fetch beside the output and check there, so that only what is right gets its name."""
     with appearing(arguments.output) as new:
-        sources.fetch(arguments.source, new, name)
+        # Kept when this ends or is killed, and found again by the next start.
+        parts = arguments.output.with_name(f".{arguments.output.name}.parts")
+        sources.fetch(arguments.source, new, name, parts, arguments.wait)
         if arguments.checkpoint and (fault := magic.fault(new)):
             raise ConversionError(f"{arguments.source} gave {fault}")
         receipt = {

@@ -2,7 +2,13 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from videomae import magic, sources
@@ -57,16 +63,71 @@ def test_drive_file_comes_whole_with_its_receipt(
     assert only(out.parent, "it.json", "it.pth")
 
 
+SENT = f"error: videomae-base: Google Drive sent a web page ('{{}}') for file {FILE_ID}: {{}}"
+WAYS = "sign in with `gdown --cookies-from-browser BROWSER`{}, or download it with a browser"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "title", "messages"),
+    [
+        (
+            standin.QUOTA,
+            "Quota exceeded",
+            ["its download quota for this file is used up. Wait", WAYS.format("")],
+        ),
+        (standin.MISSING, "Not found", ["there is no such file (status 404). Correct the id"]),
+        (
+            standin.SIGN_IN,
+            "Google Drive: Sign-in",
+            ["it is not shared with everyone", WAYS.format(" as someone who may read it")],
+        ),
+        (standin.FORBIDDEN, "Forbidden", ["it is not shared with everyone"]),
+        (standin.PAGE_WITH_DISPOSITION, "Sign in", ["it is not shared with everyone"]),
+    ],
+)
+def test_lasting_refusal_of_drive_is_told_apart_and_stops_at_once(
+    behaviour: standin.Behaviour,
+    title: str,
+    messages: list[str],
+    checkpoint: bytes,
+    out: Path,
+    home: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    with DriveStandIn(tmp_path) as drive:
+        drive.add(FILE_ID, checkpoint, behaviour=behaviour)
+        options = ("--checkpoint", "--name", "videomae-base", "--wait", 60)
+        outcome = download(f"gdrive:{FILE_ID}", out, *options, **home, **drive.environment)
+    assert outcome.code == 1
+    assert outcome.output.count("error: videomae-base: ") == 1
+    assert SENT.format(title, messages[0]) in outcome.output
+    assert all(message in outcome.output for message in messages)
+    assert "Traceback" not in outcome.output
+    assert [request.host for request in drive.requests].count(standin.DOWNLOAD_HOST) == 1
+    assert only(out.parent)
+
+
+def test_drive_out_of_order_is_asked_again(
+    checkpoint: bytes, out: Path, home: dict[str, str], tmp_path: Path
+) -> None:
+    with DriveStandIn(tmp_path) as drive:
+        drive.add(FILE_ID, checkpoint, behaviour=standin.unavailable(times=2))
+        options = ("--checkpoint", "--wait", 0.01)
+        outcome = download(f"gdrive:{FILE_ID}", out, *options, **home, **drive.environment)
+    assert outcome.code == 0, outcome.output
+    assert out.read_bytes() == checkpoint
+    assert "next try in 0.01 s" in outcome.output
+    assert "next try in 0.03 s" in outcome.output
+
+
 @pytest.mark.parametrize(
     ("behaviour", "message"),
     [
-        (standin.QUOTA, "Google Drive did not give file"),
-        (standin.MISSING, "Google Drive did not give file"),
-        (standin.PAGE_WITH_DISPOSITION, "not a PyTorch checkpoint but a web page"),
-        (standin.cut(1000, times=9), "Google Drive did not give file"),
+        (standin.unavailable(None), "it is overloaded or out of order (status 503). Tried 4 times"),
+        (standin.Behaviour(first=0), f"the transfer of {FILE_ID} from Google Drive broke off: "),
     ],
 )
-def test_drive_giving_something_else_leaves_nothing(
+def test_drive_that_stays_out_of_order_is_given_up(
     behaviour: standin.Behaviour,
     message: str,
     checkpoint: bytes,
@@ -76,13 +137,132 @@ def test_drive_giving_something_else_leaves_nothing(
 ) -> None:
     with DriveStandIn(tmp_path) as drive:
         drive.add(FILE_ID, checkpoint, behaviour=behaviour)
-        options = ("--checkpoint", "--name", "videomae-base")
-        outcome = download(f"gdrive:{FILE_ID}", out, *options, **home, **drive.environment)
+        outcome = download(f"gdrive:{FILE_ID}", out, "--wait=0", **home, **drive.environment)
     assert outcome.code == 1
-    assert outcome.output.count("error: videomae-base: ") == 1
-    assert message in outcome.output
+    assert message in outcome.output.splitlines()[-1]
+    assert "Tried 4 times" in outcome.output.splitlines()[-1]
     assert "Traceback" not in outcome.output
+    assert len(drive.requests) <= 20
     assert only(out.parent)
+
+
+BIG = bytes(range(251)) * 16_000  # gdown writes pieces of half a megabyte
+FIRST = 1_100_000
+WRITTEN = 1 << 20
+
+
+@pytest.mark.parametrize(("times", "starts"), [(2, [WRITTEN]), (6, [WRITTEN, 2 * WRITTEN])])
+def test_cut_transfer_goes_on_from_what_it_has(
+    times: int, starts: list[int], out: Path, home: dict[str, str], tmp_path: Path
+) -> None:
+    with DriveStandIn(tmp_path) as drive:
+        drive.add(FILE_ID, BIG, behaviour=standin.cut(FIRST, times))
+        outcome = download(f"gdrive:{FILE_ID}", out, "--wait=0", **home, **drive.environment)
+    assert outcome.code == 0, outcome.output
+    assert out.read_bytes() == BIG
+    ranges = {request.range: None for request in drive.requests if request.range}  # in order
+    assert list(ranges) == [f"bytes={start}-" for start in starts]
+    assert only(out.parent, "it.pth")
+
+
+class Killed(NamedTuple):
+    """A download that was killed in the middle, with the folder of its part."""
+
+    drive: DriveStandIn
+    options: dict[str, str]
+    parts: Path
+
+
+@pytest.fixture
+def killed(out: Path, home: dict[str, str], tmp_path: Path) -> Iterator[Killed]:
+    with DriveStandIn(tmp_path) as drive:
+        drive.add(FILE_ID, BIG, behaviour=standin.slow(FIRST, stall=60))
+        options = {**home, **drive.environment}
+        parts = out.with_name(".it.pth.parts")
+        running = start(f"gdrive:{FILE_ID}", out, **options)
+        until(lambda: any(part.stat().st_size == WRITTEN for part in parts.glob("*.part")))
+        running.kill()
+        running.wait()
+        assert not out.exists()
+        drive.requests.clear()
+        drive.add(FILE_ID, BIG)
+        yield Killed(drive, options, parts)
+
+
+def start(source: str, output: Path, **environment: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(ROOT / "scripts/download.py"), source, str(output), "--wait=0"]
+    return subprocess.Popen(command, env={**os.environ, **environment})
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_next_start_goes_on_from_what_a_killed_one_left(killed: Killed, out: Path) -> None:
+    outcome = download(f"gdrive:{FILE_ID}", out, **killed.options)
+    assert outcome.code == 0, outcome.output
+    assert out.read_bytes() == BIG
+    assert f"bytes={WRITTEN}-" in [request.range for request in killed.drive.requests]
+    assert not killed.parts.exists()
+
+
+def test_part_of_another_file_is_not_gone_on_with(killed: Killed, out: Path) -> None:
+    other = FILE_ID[::-1]
+    killed.drive.add(other, BIG[::-1])
+    assert download(f"gdrive:{other}", out, **killed.options).code == 0
+    assert out.read_bytes() == BIG[::-1]
+    assert not any(request.range for request in killed.drive.requests)
+    assert not killed.parts.exists()
+
+
+def test_part_of_a_file_that_was_replaced_is_not_gone_on_with(killed: Killed, out: Path) -> None:
+    killed.drive.add(FILE_ID, BIG[::-1] + b"more")
+    assert download(f"gdrive:{FILE_ID}", out, **killed.options).code == 0
+    assert out.read_bytes() == BIG[::-1] + b"more"
+    assert not any(request.range for request in killed.drive.requests)
+
+
+def test_complete_part_is_taken(killed: Killed, out: Path) -> None:
+    (part,) = killed.parts.glob("*.part")
+    part.write_bytes(BIG)
+    assert download(f"gdrive:{FILE_ID}", out, **killed.options).code == 0
+    assert out.read_bytes() == BIG
+    assert len(killed.drive.requests) == 2  # the question what there is, and its redirection
+    assert only(out.parent, "it.pth")
+
+
+def test_of_two_parts_the_longer_is_gone_on_with(killed: Killed, out: Path) -> None:
+    (part,) = killed.parts.glob("*.part")
+    part.with_name(part.name[:16] + "12345678.part").write_bytes(BIG[:1000])
+    assert download(f"gdrive:{FILE_ID}", out, **killed.options).code == 0
+    assert out.read_bytes() == BIG
+    assert f"bytes={WRITTEN}-" in [request.range for request in killed.drive.requests]
+    assert not killed.parts.exists()
+
+
+def test_two_at_once_for_one_output_wait_for_each_other(
+    out: Path, home: dict[str, str], tmp_path: Path
+) -> None:
+    with DriveStandIn(tmp_path) as drive:
+        drive.add(FILE_ID, BIG, behaviour=standin.slow(FIRST, stall=3, times=2))
+        options = {**home, **drive.environment}
+        first = start(f"gdrive:{FILE_ID}", out, **options)
+        until(lambda: any(out.parent.glob(".it.pth.parts/*.part")))
+        second = download(f"gdrive:{FILE_ID}", out, **options)
+        assert first.wait() == 0
+    assert second.code == 0
+    assert "waiting for another process" in second.output
+    assert out.read_bytes() == BIG
+    assert only(out.parent, "it.pth")
+
+
+def test_page_is_named_by_its_title(out: Path, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("<!DOCTYPE html><title>Quota &amp; more</title>")
+    outcome = download(str(tmp_path / "page.html"), out, "--checkpoint")
+    assert "gave not a PyTorch checkpoint but a web page, 'Quota & more' (" in outcome.output
 
 
 @pytest.mark.parametrize("revision", ["", "@main", "@COMMIT"])
@@ -142,7 +322,7 @@ def test_https_failing_is_one_message(
     with DriveStandIn(tmp_path) as drive:
         drive.add(FILE_ID, checkpoint, behaviour=behaviour)
         url = f"https://drive.usercontent.google.com/download?id={FILE_ID}"
-        outcome = download(url, out, **drive.environment)
+        outcome = download(url, out, "--wait=0", **drive.environment)
     assert outcome.code == 1
     assert f"error: it.pth: {url}: " in outcome.output
     assert only(out.parent)

@@ -38,6 +38,7 @@ Of a run:
 - settings: what does config.yaml ask for?
 - own: which variants do checkpoints without an entry become?
 - sources: where do bytes come from?
+- drive: what does Google Drive give for a file's id?
 - recipes, synthetic: which rehearsal weights are there, and how are they made?
 - space: how much disk does it take?
 - imports: which modules does a script use?

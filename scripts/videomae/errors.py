@@ -9,6 +9,14 @@ class ConversionError(Exception):
     """Something a person can mend: the text says what is wrong, where, and what to do."""
 
 
+class PassingError(ConversionError):
+    """Something that another try may mend, which has so many bytes to go on from."""
+
+    def __init__(self, text: str, kept: int = 0) -> None:
+        super().__init__(text)
+        self.kept = kept
+
+
 @contextmanager
 def about(subject: object) -> Iterator[None]:
     """Put the file or variant in question before the text of an error that doesn't name it yet."""

@@ -11,13 +11,16 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from videomae import magic
-from videomae.errors import ConversionError
+from videomae import drive, magic
+from videomae.errors import ConversionError, PassingError
 
 TIMEOUT = 60  # seconds without a byte
 CHUNK = 1 << 20
+TRIES = 4  # in a row that bring nothing
+WAIT = 5.0  # seconds after the first of them
 
 HUB = re.compile(
     r"(?:(?P<type>datasets)/)?(?P<repo>[^/@]+/[^/@]+)/(?P<path>[^@]+)(?:@(?P<revision>.+))?"
@@ -59,12 +62,28 @@ def parse(text: str) -> Source:
     return Source("file", text)
 
 
-def fetch(source: Source, path: Path, name: str) -> None:
+def fetch(source: Source, path: Path, name: str, parts: Path, wait: float = WAIT) -> None:
     """Bring a source's bytes to a path; a file at hand is linked, not copied.
 
-    Raises `ConversionError` with the way out where the source does not give them.
+    What another try may mend is tried again, after so many seconds, then three times as many, …
+    ``parts`` is a folder where what came of a file on Drive waits meanwhile. Raises
+    `ConversionError` with the way out where the source does not give the bytes.
     """
-    FETCHERS[source.kind](source.address, path, Progress(name))
+    fetcher = FETCHERS.get(source.kind) or partial(drive.fetch, parts=parts)
+    failures, kept = 0, 0
+    while True:
+        try:
+            fetcher(source.address, path, Progress(name))
+            return
+        except PassingError as error:
+            # A try that brought bytes to go on from has got nearer, and is no failure to count.
+            failures = 1 if error.kept > kept else failures + 1
+            kept = max(error.kept, kept)
+            if failures == TRIES:
+                raise ConversionError(f"{error}. Tried {TRIES} times; try again later") from error
+            seconds = wait * 3 ** (failures - 1)
+            print(f"{name}: {error}; next try in {seconds:g} s", file=sys.stderr, flush=True)
+            time.sleep(seconds)
 
 
 class Progress:
@@ -87,32 +106,6 @@ class Progress:
         print(f"{self.name}: {amount}, {speed / 1e6:.1f} MB/s{left}", file=sys.stderr, flush=True)
 
 
-def _from_drive(file_id: str, path: Path, progress: Progress) -> None:
-    import gdown
-    import requests
-
-    try:
-        gdown.download(
-            id=file_id,
-            output=str(path),
-            quiet=True,
-            use_cookies=True,
-            timeout=TIMEOUT,
-            progress=progress,
-        )
-    except requests.RequestException as error:
-        raise ConversionError(f"Google Drive can't be reached for {file_id}: {error}") from error
-    except gdown.exceptions.DownloadError as error:
-        said = " ".join(str(error).split())
-        raise ConversionError(
-            f"Google Drive did not give file {file_id}: {said} Wait (a quota lasts a day), sign in "
-            "with `gdown --cookies-from-browser`, or download it by hand and give its path"
-        ) from error
-    finally:
-        for part in path.parent.glob(f"{path.name}*.part"):
-            part.unlink()
-
-
 def _from_hub(address: str, path: Path, _progress: Progress) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
@@ -128,7 +121,9 @@ def _from_hub(address: str, path: Path, _progress: Progress) -> None:
         )
     except (HfHubHTTPError, OSError) as error:
         said = " ".join(str(error).split())
-        raise ConversionError(f"the hub did not give {address}: {said}") from error
+        status = getattr(getattr(error, "response", None), "status_code", 0)
+        kind = PassingError if drive.may_pass(status) else ConversionError
+        raise kind(f"the hub did not give {address}: {said}") from error
     # The hub's cache keeps the file; a second name for it costs no space on the same disk.
     real = Path(cached).resolve()
     try:
@@ -177,7 +172,9 @@ def _from_https(url: str, path: Path, progress: Progress) -> None:
                 file.write(chunk)
                 progress(file.tell(), total)
     except requests.RequestException as error:
-        raise ConversionError(f"{url}: {error}") from error
+        # Without an answer it was the line.
+        passing = error.response is None or drive.may_pass(error.response.status_code)
+        raise (PassingError if passing else ConversionError)(f"{url}: {error}") from error
 
 
 def _from_file(address: str, path: Path, _progress: Progress) -> None:
@@ -194,7 +191,6 @@ def _from_rule(name: str, path: Path, _progress: Progress) -> None:
 
 
 FETCHERS: dict[str, Callable[[str, Path, Progress], None]] = {
-    "gdrive": _from_drive,
     "hub": _from_hub,
     "https": _from_https,
     "file": _from_file,

@@ -78,6 +78,10 @@ QUOTA = Behaviour(page=_page("Quota exceeded", _QUOTA), attached=False)
 MISSING = Behaviour(
     status=HTTPStatus.NOT_FOUND, page=_page("Not found", "There is no such file."), attached=False
 )
+SIGN_IN = Behaviour(page=_page("Google Drive: Sign-in", "Sign in to go on."), attached=False)
+FORBIDDEN = Behaviour(
+    status=HTTPStatus.FORBIDDEN, page=_page("Forbidden", "You need access."), attached=False
+)
 PAGE_WITH_DISPOSITION = Behaviour(page=_page("Sign in", "This page is not a checkpoint."))
 
 
@@ -91,7 +95,7 @@ def slow(first: int, stall: float, times: int | None = None) -> Behaviour:
     return Behaviour(first=first, stall=stall, times=times)
 
 
-def unavailable(times: int = 1) -> Behaviour:
+def unavailable(times: int | None = 1) -> Behaviour:
     """Answer 503, as an overloaded server does."""
     page = _page("Unavailable", "The server is overloaded.")
     return Behaviour(status=HTTPStatus.SERVICE_UNAVAILABLE, page=page, attached=False, times=times)

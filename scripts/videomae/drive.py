@@ -1,0 +1,217 @@
+"""What does Google Drive give for a file's id?  The file, from where an earlier transfer stopped.
+
+gdown transfers; it has one text for every refusal, takes a page that is sent as a file for the
+file, and goes on with any part it finds. So Drive is asked first what it has.
+"""
+
+import fcntl
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from http.cookiejar import MozillaCookieJar
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+from urllib.parse import urlsplit
+
+from videomae import magic
+from videomae.errors import ConversionError, PassingError
+
+if TYPE_CHECKING:
+    import requests
+
+TIMEOUT = 60  # seconds without a byte
+PAGES = 3  # before the file itself, of which Drive has shown one: that it isn't scanned for viruses
+
+LOCK = "lock"  # beside the parts
+
+SIGN_IN = "sign in with `gdown --cookies-from-browser BROWSER`"
+BY_HAND = "download it with a browser and give its path in place of the id"
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What Drive has under an id: how many bytes, and of when."""
+
+    file_id: str
+    size: int | None
+    date: str | None
+
+    @property
+    def name(self) -> str:
+        """Give a name for parts of just this file: another file's, or an older one's, differ."""
+        return sha256(repr(self).encode()).hexdigest()[:16]
+
+
+def fetch(
+    file_id: str, path: Path, progress: Callable[[int, int | None], None], parts: Path
+) -> None:
+    """Bring a file to a path. What comes of it waits in a folder, where the next try goes on.
+
+    Raises `PassingError` for what another try may mend, `ConversionError` for what none does.
+    """
+    with _alone(parts):
+        offer = ask(file_id)
+        part = _part(parts, offer)
+        if part is None or part.stat().st_size != offer.size:
+            part = _transfer(offer, parts, progress)
+        part.replace(path)
+
+
+def ask(file_id: str) -> Offer:
+    """Ask Drive what it gives for an id; raises what `fetch` does where that is not the file."""
+    import requests
+    from gdown.download import get_url_from_gdrive_confirmation
+    from gdown.exceptions import FileURLRetrievalError
+
+    url = f"https://drive.google.com/uc?id={file_id}"
+    with requests.Session() as session:
+        session.cookies.update(_cookies())
+        # Sizes are to be those on the disk, and some pages depend on the browser.
+        session.headers.update({"Accept-Encoding": "identity", "User-Agent": "Mozilla/5.0"})
+        try:
+            for _ in range(PAGES):
+                with session.get(url, stream=True, timeout=TIMEOUT) as response:
+                    if response.ok and not _is_page(response):
+                        size = response.headers.get("Content-Length", "")
+                        date = response.headers.get("Last-Modified")
+                        return Offer(file_id, int(size) if size.isdecimal() else None, date)
+                    page = response.text if _is_page(response) else ""
+                    try:
+                        url = get_url_from_gdrive_confirmation(page)
+                    except FileURLRetrievalError:
+                        break
+        except requests.RequestException as error:
+            raise PassingError(f"Google Drive can't be reached for {file_id}: {error}") from error
+    raise refusal(file_id, response.status_code, response.url, page)
+
+
+def refusal(file_id: str, status: int, url: str, page: str) -> ConversionError:
+    """Make the error for an answer that is not the file, with the ways out that fit."""
+    title = magic.title(page)
+    sent = f"a web page ({title!r})" if title else "a web page" if page else f"status {status}"
+    sent = f"Google Drive sent {sent} for file {file_id}"
+    if re.search(r"quota|too many users", page, re.IGNORECASE):
+        return ConversionError(
+            f"{sent}: its download quota for this file is used up. Wait (a quota lasts a day), "
+            f"{SIGN_IN}, or {BY_HAND}"
+        )
+    if status in (404, 410):
+        return ConversionError(
+            f"{sent}: there is no such file (status {status}). Correct the id, or {BY_HAND}"
+        )
+    # Without a permission Drive sends one to Google's page for signing in.
+    signing_in = urlsplit(url).hostname == "accounts.google.com"
+    if status in (401, 403) or signing_in or re.search(r"sign.?in", title or "", re.IGNORECASE):
+        return ConversionError(
+            f"{sent}: it is not shared with everyone. Have its owner share it with anyone who has "
+            f"the link, {SIGN_IN} as someone who may read it, or {BY_HAND}"
+        )
+    if may_pass(status):
+        return PassingError(f"{sent}: it is overloaded or out of order (status {status})")
+    return ConversionError(f"{sent}, in place of the file. {SIGN_IN.capitalize()}, or {BY_HAND}")
+
+
+def may_pass(status: int) -> bool:
+    """Tell the HTTP statuses of a server that is busy or out of order from lasting refusals."""
+    return status in (408, 429) or status >= 500
+
+
+def _is_page(response: "requests.Response") -> bool:
+    # Whatever Content-Disposition says, by which alone gdown goes: no checkpoint is HTML.
+    return response.headers.get("Content-Type", "").startswith("text/html")
+
+
+def _cookies() -> MozillaCookieJar:
+    """Give those that gdown sends, so that both are answered alike."""
+    from gdown.download import DEFAULT_COOKIES_FILE
+
+    jar = MozillaCookieJar(DEFAULT_COOKIES_FILE)
+    with suppress(OSError):
+        jar.load(ignore_discard=True, ignore_expires=True)
+    for cookie in jar:
+        if cookie.expires == 0:  # how browsers' exports write one that lasts for the session
+            cookie.expires = None
+    return jar
+
+
+def _transfer(offer: Offer, parts: Path, progress: Callable[[int, int | None], None]) -> Path:
+    """Let gdown transfer the file, or the rest of it, and give where it is."""
+    import gdown
+    import requests
+
+    whole = parts / offer.name
+    try:
+        gdown.download(
+            id=offer.file_id,
+            output=str(whole),
+            quiet=True,
+            use_cookies=True,
+            timeout=TIMEOUT,
+            resume=True,
+            progress=progress,
+        )
+    except (requests.RequestException, gdown.exceptions.DownloadError) as error:
+        part = _part(parts, offer)
+        kept = part.stat().st_size if part else 0
+        said = str(error).split(".\n")[0]  # what follows tells of an option of gdown's own
+        raise PassingError(
+            f"the transfer of {offer.file_id} from Google Drive broke off: {' '.join(said.split())}"
+            + (f" ({kept:,} bytes of it wait in {parts} for the next start)" if kept else ""),
+            kept,
+        ) from error
+    return whole
+
+
+def _part(parts: Path, offer: Offer) -> Path | None:
+    """Give what there is of a file, and remove all else: gdown refuses to choose between two."""
+    found = sorted(
+        (file for file in parts.iterdir() if file.name != LOCK),
+        key=lambda file: (file.name.startswith(offer.name), file.stat().st_size),
+    )
+    part = found.pop() if found else None
+    if part and (
+        not part.name.startswith(offer.name)
+        # Without a size nothing tells whether it is whole, and of a whole one gdown asks for more.
+        or offer.size is None
+        or not 0 < part.stat().st_size <= offer.size
+    ):
+        found.append(part)
+        part = None
+    for file in found:
+        file.unlink()
+    return part
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Make a folder that no other process uses meanwhile; it goes when nothing is left in it."""
+    with _locked(folder) as lock:
+        try:
+            yield
+        finally:
+            if [file.name for file in folder.iterdir()] == [LOCK]:
+                Path(lock.name).unlink()
+                with suppress(OSError):  # another process has just made its lock in it
+                    folder.rmdir()
+
+
+def _locked(folder: Path) -> TextIO:
+    """Open a folder's lock when no other process has it; the kernel frees it however one ends."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            file = (folder / LOCK).open("w")
+        except FileNotFoundError:  # a process that has just ended took the folder away
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another process that downloads to {folder}", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # it was taken away while this waited
