@@ -209,6 +209,24 @@ def test_next_start_goes_on_from_what_a_killed_one_left(killed: Killed, out: Pat
     assert not killed.parts.exists()
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "message"),
+    [
+        (standin.QUOTA, "its download quota for this file is used up"),
+        (standin.Behaviour(first=1000), f"({WRITTEN:,} bytes of it wait in "),
+    ],
+)
+def test_part_is_kept_when_drive_gives_no_more(
+    behaviour: standin.Behaviour, message: str, killed: Killed, out: Path
+) -> None:
+    killed.drive.add(FILE_ID, BIG, behaviour=behaviour)
+    outcome = download(f"gdrive:{FILE_ID}", out, "--wait=0", **killed.options)
+    assert outcome.code == 1
+    assert message in outcome.output.splitlines()[-1]
+    (part,) = killed.parts.glob("*.part")
+    assert part.read_bytes() == BIG[:WRITTEN]
+
+
 def test_part_of_another_file_is_not_gone_on_with(killed: Killed, out: Path) -> None:
     other = FILE_ID[::-1]
     killed.drive.add(other, BIG[::-1])
