@@ -14,7 +14,7 @@ import pytest
 from videomae import magic, sources
 from videomae.errors import ConversionError
 
-from tests.conftest import ROOT, Outcome, process
+from tests.conftest import ROOT, Outcome, Workflow, process
 from tests.standins import drive as standin
 from tests.standins.drive import DriveStandIn
 from tests.standins.hub import HubStandIn
@@ -105,6 +105,17 @@ def test_lasting_refusal_of_drive_is_told_apart_and_stops_at_once(
     assert "Traceback" not in outcome.output
     assert [request.host for request in drive.requests].count(standin.DOWNLOAD_HOST) == 1
     assert only(out.parent)
+
+
+def test_workflow_does_not_repeat_a_lasting_refusal(
+    workflow: Workflow, home: dict[str, str], tmp_path: Path
+) -> None:
+    workflow.configure({"mine": {"checkpoint": f"gdrive:{FILE_ID}"}})
+    with DriveStandIn(tmp_path) as drive:
+        outcome = workflow.run("results/checkpoints/mine.pth", **home, **drive.environment)
+    assert outcome.code != 0
+    assert "error: mine: Google Drive sent a web page ('Not found')" in outcome.output
+    assert [request.host for request in drive.requests].count(standin.DOWNLOAD_HOST) == 1
 
 
 def test_drive_out_of_order_is_asked_again(
