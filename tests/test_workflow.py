@@ -181,7 +181,7 @@ def test_edited_module_reruns_what_uses_it_and_never_a_download(tmp_path: Path) 
         "scripts/videomae/card.py": ["card it"],
         "scripts/videomae/card.md.jinja": ["card it"],
         "scripts/verify.py": ["card it", "verify it"],
-        "scripts/videomae/reference.py": ["card it", "verify it"],
+        "scripts/videomae/lockstep.py": ["card it", "verify it"],
         "scripts/videomae/renaming.py": ["card it", "convert it", "verify it"],
     }
     for path, rerun in expected.items():
