@@ -1,6 +1,7 @@
 """The workflow as people run it: what a run does, and what an edit or a fault makes run again."""
 
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -186,11 +187,11 @@ def test_edited_module_reruns_what_uses_it_and_never_a_download(tmp_path: Path) 
     }
     for path, rerun in expected.items():
         comment = "{# edited #}" if path.endswith(".jinja") else "\n# edited\n"
-        text = (project / path).read_text()
+        text, before = (project / path).read_text(), (project / path).stat()
         (project / path).write_text(text + comment)
         assert jobs(workflow.run("--dry-run")) == rerun, path
         (project / path).write_text(text)
-        assert workflow.run("--touch").code == 0
+        os.utime(project / path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 # -- faults ----------------------------------------------------------------------------------------
@@ -278,19 +279,18 @@ def test_every_epoch_of_a_run_is_converted_by_one_pattern(workflow: Workflow) ->
     run = workflow.folder / "run7"
     (run / "deepspeed" / "last").mkdir(parents=True)
     opened = open_checkpoint(DATA / "trained/v1-finetuned.pth", "model_ema")
-    shutil.copy(DATA / "trained/v1-finetuned.pth", run / "epoch-1.pth")
-    save_file(opened.tensors, run / "epoch-2.pth")
+    save_file(opened.tensors, run / "epoch-1.pth")
     half = {name: tensor.half() for name, tensor in opened.tensors.items()}
     torch.save({"module": half}, run / "deepspeed/last/mp_rank_00_model_states.pt")
     (run / "deepspeed/latest").write_text("last")
     given = "config={num_attention_heads: 3, num_frames: 8, image_size: 64}"
     outcome = workflow.run("--config", "checkpoints=run7/*", given)
     assert outcome.code == 0, outcome.output
-    for name in ("epoch-1", "epoch-2", "deepspeed"):
+    for name in ("epoch-1", "deepspeed"):
         assert "verified" in row(outcome, name)
     sizes = [
         (workflow.results / f"models/{name}/model.safetensors").stat().st_size
-        for name in ("epoch-1", "epoch-2", "deepspeed")
+        for name in ("epoch-1", "deepspeed")
     ]
     assert max(sizes) - min(sizes) < 200  # all float32
 
