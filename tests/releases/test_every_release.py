@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,23 @@ def test_folders_of_others_are_wrong_where_they_are(
         assert right.exists() == (release not in wrong), release
         said = f"finetuned in {release}: {published} is wrong in transformers {release}"
         assert (said in outcome.output) == (release in wrong)
+
+
+@pytest.mark.full
+def test_environment_that_can_not_be_made_is_said_and_not_counted_as_right(
+    workflow: Workflow,
+) -> None:
+    entry = {"checkpoint": "synthetic:tiny-finetuned", "config": GIVEN["tiny-finetuned"]}
+    workflow.configure({"it": entry}, releases=["4.26.1"])
+    nothing_to_install_from = {
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": "",
+        "PIP_CONFIG_FILE": os.devnull,
+    }
+    outcome = workflow.run("releases", **nothing_to_install_from)
+    assert outcome.code != 0
+    assert "it in 4.26.1: transformers 4.26.1 and what it is pinned with can't be" in outcome.output
+    assert not list(workflow.results.glob("releases/**/*.json"))
 
 
 def cell_of(workflow: Workflow, variant: str, release: str) -> dict[str, Any]:
