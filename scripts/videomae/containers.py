@@ -4,20 +4,19 @@ Training programs wrap the authors' network and save it among other things. Whic
 dicts is meant is a choice that can be made; the wrappers' prefixes tell nothing and are taken off.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
 
+from videomae.architecture import PROJECTION
 from videomae.errors import ConversionError, listing
 from videomae.unpickling import Shadow
 
 # In the order of the authors' loader, `--model_key model|module`; then Lightning's, and averages.
 CONTAINERS = ("model", "module", "state_dict", "model_ema")
 ITSELF = "the file itself"
-
-# Every network has this tensor, and its name tells what stands before all others.
-ANCHOR = "patch_embed.proj.weight"
 
 # mmaction2's names for the parts of the same network (its VideoMAE backbone and head).
 MMACTION2_ANCHOR = "patch_embed.projection.weight"
@@ -74,7 +73,8 @@ def authors_names(names: Iterable[str]) -> dict[str, str]:
     Raises `ConversionError` for two networks in one state dict, and for names that would collide.
     """
     names = list(names)
-    roots = [*_before(ANCHOR, names), *_before(MMACTION2_ANCHOR, names)]
+    # Every network has this tensor, and its name tells what stands before all others.
+    roots = [*_before(PROJECTION, names), *_before(MMACTION2_ANCHOR, names)]
     if len(roots) > 1:
         raise ConversionError(
             f"{len(roots)} networks in one state dict, under "
@@ -86,7 +86,8 @@ def authors_names(names: Iterable[str]) -> dict[str, str]:
     mapped = {name: _without(_prefixes(root, names), name) for name in names}
     if MMACTION2_ANCHOR in mapped.values():
         mapped = {name: _renamed(short) for name, short in mapped.items()}
-    twice = [name for name, short in mapped.items() if list(mapped.values()).count(short) > 1]
+    holders = Counter(mapped.values())
+    twice = [name for name, short in mapped.items() if holders[short] > 1]
     if twice:
         raise ConversionError(f"tensors that would have one name without prefix: {listing(twice)}")
     return mapped

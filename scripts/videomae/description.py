@@ -4,7 +4,6 @@ What decides that are the functions by which it is converted, so that the two ag
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from videomae import architecture, checkpoint, folding, magic, report
+from videomae import architecture, checkpoint, folding, magic, own, report
 from videomae.architecture import Architecture
 from videomae.checkpoint import Checkpoint
 from videomae.data_sets import DataSet, data_set
@@ -64,8 +63,7 @@ class Description:
         entry |= {"config": config} if config else {}
         if self.data_set and self.data_set.labels and not self.data_set.guessed:
             entry["labels"] = self.data_set.labels
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", self.path.stem).lstrip("._-")
-        return {name or "my-model": entry}
+        return {own.variant_name(self.path.stem): entry}
 
     def lines(self) -> Iterator[str]:
         """Yield all of it for a person to read, ending with what goes into config.yaml."""

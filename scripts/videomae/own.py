@@ -63,7 +63,7 @@ def _names(named: list[str]) -> list[str]:
     whole = [Path(source).absolute() for source in named]
     paths = [(path if path.is_dir() else path.with_suffix("")).parts[1:] for path in whole]
     for depth in range(1, max(map(len, paths)) + 1):
-        names = [_name("-".join(parts[-depth:])) for parts in paths]
+        names = [variant_name("-".join(parts[-depth:])) for parts in paths]
         if len(set(names)) == len(named):
             return names
     raise ConversionError(
@@ -72,6 +72,6 @@ def _names(named: list[str]) -> list[str]:
     )
 
 
-def _name(text: str) -> str:
+def variant_name(text: str) -> str:
     """Replace what a variant's name can't hold."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip("._-") or "checkpoint"

@@ -12,6 +12,8 @@ from videomae.errors import ConversionError, listing
 from videomae.files import sha256
 from videomae.folder import CONFIG, CONVERTED, PUBLISHED, REHEARSAL, read_json
 
+GIT_HASH = 40  # hexadecimal digits; a SHA-256 has 64
+
 
 def check_publishable(folder: Path, report: Mapping[str, Any]) -> None:
     """Refuse a folder that failed, was changed since, is incomplete, or is a rehearsal's."""
@@ -66,11 +68,11 @@ def publish(folder: Path, repo_id: str, private: bool, overwrite: bool) -> dict[
     Without a commit if they are there already; other files there are refused unless they may be
     overwritten. What the hub then has is compared by hash with what is here. Returns the receipt.
     """
-    api = HfApi()
+    api, here = HfApi(), {name: sha256(folder / name) for name in PUBLISHED}
     try:
         api.create_repo(repo_id, private=private, exist_ok=True)
         commit, held = _held(api, repo_id, None)
-        if wrong := _differing(folder, held):
+        if wrong := _differing(folder, here, held):
             strangers = sorted(held.keys() - {".gitattributes"})
             if strangers and not overwrite:
                 raise ConversionError(
@@ -86,7 +88,7 @@ def publish(folder: Path, repo_id: str, private: bool, overwrite: bool) -> dict[
             _, held = _held(api, repo_id, commit)
     except (HfHubHTTPError, RuntimeError) as error:  # RuntimeError: an upload to LFS storage
         raise ConversionError(f"the hub refused {repo_id}: {_said(error)}") from error
-    if wrong := _differing(folder, held):
+    if wrong := _differing(folder, here, held):
         raise ConversionError(
             f"what {repo_id} holds after the push is not what was sent: {listing(wrong)} differ; "
             "push again"
@@ -95,7 +97,7 @@ def publish(folder: Path, repo_id: str, private: bool, overwrite: bool) -> dict[
         "repo_id": repo_id,
         "commit": commit,
         "url": f"{api.endpoint}/{repo_id}/commit/{commit}",
-        "sha256": {name: sha256(folder / name) for name in PUBLISHED},
+        "sha256": here,
     }
 
 
@@ -109,12 +111,19 @@ def _held(api: HfApi, repo_id: str, revision: str | None) -> tuple[str, dict[str
     return str(info.sha), hashes
 
 
-def _differing(folder: Path, held: Mapping[str, str]) -> list[str]:
-    """Name the folder's files that the hub has not, or has otherwise."""
+def _differing(folder: Path, here: Mapping[str, str], held: Mapping[str, str]) -> list[str]:
+    """Name the folder's files that the hub has not, or has otherwise; ``here`` are their SHA-256.
+
+    Git's hash is computed only for files that the hub keeps in git, which are small.
+    """
     return [
         name
-        for name in PUBLISHED
-        if held.get(name) not in (sha256(folder / name), git_hash((folder / name).read_bytes()))
+        for name, hash_ in here.items()
+        if held.get(name) != hash_
+        and (
+            len(held.get(name, "")) != GIT_HASH
+            or held[name] != git_hash((folder / name).read_bytes())
+        )
     ]
 
 

@@ -53,9 +53,8 @@ class Recorded:
         """
         if self.config:
             copy = transformers.AutoConfig.from_pretrained(folder, **self.config)
-            device = model.device
-            model = type(model).from_pretrained(folder, dtype=torch.float32, config=copy).eval()
-            model.to(device)
+            loaded = type(model).from_pretrained(folder, dtype=torch.float32, config=copy)
+            model = loaded.eval().to(model.device)
         pixels, mask = self._inputs(model, folder, config)
         pixels, mask = pixels.to(model.device), None if mask is None else mask.to(model.device)
         output = forward(model, pixels, mask)

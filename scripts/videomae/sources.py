@@ -17,7 +17,6 @@ from pathlib import Path
 from videomae import drive, magic
 from videomae.errors import ConversionError, PassingError
 
-TIMEOUT = 60  # seconds without a byte
 CHUNK = 1 << 20
 TRIES = 4  # in a row that bring nothing
 WAIT = 5.0  # seconds after the first of them
@@ -164,7 +163,10 @@ def _from_https(url: str, path: Path, progress: Progress) -> None:
     import requests
 
     try:
-        with requests.get(url, stream=True, timeout=TIMEOUT) as response, path.open("wb") as file:
+        with (
+            requests.get(url, stream=True, timeout=drive.TIMEOUT) as response,
+            path.open("wb") as file,
+        ):
             response.raise_for_status()
             length = response.headers.get("Content-Length")
             total = int(length) if length and "Content-Encoding" not in response.headers else None
