@@ -6,7 +6,7 @@ DIRECTORY ?= .
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup rehearsal releases test test-full test-releases mutations lint dry-run format clean
+.PHONY: help setup resume rehearsal releases test test-full test-releases mutations lint dry-run format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -21,6 +21,9 @@ $(VENV)/workflow.done: envs/requirements.txt
 $(VENV)/development.done: envs/development.txt $(VENV)/workflow.done
 	$(BIN)/python -m pip install --quiet --requirement envs/development.txt
 	touch $@
+
+resume: $(VENV)/workflow.done      ## go on with a run that was killed (DIRECTORY=rehearsal: that one)
+	$(BIN)/python scripts/resume.py --cores $(CORES) --directory $(DIRECTORY)
 
 rehearsal: $(VENV)/workflow.done   ## run the whole job offline: the thirteen at full size
 	$(BIN)/snakemake --cores $(CORES) --directory rehearsal

@@ -1,5 +1,6 @@
 """Converts the authors' VideoMAE checkpoints to transformers: download, convert, verify, push."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ SCRIPT = {
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description drive
-        errors files folder folding imagenet imports labels loading lockstep magic own progress
+        errors files folder folding imagenet imports labels liveness loading lockstep magic own progress
         publishing reading recipes recorded reference releases renaming report restoring settings
         sources space synthetic unpickling verification
     """.split()}
@@ -33,13 +34,17 @@ LABELS = {
 
 sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
 
-from videomae import folder, imports, own, progress, publishing, releases, settings, space
+from videomae import folder, imports, liveness, own, progress, publishing, releases, settings, space
 from videomae.errors import ConversionError
 
 # Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
-# A prefix takes the place of Snakemake's strict mode, without which a failure before `tee` is lost.
+# A prefix takes the place of Snakemake's strict mode. By `exec` in its shell line a job is a child
+# of this process, with which it ends.
 if not workflow.deployment_settings.deployment_method:
-    shell.prefix(f"set -euo pipefail; PYTHON={shlex.quote(sys.executable)}; ")
+    shell.prefix(
+        f"set -euo pipefail; PYTHON={shlex.quote(sys.executable)}; "
+        f"export {liveness.RUN}={os.getpid()}; "
+    )
 
 own.type_values(config)
 try:
@@ -81,6 +86,7 @@ onstart:
         job for job in workflow.dag.needrun_jobs() if job.rule.name == "environment"
     ]
     try:
+        liveness.hold(Path())
         print(space.check(VARIANTS.values(), Path("results"), len(environments)))
         if SETTINGS.push["enabled"]:
             publishing.check_access(SETTINGS.push["namespace"])
@@ -142,7 +148,7 @@ rule download:
             + VARIANTS[wildcards.variant].pin
         ),
     shell:
-        '"${{PYTHON:-python}}" {params.command} 2>&1 | tee {log:q}'
+        'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
 
 
 rule clip:
@@ -159,7 +165,7 @@ rule clip:
             [SCRIPT["download"], f"hub:datasets/{wildcards.hub_file}", output[0]]
         ),
     shell:
-        '"${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
+        'exec "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
 
 
 use rule clip as mask with:
@@ -206,7 +212,7 @@ rule convert:
         weights=lambda wildcards: VARIANTS[wildcards.variant].weights,
         dtype=lambda wildcards: VARIANTS[wildcards.variant].dtype,
     shell:
-        '"${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
+        'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
         " {params.pin:q} {params.weights:q} --dtype {params.dtype} --config {params.given:q} > {log:q} 2>&1"
 
 
@@ -247,7 +253,7 @@ rule verify:
         recorded_outputs=SETTINGS.recorded_outputs,
         device=SETTINGS.device,
     shell:
-        '"${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
+        'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
         " --variant {wildcards.variant:q} {params.weights:q} --dtype {params.dtype} --recorded {params.recorded:q}"
         " --recorded-outputs {params.recorded_outputs} --device {params.device} --report {log.report:q}"
         " --passed {output:q} --config {params.given:q} > {log.text:q} 2>&1"
@@ -271,7 +277,7 @@ rule card:
     params:
         facts=lambda wildcards: VARIANTS[wildcards.variant].card_options(SETTINGS.license),
     shell:
-        '"${{PYTHON:-python}}" {input.script:q} {input.report:q} {input.receipt:q} {output:q}'
+        'exec "${{PYTHON:-python}}" {input.script:q} {input.report:q} {input.receipt:q} {output:q}'
         " --loaded {input.loaded:q} {params.facts:q} > {log:q} 2>&1"
 
 
@@ -299,7 +305,7 @@ rule push:
         visibility=[] if SETTINGS.push["private"] else ["--public"],
         overwrite=["--overwrite"] if SETTINGS.push["overwrite"] else [],
     shell:
-        '"${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}'
+        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}'
         " {output:q} {params.visibility:q} {params.overwrite:q} > {log:q} 2>&1"
 
 
@@ -344,7 +350,7 @@ rule snapshot:
             [SCRIPT["snapshot"], VARIANTS[wildcards.variant].published, output[0]]
         ),
     shell:
-        '"${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
+        'exec "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
 
 
 def files_to_load(wildcards):
@@ -383,7 +389,7 @@ rule load:
         weights=rules.convert.params.weights,
         dtype=rules.convert.params.dtype,
     shell:
-        "{input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
+        "exec {input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
         " --variant {wildcards.variant:q} {params.weights:q} --dtype {params.dtype} --report {log.report:q}"
         " --passed {output:q} --config {params.given:q} > {log.text:q} 2>&1"
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from videomae import magic, sources
-from videomae.command import run
+from videomae.command import add_log, run
 from videomae.errors import ConversionError, about
 from videomae.files import appearing, sha256
 
@@ -27,6 +27,7 @@ def main() -> None:
         help="before the second try where one may help; then three times as long, twice "
         "(default: %(default)g)",
     )
+    add_log(parser)
     arguments = parser.parse_args()
     name = arguments.name or arguments.output.name
     with about(name):

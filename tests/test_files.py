@@ -1,9 +1,12 @@
 """Files and folders appear whole, or what stood there before still does."""
 
+import os
 from pathlib import Path
 
 import pytest
 from videomae.files import appearing
+
+from tests.conftest import ROOT, process
 
 
 def folder_with(path: Path, text: str) -> Path:
@@ -41,3 +44,28 @@ def test_failing_to_take_the_place_leaves_what_was_there(
         folder_with(new, "new")
     assert (folder / "content").read_text() == "old"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    code = "import os, sys, pathlib; sys.path.insert(0, 'scripts'); from videomae import files\n"
+    code += "with files.appearing(pathlib.Path(sys.argv[1])) as new:\n    new.mkdir(); os._exit(9)"
+    assert process("-c", code, tmp_path / "it", cwd=ROOT).code == 9
+    (left,) = tmp_path.iterdir()
+    other = tmp_path / ".it2.elsewhere-1.new"  # of another path
+    other.touch()
+    with appearing(tmp_path / "it") as new:
+        mine = new
+        new.write_text("whole")
+    assert not left.exists()
+    assert not mine.exists()
+    assert sorted(tmp_path.iterdir()) == [other, tmp_path / "it"]
+
+
+def test_what_a_living_process_makes_is_left_alone(tmp_path: Path) -> None:
+    with appearing(tmp_path / "it") as new:
+        new.touch()
+    living = tmp_path / new.name.replace(f"-{os.getpid()}.", f"-{os.getppid()}.")
+    living.touch()
+    with appearing(tmp_path / "it") as new:
+        new.touch()
+    assert living.exists()

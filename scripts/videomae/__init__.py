@@ -40,6 +40,7 @@ Of a run:
 - sources: where do bytes come from?
 - drive: what does Google Drive give for a file's id?
 - recipes, synthetic: which rehearsal weights are there, and how are they made?
+- liveness: is a run alive here?
 - space: how much disk does it take?
 - imports: which modules does a script use?
 - progress: which variant is in which state?
@@ -47,3 +48,7 @@ Of a run:
 
 Everywhere: command, errors, files.
 """
+
+from videomae import liveness
+
+liveness.end_with_run()  # before the seconds that importing torch takes

@@ -1,9 +1,11 @@
 """What do the commands have in common?  How they report errors, and the ``--config`` they take."""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import yaml
 
@@ -23,6 +25,11 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(f"error: {where}{error.strerror or error}")
+
+
+def add_log(parser: argparse.ArgumentParser) -> None:
+    """Let a command copy what it says to a log: ``--log FILE``."""
+    parser.add_argument("--log", type=_copy_to, metavar="FILE", help="copy what is said here too")
 
 
 def add_given(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +78,26 @@ def add_reports(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variant", help="the name in the report (default: the folder's)")
     parser.add_argument("--report", type=Path, help="where the report goes, passed or not")
     parser.add_argument("--passed", type=Path, help="where it goes too if everything passed")
+
+
+class Copied(io.TextIOBase):
+    """A stream that is written to another and to a log, line by line."""
+
+    def __init__(self, stream: IO[str], log: IO[str]) -> None:
+        self.streams = (stream, log)
+
+    def write(self, text: str) -> int:
+        """Write to both at once, so that neither lags behind if this process is killed."""
+        for stream in self.streams:
+            stream.write(text)
+            stream.flush()
+        return len(text)
+
+
+def _copy_to(path: str) -> None:
+    # While the options are read, so that what is wrong with the others is in the log too.
+    log = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 (until this process ends)
+    sys.stdout, sys.stderr = Copied(sys.stdout, log), Copied(sys.stderr, log)
 
 
 def _given(text: str) -> tuple[str, int | bool]:

@@ -1,7 +1,9 @@
 """How does a file or folder appear?  Whole, under its final name, or not at all."""
 
+import glob
 import hashlib
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +14,13 @@ from pathlib import Path
 def appearing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside; what the block makes there then takes the path's place.
 
-    If the block fails, what stood at the path before still does and nothing else is left.
+    If the block fails, what stood at the path before still does and nothing else is left. What a
+    killed process left is removed by the next one that makes the same path.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    new, old = (path.with_name(f".{path.name}.{os.getpid()}.{age}") for age in ("new", "old"))
+    _remove_orphans(path)
+    mine = f".{path.name}.{platform.node()}-{os.getpid()}"
+    new, old = (path.with_name(f"{mine}.{age}") for age in ("new", "old"))
     try:
         yield new
         _give_usual_mode(new)
@@ -30,6 +35,24 @@ def appearing(path: Path) -> Iterator[Path]:
     finally:
         for leftover in (new, old):
             remove(leftover)
+
+
+def _remove_orphans(path: Path) -> None:
+    """Remove what processes of this machine that are dead left beside a path."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{platform.node()}-*.*"):
+        pid = leftover.stem.rpartition("-")[2]
+        if leftover.suffix in (".new", ".old") and pid.isdecimal() and not _lives(int(pid)):
+            remove(leftover)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
 
 
 def remove(path: Path) -> None:

@@ -1,0 +1,71 @@
+"""Is a run alive in this directory?  Its jobs die with it, and only a dead one's lock is removed.
+
+Snakemake's own lock is a file, which outlives a killed run; and so did its jobs, which then wrote
+what the next run's jobs were writing.
+"""
+
+import ctypes
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from videomae.errors import ConversionError
+
+RUN = "VIDEOMAE_RUN"  # in a job's environment: the process that started it
+PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
+
+# Locked by every living run. The kernel ends a lock with the process that holds it.
+ALIVE = Path(".snakemake/alive")
+HELD: list[IO[str]] = []
+
+
+def end_with_run() -> None:
+    """Have the kernel kill this process as soon as the run that started it is dead.
+
+    Nothing happens outside a run. Linux only: elsewhere jobs outlive a killed run.
+    """
+    run = os.environ.pop(RUN, None)  # not for its own children
+    if run is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(run):  # it was dead before
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hold(directory: Path) -> None:
+    """Say that a run is alive in a directory, for as long as this process lives.
+
+    Raises `ConversionError` while the directory is being unlocked.
+    """
+    file = _opened(directory)
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConversionError(
+            f"{directory.absolute()} is being unlocked by resume.py; try again"
+        ) from None
+    HELD.append(file)
+
+
+@contextmanager
+def none_alive(directory: Path) -> Iterator[None]:
+    """Keep runs from starting in a directory; raises `ConversionError` if one is alive there."""
+    with _opened(directory) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConversionError(
+                f"a run is alive in {directory.absolute()}; wait for its end, or stop it"
+            ) from None
+        yield
+
+
+def _opened(directory: Path) -> IO[str]:
+    path = directory / ALIVE
+    path.parent.mkdir(exist_ok=True)
+    return path.open("a")
