@@ -1,0 +1,58 @@
+"""Print how many kills the workflow survives: ``python -m tests.faults``."""
+
+import argparse
+import itertools
+import random
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from tabulate import tabulate
+
+from tests.faults.kills import WAYS, Kill, Outcome, survive
+from tests.faults.scene import undisturbed
+
+
+def main() -> int:
+    """Kill so many runs at random moments; exit code 1 if one does not come right."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    draw = random.Random(arguments.seed)
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryDirectory() as place:
+        right, seconds = undisturbed(Path(place, "undisturbed"))
+        print(f"undisturbed: {seconds:.1f} s, {len(right)} files")
+        for number, way in zip(range(arguments.kills), itertools.cycle(WAYS)):
+            kill = Kill(*way, after=draw.uniform(0, seconds))
+            outcome = survive(kill, Path(place, str(number)), right)
+            outcomes.append(outcome)
+            print(f"{number}: {kill} after {kill.after:.1f} s in {outcome.step}", flush=True)
+            for fault in outcome.faults:
+                print(f"FAULT {fault}", flush=True)
+    print(_table(outcomes))
+    return 1 if any(outcome.faults for outcome in outcomes) else 0
+
+
+def _table(outcomes: list[Outcome]) -> str:
+    """Count the survived and the tried kills by step and way."""
+    cells: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for outcome in outcomes:
+        for step in (outcome.step, "all"):
+            for way in (str(outcome.kill), "all"):
+                cells[step, way].append(not outcome.faults)
+    steps, ways = (
+        sorted({key[part] for key in cells}, key=lambda name: (name == "all", name))
+        for part in (0, 1)
+    )
+    rows = [
+        (step, *(f"{sum(cells[step, way])}/{len(cells[step, way])}" for way in ways))
+        for step in steps
+    ]
+    return tabulate(rows, ("killed in", *ways))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
