@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -10,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version, validate
 
 min_version("9.27")
+BEGAN = time.time()
 
 
 configfile: "config.yaml"
@@ -105,7 +107,7 @@ onerror:
         (job.rule.name, job.wildcards_dict.get("variant"))
         for job in workflow.dag.needrun_jobs(exclude_finished=True)
     }
-    print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"], undone))
+    print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"], undone, BEGAN))
     if "load" in {rule for rule, _ in undone}:
         print(release_table())
 

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from videomae.files import appearing
+from videomae.errors import ConversionError
+from videomae.files import appearing, saving
 
 from tests.conftest import ROOT, process
 
@@ -44,6 +45,14 @@ def test_failing_to_take_the_place_leaves_what_was_there(
         folder_with(new, "new")
     assert (folder / "content").read_text() == "old"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_failure_to_write_tells_the_file_and_the_space_left(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ConversionError, match=r"a can't be written, with [\d,.]+ MB free.*: full"),
+        saving(tmp_path / "a", RuntimeError),
+    ):
+        raise RuntimeError("full")
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path: Path) -> None:

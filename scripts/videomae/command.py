@@ -10,7 +10,7 @@ from typing import IO
 import yaml
 
 from videomae.architecture import GIVABLE
-from videomae.errors import ConversionError
+from videomae.errors import ConversionError, said
 
 DTYPES = ("float32", "float16", "bfloat16")
 DEVICES = ("cpu", "cuda", "auto")
@@ -20,11 +20,8 @@ def run(main: Callable[[], None]) -> None:
     """Run a command; a `ConversionError` or a failing file becomes one line and exit code 1."""
     try:
         main()
-    except ConversionError as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"error: {where}{error.strerror or error}")
+    except (ConversionError, OSError) as error:
+        sys.exit(f"error: {said(error)}")
 
 
 def add_log(parser: argparse.ArgumentParser) -> None:

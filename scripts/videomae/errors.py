@@ -22,11 +22,19 @@ def about(subject: object) -> Iterator[None]:
     """Put the file or variant in question before the text of an error that doesn't name it yet."""
     try:
         yield
-    except ConversionError as error:
-        text = str(error)
+    except (ConversionError, OSError) as error:
+        text = said(error)
         if text.startswith(f"{subject}: "):
             raise
         raise ConversionError(f"{subject}: {text}") from error
+
+
+def said(error: Exception) -> str:
+    """Give an error's text, of a failing file with its name."""
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
 
 
 def listing(names: Iterable[str], most: int = 6) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from videomae.errors import ConversionError, said
+
 
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
@@ -35,6 +37,21 @@ def appearing(path: Path) -> Iterator[Path]:
     finally:
         for leftover in (new, old):
             remove(leftover)
+
+
+@contextmanager
+def saving(path: Path, kind: type[Exception]) -> Iterator[None]:
+    """Say which file could not be written, and how much space is left where it was to be.
+
+    ``kind`` is what the library that writes raises in place of an `OSError`.
+    """
+    try:
+        yield
+    except (OSError, kind) as error:
+        free = shutil.disk_usage(path.parent).free / 1e6
+        raise ConversionError(
+            f"{path} can't be written, with {free:,.1f} MB free there: {said(error)}"
+        ) from error
 
 
 def _remove_orphans(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from videomae import imagenet
 from videomae.architecture import LAYER_NORM_EPS, Architecture, Kind
 from videomae.errors import ConversionError, listing
-from videomae.files import appearing
+from videomae.files import appearing, saving
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,6 +100,7 @@ def write_folder(
     The tensors must be contiguous and apart in memory. Raises `ConversionError` where the
     folder already holds something that is not a conversion of ours.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file  # 2 s of torch that reading a config need not take
 
     _refuse_strangers(folder)
@@ -109,7 +110,8 @@ def write_folder(
         metadata = {"format": "pt"}
         if REHEARSAL in config:
             metadata[REHEARSAL] = str(config[REHEARSAL])
-        save_file(dict(tensors), new / WEIGHTS, metadata=metadata)
+        with saving(new / WEIGHTS, SafetensorError):
+            save_file(dict(tensors), new / WEIGHTS, metadata=metadata)
         for name, content in ((PROCESSOR, processor), (CONFIG, config)):
             (new / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import math
+import shutil
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +22,10 @@ STEPS = {
     "card": "models/{}/README.md",
     "push": "pushed/{}.json",
 }
+SILENT = (
+    "its log ends without a reason: it was killed, perhaps for lack of memory, or could not write "
+    "there, where {:,.1f} MB are free"
+)
 # Steps that a run should have done and has not, as (step, variant).
 Undone = Set[tuple[str, str]]
 
@@ -37,11 +43,18 @@ class State:
     log: Path | None = None
 
 
-def state(variant: str, results: Path, push: bool, undone: Undone = frozenset()) -> State:
+def state(
+    variant: str,
+    results: Path,
+    push: bool,
+    undone: Undone = frozenset(),
+    began: float = math.inf,
+) -> State:
     """Find the first step of a variant that is not done, and what its log says.
 
-    A step is done if its file is there and the run has not left it undone. What stands behind the
-    first that isn't is of an earlier run and not looked at.
+    A step is done if its file is there and the run, which ``began`` then (seconds since the epoch),
+    has not left it undone. What stands behind the first that isn't is of an earlier run and not
+    looked at.
     """
     seconds = sum(_seconds(results / f"benchmarks/{step}/{variant}.tsv") for step in STEPS)
     report: dict[str, Any] = {}
@@ -49,7 +62,7 @@ def state(variant: str, results: Path, push: bool, undone: Undone = frozenset())
         if step == "push" and not push:
             continue
         if (step, variant) in undone or not (results / pattern.format(variant)).exists():
-            return _unfinished(State(variant, "", report, seconds), step, results)
+            return _unfinished(State(variant, "", report, seconds), step, results, began)
         if step == "verify":
             report = json.loads((results / pattern.format(variant)).read_text())
     status = "pushed" if push else "verified"
@@ -58,12 +71,15 @@ def state(variant: str, results: Path, push: bool, undone: Undone = frozenset())
     return State(variant, status, report, seconds)
 
 
-def _unfinished(state: State, step: str, results: Path) -> State:
+def _unfinished(state: State, step: str, results: Path, began: float) -> State:
     """Find out why a step is not done: its own log says, or that of an input it waits for."""
     logs = [results / f"logs/{step}/{state.variant}.log"]
     if step in ("convert", "verify"):
         logs += _logs_of_missing_inputs(results)
     told = next(((log, reason) for log in logs if (reason := last_words(log))), None)
+    if told is None and logs[0].exists() and logs[0].stat().st_mtime >= began:
+        free = shutil.disk_usage(results).free / 1e6
+        told = (logs[0], SILENT.format(free))
     if told is None:
         return replace(state, status=f"{step} not done")
     report = results / f"logs/verify/{state.variant}.json"
@@ -88,9 +104,15 @@ def _seconds(benchmark: Path) -> float:
         return sum(float(row["s"]) for row in csv.DictReader(file, delimiter="\t"))
 
 
-def table(variants: Iterable[str], results: Path, push: bool, undone: Undone = frozenset()) -> str:
+def table(
+    variants: Iterable[str],
+    results: Path,
+    push: bool,
+    undone: Undone = frozenset(),
+    began: float = math.inf,
+) -> str:
     """Draw the table of all variants, then one paragraph for each that failed."""
-    states = [state(variant, results, push, undone) for variant in variants]
+    states = [state(variant, results, push, undone, began) for variant in variants]
     rows = [
         (
             one.variant,

@@ -17,7 +17,7 @@ from videomae import checkpoint, renaming
 from videomae.architecture import Architecture, factory, read_architecture, tensor_shapes
 from videomae.checkpoint import Checkpoint
 from videomae.errors import ConversionError, listing
-from videomae.files import appearing
+from videomae.files import appearing, saving
 from videomae.folder import CONFIG
 
 
@@ -75,7 +75,8 @@ def write(
     if synthetic:
         contents[checkpoint.SYNTHETIC] = synthetic
     with appearing(path) as new:
-        with new.open("wb") as file:  # given a path, torch writes its name into the file
+        # Given a path, torch writes its name into the file.
+        with saving(path, RuntimeError), new.open("wb") as file:
             torch.save(contents, file)
         opened = checkpoint.open_checkpoint(new)
         converted = renaming.convert(opened.tensors, architecture)

@@ -5,8 +5,8 @@ outputs: a converted rehearsal model that gives these logits computes the author
 """
 
 import argparse
-import os
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 
 from videomae.architecture import factory, tensor_shapes
 from videomae.checkpoint import SYNTHETIC
+from videomae.files import saving
 from videomae.recipes import recipe
 
 NOTICE = "weights made by a rule, never trained"
@@ -39,7 +40,7 @@ def state_dict(name: str) -> dict[str, torch.Tensor]:
     return {key: tensor(name, key, shape) for key, shape in shapes.items()}
 
 
-def save(name: str, path: str | os.PathLike[str]) -> None:
+def save(name: str, path: Path) -> None:
     """Write a synthetic checkpoint in the container that the authors' scripts use for its kind.
 
     Pre-training is saved by their ``utils.save_model``, with the options of the run as a
@@ -80,4 +81,5 @@ def save(name: str, path: str | os.PathLike[str]) -> None:
             "dp_world_size": 64,
             "ds_version": "0.5.8",
         }
-    torch.save(contents | {SYNTHETIC: f"{name}: {NOTICE}"}, path)
+    with saving(path, RuntimeError):
+        torch.save(contents | {SYNTHETIC: f"{name}: {NOTICE}"}, path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from tests.faults import disks
 from tests.faults.kills import WAYS, Kill, Outcome, survive
 from tests.faults.scene import undisturbed
 
@@ -18,6 +19,7 @@ def main() -> int:
     """Kill so many runs at random moments; exit code 1 if one does not come right."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--disks", type=int, default=8, help="sizes of a full disk to try (root)")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     draw = random.Random(arguments.seed)
@@ -25,6 +27,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         right, seconds = undisturbed(Path(place, "undisturbed"))
         print(f"undisturbed: {seconds:.1f} s, {len(right)} files")
+        faults = _full_disks(Path(place), right, arguments.disks)
         for number, way in zip(range(arguments.kills), itertools.cycle(WAYS)):
             kill = Kill(*way, after=draw.uniform(0, seconds))
             outcome = survive(kill, Path(place, str(number)), right)
@@ -33,7 +36,21 @@ def main() -> int:
             for fault in outcome.faults:
                 print(f"FAULT {fault}", flush=True)
     print(_table(outcomes))
-    return 1 if any(outcome.faults for outcome in outcomes) else 0
+    return 1 if faults or any(outcome.faults for outcome in outcomes) else 0
+
+
+def _full_disks(place: Path, right: dict[str, bytes], number: int) -> int:
+    """Try disks of so many sizes up to what a run needs; give how many tries went wrong."""
+    needed = sum(map(len, right.values())) // 1000
+    wrong = 0
+    for whole in (False, True):
+        for step in range(number):
+            full = disks.Full(needed * (step + 1) // number, whole)
+            faults = disks.survive(full, place / f"{full}", right)
+            wrong += bool(faults)
+            print(f"{full}", *(f"FAULT {fault}" for fault in faults), sep="\n", flush=True)
+    print(f"full disks survived: {2 * number - wrong} of {2 * number}")
+    return wrong
 
 
 def _table(outcomes: list[Outcome]) -> str:

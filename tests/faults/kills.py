@@ -60,7 +60,7 @@ def survive(kill: Kill, folder: Path, right: dict[str, bytes]) -> Outcome:
             faults = _orphans(made)
             if made.resume().wait(LIMIT):
                 faults.append(f"resuming failed:\n{made.output()}")
-        faults += watch.wrong + _differences(made.kept(), right) + _commits(made)
+        faults += watch.wrong + differences(made.kept(), right) + _commits(made)
         return Outcome(kill, step, faults)
 
 
@@ -77,7 +77,8 @@ def _orphans(made: Scene) -> list[str]:
     return [f"process {pid} outlived its run" for pid in made.processes()]
 
 
-def _differences(found: dict[str, bytes], right: dict[str, bytes]) -> list[str]:
+def differences(found: dict[str, bytes], right: dict[str, bytes]) -> list[str]:
+    """Name the files of two runs that are not the same."""
     missing = [f"{name} is missing" for name in right.keys() - found.keys()]
     more = [f"{name} was left" for name in found.keys() - right.keys()]
     return [

@@ -104,7 +104,7 @@ class Scene:
 @contextmanager
 def scene(folder: Path) -> Iterator[Scene]:
     """Make the folder, and serve what it needs while the block runs."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     push = {"enabled": True, "namespace": "lab"}
     (folder / "config.yaml").write_text(yaml.safe_dump({"variants": VARIANTS, "push": push}))
     account = Account("alice", orgs=["lab"], can_write=True)
