@@ -25,9 +25,9 @@ SCRIPT = {
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description drive
-        errors files folder folding imagenet imports labels liveness loading lockstep magic own progress
-        publishing reading recipes recorded reference releases renaming report restoring settings
-        sources space synthetic unpickling verification
+        errors files folder folding imagenet imports labels liveness loading lockstep magic own
+        progress publishing reading recipes recorded reference releases renaming report restoring
+        retrying settings sources space synthetic unpickling verification
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")

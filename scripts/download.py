@@ -8,6 +8,7 @@ from videomae import magic, sources
 from videomae.command import add_log, run
 from videomae.errors import ConversionError, about
 from videomae.files import appearing, sha256
+from videomae.retrying import add_wait
 
 
 def main() -> None:
@@ -19,15 +20,8 @@ def main() -> None:
     parser.add_argument("--checkpoint", action="store_true", help="refuse what is no .pth file")
     parser.add_argument("--sha256", help="refuse a file with another SHA-256")
     parser.add_argument("--receipt", type=Path, help="write source, size and SHA-256 here (JSON)")
-    parser.add_argument(
-        "--wait",
-        type=float,
-        default=sources.WAIT,
-        metavar="SECONDS",
-        help="before the second try where one may help; then three times as long, twice "
-        "(default: %(default)g)",
-    )
     add_log(parser)
+    add_wait(parser)
     arguments = parser.parse_args()
     name = arguments.name or arguments.output.name
     with about(name):

@@ -39,6 +39,7 @@ Of a run:
 - own: which variants do checkpoints without an entry become?
 - sources: where do bytes come from?
 - drive: what does Google Drive give for a file's id?
+- retrying: what is tried again, and when?
 - recipes, synthetic: which rehearsal weights are there, and how are they made?
 - liveness: is a run alive here?
 - space: how much disk does it take?

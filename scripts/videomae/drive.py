@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from videomae import magic
 from videomae.errors import ConversionError, PassingError
+from videomae.retrying import may_pass
 
 if TYPE_CHECKING:
     import requests
@@ -113,11 +114,6 @@ def refusal(file_id: str, status: int, url: str, page: str) -> ConversionError:
     if may_pass(status):
         return PassingError(f"{sent}: it is overloaded or out of order (status {status})")
     return ConversionError(f"{sent}, in place of the file. {SIGN_IN.capitalize()}, or {BY_HAND}")
-
-
-def may_pass(status: int) -> bool:
-    """Tell the HTTP statuses of a server that is busy or out of order from lasting refusals."""
-    return status in (408, 429) or status >= 500
 
 
 def _is_page(response: "requests.Response") -> bool:

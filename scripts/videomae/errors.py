@@ -10,11 +10,15 @@ class ConversionError(Exception):
 
 
 class PassingError(ConversionError):
-    """Something that another try may mend, which has so many bytes to go on from."""
+    """Something that another try may mend.
 
-    def __init__(self, text: str, kept: int = 0) -> None:
+    ``kept`` is how many bytes that has to go on from, ``after`` the seconds a server asks to wait.
+    """
+
+    def __init__(self, text: str, kept: int = 0, after: float = 0.0) -> None:
         super().__init__(text)
         self.kept = kept
+        self.after = after
 
 
 @contextmanager

@@ -16,10 +16,9 @@ from pathlib import Path
 
 from videomae import drive, magic
 from videomae.errors import ConversionError, PassingError
+from videomae.retrying import WAIT, may_pass, retrying
 
 CHUNK = 1 << 20
-TRIES = 4  # in a row that bring nothing
-WAIT = 5.0  # seconds after the first of them
 
 HUB = re.compile(
     r"(?:(?P<type>datasets)/)?(?P<repo>[^/@]+/[^/@]+)/(?P<path>[^@]+)(?:@(?P<revision>.+))?"
@@ -64,25 +63,12 @@ def parse(text: str) -> Source:
 def fetch(source: Source, path: Path, name: str, parts: Path, wait: float = WAIT) -> None:
     """Bring a source's bytes to a path; a file at hand is linked, not copied.
 
-    What another try may mend is tried again, after so many seconds, then three times as many, …
+    What another try may mend is tried again after ``wait`` seconds, as `retrying` does it.
     ``parts`` is a folder where what came of a file on Drive waits meanwhile. Raises
     `ConversionError` with the way out where the source does not give the bytes.
     """
     fetcher = FETCHERS.get(source.kind) or partial(drive.fetch, parts=parts)
-    failures, kept = 0, 0
-    while True:
-        try:
-            fetcher(source.address, path, Progress(name))
-            return
-        except PassingError as error:
-            # A try that brought bytes to go on from has got nearer, and is no failure to count.
-            failures = 1 if error.kept > kept else failures + 1
-            kept = max(error.kept, kept)
-            if failures == TRIES:
-                raise ConversionError(f"{error}. Tried {TRIES} times; try again later") from error
-            seconds = wait * 3 ** (failures - 1)
-            print(f"{name}: {error}; next try in {seconds:g} s", file=sys.stderr, flush=True)
-            time.sleep(seconds)
+    retrying(lambda: fetcher(source.address, path, Progress(name)), name, wait)
 
 
 class Progress:
@@ -121,7 +107,7 @@ def _from_hub(address: str, path: Path, _progress: Progress) -> None:
     except (HfHubHTTPError, OSError) as error:
         said = " ".join(str(error).split())
         status = getattr(getattr(error, "response", None), "status_code", 0)
-        kind = PassingError if drive.may_pass(status) else ConversionError
+        kind = PassingError if may_pass(status) else ConversionError
         raise kind(f"the hub did not give {address}: {said}") from error
     # The hub's cache keeps the file; a second name for it costs no space on the same disk.
     real = Path(cached).resolve()
@@ -175,7 +161,7 @@ def _from_https(url: str, path: Path, progress: Progress) -> None:
                 progress(file.tell(), total)
     except requests.RequestException as error:
         # Without an answer it was the line.
-        passing = error.response is None or drive.may_pass(error.response.status_code)
+        passing = error.response is None or may_pass(error.response.status_code)
         raise (PassingError if passing else ConversionError)(f"{url}: {error}") from error
 
 
