@@ -25,7 +25,7 @@ SCRIPT = {
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description drive
-        errors files folder folding imagenet imports labels liveness loading lockstep magic own
+        errors files folder folding hub imagenet imports labels liveness loading lockstep magic own
         progress publishing reading recipes recorded reference releases renaming report restoring
         retrying settings sources space synthetic unpickling verification
     """.split()}
@@ -67,6 +67,12 @@ PINS = {
 # Whose folders the releases load: the converted ones, or others' in their place.
 PLACE = "published" if SETTINGS.published else "models"
 
+# What the last step leaves where folders are pushed, or would be.
+PUSHED = {
+    "push": "results/pushed/{variant}.json",
+    "push_plan": "results/push_plan/{variant}.txt",
+}
+
 # Jobs declare their memory; here they share the machine's, unless --resources says otherwise.
 if workflow.local_exec and "mem" not in workflow.global_resources:
     workflow.register_resource("mem_mb", psutil.virtual_memory().total // 2**20)
@@ -90,7 +96,7 @@ onstart:
     try:
         liveness.hold(Path())
         print(space.check(VARIANTS.values(), Path("results"), len(environments)))
-        if SETTINGS.push["enabled"]:
+        if SETTINGS.push_step:
             publishing.check_access(SETTINGS.push["namespace"])
     except ConversionError as error:
         raise WorkflowError(str(error)) from None
@@ -98,7 +104,7 @@ onstart:
 
 onsuccess:
     if "all" in {job.rule.name for job in workflow.dag.jobs}:
-        print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"]))
+        print(progress.table(VARIANTS, Path("results"), SETTINGS.push_step))
 
 
 onerror:
@@ -107,7 +113,7 @@ onerror:
         (job.rule.name, job.wildcards_dict.get("variant"))
         for job in workflow.dag.needrun_jobs(exclude_finished=True)
     }
-    print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"], undone, BEGAN))
+    print(progress.table(VARIANTS, Path("results"), SETTINGS.push_step, undone, BEGAN))
     if "load" in {rule for rule, _ in undone}:
         print(release_table())
 
@@ -117,9 +123,7 @@ rule all:
     input:
         expand("results/verification/{variant}.json", variant=VARIANTS),
         expand("results/models/{variant}/{file}", variant=VARIANTS, file=folder.PUBLISHED),
-        expand(
-            "results/pushed/{variant}.json", variant=VARIANTS if SETTINGS.push["enabled"] else []
-        ),
+        expand(PUSHED[SETTINGS.push_step], variant=VARIANTS) if SETTINGS.push_step else [],
 
 
 # A download depends on nothing but where its bytes come from: Snakemake compares `source` and the
@@ -294,7 +298,7 @@ rule push:
         script=SCRIPT["push"],
         modules=imports.used_by(SCRIPT["push"], LIBRARY),
     output:
-        "results/pushed/{variant}.json",
+        PUSHED["push"],
     log:
         "results/logs/push/{variant}.log",
     benchmark:
@@ -305,10 +309,27 @@ rule push:
         folder=subpath(input.config, parent=True),
         repository=lambda wildcards: f"{SETTINGS.push['namespace']}/{wildcards.variant}",
         visibility=[] if SETTINGS.push["private"] else ["--public"],
+        revision=f"--revision={SETTINGS.push['revision']}",
         overwrite=["--overwrite"] if SETTINGS.push["overwrite"] else [],
+        dry_run=[],
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}'
-        " {output:q} {params.visibility:q} {params.overwrite:q} > {log:q} 2>&1"
+        " {output:q} {params.visibility:q} {params.revision:q} {params.overwrite:q} {params.dry_run:q}"
+        " --log {log:q}"
+
+
+# What would be pushed depends on what the hub holds, so every run asks again: a new time is a
+# changed param.
+use rule push as push_plan with:
+    output:
+        PUSHED["push_plan"],
+    log:
+        "results/logs/push_plan/{variant}.log",
+    benchmark:
+        "results/benchmarks/push_plan/{variant}.tsv"
+    params:
+        dry_run=["--dry-run"],
+        time=time.time(),
 
 
 # -- every release of transformers: `snakemake releases` -------------------------------------------

@@ -4,10 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-from videomae.command import run
+from videomae.command import add_log, run
 from videomae.files import appearing
 from videomae.folder import read_json
-from videomae.publishing import check_publishable, publish
+from videomae.publishing import MAIN, Target, check_publishable, plan, publish
+from videomae.retrying import add_wait
 
 
 def main() -> None:
@@ -16,17 +17,25 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="the transformers folder")
     parser.add_argument("report", type=Path, help="the verification's report (JSON)")
     parser.add_argument("repo_id", help="NAMESPACE/NAME on the hub")
-    parser.add_argument("receipt", type=Path, help="where the receipt goes (JSON)")
+    parser.add_argument("receipt", type=Path, help="where the receipt goes (JSON), or the plan")
+    parser.add_argument("--revision", default=MAIN, help="the branch (default: %(default)s)")
     parser.add_argument("--public", action="store_true", help="create the repository public")
     parser.add_argument("--overwrite", action="store_true", help="replace other files there")
-    arguments = parser.parse_args()
-    check_publishable(arguments.folder, read_json(arguments.report))
-    receipt = publish(
-        arguments.folder, arguments.repo_id, not arguments.public, arguments.overwrite
-    )
-    with appearing(arguments.receipt) as new:
-        new.write_text(json.dumps(receipt, indent=2) + "\n")
-    print(f"{arguments.repo_id}: commit {receipt['commit']}")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be pushed")
+    add_wait(parser)
+    add_log(parser)
+    given = parser.parse_args()
+    check_publishable(given.folder, read_json(given.report))
+    target = Target(given.repo_id, given.revision, not given.public, given.overwrite)
+    if given.dry_run:
+        text = said = plan(given.folder, target, given.wait)
+    else:
+        receipt = publish(given.folder, target, given.wait)
+        text = json.dumps(receipt, indent=2)
+        said = f"{target}: commit {receipt['commit']}"
+    with appearing(given.receipt) as new:
+        new.write_text(f"{text}\n")
+    print(said)
 
 
 if __name__ == "__main__":

@@ -26,16 +26,16 @@ def log(results: Path, step: str, text: str) -> None:
 def test_first_missing_step_counts_whatever_stands_behind_it(tmp_path: Path) -> None:
     leave(tmp_path, "download", "verify", "card")
     log(tmp_path, "convert", "reading\nerror: something is wrong\n")
-    found = state("it", tmp_path, push=False)
+    found = state("it", tmp_path, push=None)
     assert (found.status, found.reason) == ("FAILED at convert", "something is wrong")
     assert found.report == {}
 
 
 def test_step_that_the_run_left_undone_counts_as_missing(tmp_path: Path) -> None:
     leave(tmp_path, "download", "convert", "verify", "card")
-    assert state("it", tmp_path, push=False).status == "verified"
+    assert state("it", tmp_path, push=None).status == "verified"
     log(tmp_path, "verify", "ok     function\n")
-    found = state("it", tmp_path, push=False, undone={("verify", "it")})
+    found = state("it", tmp_path, push=None, undone={("verify", "it")})
     assert (found.status, found.report) == ("verify not done", {})
 
 
@@ -53,7 +53,7 @@ def test_failed_verification_shows_its_figures(tmp_path: Path) -> None:
     leave(tmp_path, "download", "convert")
     log(tmp_path, "verify", "error: function: too far\n")
     (tmp_path / "logs/verify/it.json").write_text('{"max_abs_difference": 0.5}')
-    text = table(["it"], tmp_path, push=False)
+    text = table(["it"], tmp_path, push=None)
     assert "FAILED at verify" in text
     assert "5.0e-01" in text
     assert text.endswith("function: too far")
@@ -61,9 +61,12 @@ def test_failed_verification_shows_its_figures(tmp_path: Path) -> None:
 
 def test_push_is_a_step_only_where_it_is_on(tmp_path: Path) -> None:
     leave(tmp_path, "download", "convert", "verify", "card")
-    assert state("it", tmp_path, push=True).status == "push not done"
+    assert state("it", tmp_path, push="push").status == "push not done"
     leave(tmp_path, "push")
-    assert state("it", tmp_path, push=True).status == "pushed"
+    assert state("it", tmp_path, push="push").status == "pushed"
+    assert state("it", tmp_path, push="push_plan").status == "push_plan not done"
+    leave(tmp_path, "push_plan")
+    assert state("it", tmp_path, push="push_plan").status == "verified, not pushed (dry run)"
 
 
 @pytest.mark.parametrize(

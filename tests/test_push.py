@@ -1,16 +1,21 @@
 """`push.py`: the real client against a stand-in of the hub; only what was verified goes there."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
+from videomae.errors import ConversionError
+from videomae.publishing import check_access
 
-from tests.conftest import DATA, ROOT, Outcome, Workflow, command, jobs, process
-from tests.standins.hub import Account, HubStandIn
+from tests.conftest import DATA, Outcome, Workflow, command, jobs
+from tests.standins.hub import Account, Commit, HubStandIn
 
 TOKEN = "hf_a_token_of_the_tests"
+FOUR = {"config.json", "model.safetensors", "preprocessor_config.json", "README.md"}
 HEADS = ("--config", "num_attention_heads=4")
 
 
@@ -32,62 +37,63 @@ def base(publishable: Path, tmp_path: Path) -> Path:
     return shutil.copytree(publishable, tmp_path / "base")
 
 
-def push(base: Path, repo_id: str, endpoint: str, token: str, *options: str) -> Outcome:
-    return process(
-        *(ROOT / "scripts/push.py", base / "model", base / "report.json"),
-        *(repo_id, base / "pushed.json", *options),
-        cwd=base,
-        environment={
-            "HF_ENDPOINT": endpoint,
-            "HF_TOKEN": token,
-            "HF_HOME": str(base / "hf"),
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-        },
-    )
+@pytest.fixture(autouse=True)
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub's client takes its environment when it is imported; these tests share one import."""
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
 
 
 @pytest.fixture
-def hub() -> Any:
+def hub(monkeypatch: pytest.MonkeyPatch) -> Any:
     with HubStandIn(tokens={TOKEN: Account("alice", orgs=["lab"], can_write=True)}) as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
         yield hub
+
+
+def push(base: Path, repo_id: str, *options: str) -> Outcome:
+    return command(
+        *("push", base / "model", base / "report.json", repo_id, base / "pushed.json"),
+        *("--wait=0", *options),
+    )
 
 
 def test_four_files_go_in_one_commit_with_a_receipt(base: Path, hub: HubStandIn) -> None:
     (base / "lab" / "model").mkdir(
         parents=True
     )  # a local folder of the repo's name changes nothing
-    outcome = push(base, "lab/model", hub.endpoint, TOKEN)
+    outcome = push(base, "lab/model")
     assert outcome.code == 0, outcome.output
     repo = hub.repos["model", "lab/model"]
     assert repo.private
-    before, *uploads = repo.commits
-    assert len(uploads) == 1
-    assert uploads[0].files.keys() - before.files.keys() == {
-        *("config.json", "model.safetensors", "preprocessor_config.json", "README.md")
-    }
+    before, commit = repo.commits
+    assert commit.files.keys() - before.files.keys() == FOUR
     for path in (base / "model").iterdir():
-        assert uploads[0].files[path.name] == path.read_bytes()
+        assert commit.files[path.name] == path.read_bytes()
     receipt = json.loads((base / "pushed.json").read_text())
     assert receipt["repo_id"] == "lab/model"
-    assert receipt["commit"] == uploads[0].sha
+    assert receipt["commit"] == commit.sha
     assert len(receipt["sha256"]) == 4
     assert TOKEN not in outcome.output + (base / "pushed.json").read_text()
 
 
 def test_public_is_on_request(base: Path, hub: HubStandIn) -> None:
-    assert push(base, "alice/model", hub.endpoint, TOKEN, "--public").code == 0
+    assert push(base, "alice/model", "--public").code == 0
     assert not hub.repos["model", "alice/model"].private
 
 
+@pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize(
     ("repo_id", "token", "said"),
     [("somebody/model", TOKEN, "403"), ("lab/model", "hf_wrong", "401")],
 )
 def test_refusal_of_the_hub_is_one_message_without_a_receipt(
-    base: Path, hub: HubStandIn, repo_id: str, token: str, said: str
+    base: Path, monkeypatch: pytest.MonkeyPatch, repo_id: str, token: str, said: str
 ) -> None:
-    outcome = push(base, repo_id, hub.endpoint, token)
+    monkeypatch.setenv("HF_TOKEN", token)
+    outcome = push(base, repo_id)
     assert outcome.code == 1
     assert f"error: the hub refused {repo_id}" in outcome.output
     assert said in outcome.output
@@ -96,31 +102,215 @@ def test_refusal_of_the_hub_is_one_message_without_a_receipt(
 
 
 def test_same_content_again_makes_no_commit(base: Path, hub: HubStandIn) -> None:
-    assert push(base, "lab/model", hub.endpoint, TOKEN).code == 0
+    assert push(base, "lab/model").code == 0
     first = json.loads((base / "pushed.json").read_text())
-    assert push(base, "lab/model", hub.endpoint, TOKEN).code == 0
+    assert push(base, "lab/model").code == 0
     assert json.loads((base / "pushed.json").read_text()) == first
     assert len(hub.repos["model", "lab/model"].commits) == 2  # the hub's own, and one
 
 
 def test_other_content_is_overwritten_on_request_only(base: Path, hub: HubStandIn) -> None:
     hub.add_file("model", "lab/model", "config.json", b"{}")
-    outcome = push(base, "lab/model", hub.endpoint, TOKEN)
+    outcome = push(base, "lab/model")
     assert outcome.code == 1
     assert "lab/model on the hub holds config.json, not the same as here" in outcome.output
     assert "push.overwrite: true replaces" in outcome.output
     assert hub.repos["model", "lab/model"].branches["main"].files["config.json"] == b"{}"
-    assert push(base, "lab/model", hub.endpoint, TOKEN, "--overwrite").code == 0
+    assert push(base, "lab/model", "--overwrite").code == 0
     files = hub.repos["model", "lab/model"].branches["main"].files
     assert files["config.json"] == (base / "model/config.json").read_bytes()
 
 
 def test_file_that_arrives_otherwise_is_noticed(base: Path, hub: HubStandIn) -> None:
     hub.garble("config.json")
-    outcome = push(base, "lab/model", hub.endpoint, TOKEN)
+    outcome = push(base, "lab/model")
     assert outcome.code == 1
     assert "not what was sent: config.json differ" in outcome.output
     assert not (base / "pushed.json").exists()
+
+
+def uploads(hub: HubStandIn, branch: str = "main") -> list[Commit]:
+    """The commits after the hub's own first one, the last of which the branch has."""
+    repo = hub.repos["model", "lab/model"]
+    assert not repo.commits[1:] or repo.branches[branch] == repo.commits[-1]
+    return repo.commits[1:]
+
+
+def test_branch_is_created_and_recorded(base: Path, hub: HubStandIn) -> None:
+    hub.add_file("model", "lab/model", "notes.txt", b"on main")
+    outcome = push(base, "lab/model", "--revision=v2/final", "--overwrite")
+    assert outcome.code == 0, outcome.output
+    branches = hub.repos["model", "lab/model"].branches
+    assert set(branches["v2/final"].files) - set(branches["main"].files) == FOUR
+    receipt = json.loads((base / "pushed.json").read_text())
+    assert (receipt["revision"], receipt["commit"]) == ("v2/final", branches["v2/final"].sha)
+    (base / "pushed.json").unlink()
+    assert push(base, "lab/model", "--revision=v2/final").code == 0
+    assert json.loads((base / "pushed.json").read_text()) == receipt
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (("license: mit", "license: my own"), '"license" must be one of [apache-2.0,'),
+        (("license: mit", "license: []"), '"license" must be a string'),
+    ],
+)
+def test_card_that_the_hub_refuses_is_refused_in_its_words_before_anything_is_made(
+    base: Path, hub: HubStandIn, edit: tuple[str, str], said: str
+) -> None:
+    card = base / "model/README.md"
+    text = card.read_text().replace("---\n", "---\nlicense: mit\n", 1)
+    card.write_text(text.replace(*edit))
+    outcome = push(base, "lab/model")
+    assert outcome.code == 1
+    assert f"error: the hub refuses the metadata of {card}: {said}" in outcome.output
+    assert not hub.repos
+    card.write_text(text)
+    assert push(base, "lab/model").code == 0
+
+
+def test_commit_of_others_meanwhile_is_not_built_upon(base: Path, hub: HubStandIn) -> None:
+    hub.meanwhile(
+        "POST", "/commit/", lambda: hub.add_file("model", "lab/model", "config.json", b"{}")
+    )
+    outcome = push(base, "lab/model")
+    assert outcome.code == 1
+    assert "the hub refused lab/model: somebody else changed it meanwhile; push" in outcome.output
+    assert [commit.message for commit in uploads(hub)] == ["Add config.json"]
+    assert not (base / "pushed.json").exists()
+
+
+# -- only said -------------------------------------------------------------------------------------
+
+
+def plan(base: Path, hub: HubStandIn, *options: str) -> str:
+    """Give what a dry run says that a push would do; it asks, and writes nothing."""
+    hub.requests.clear()
+    before = {name: list(repo.commits) for name, repo in hub.repos.items()}
+    outcome = push(base, "lab/model", "--dry-run", *options)
+    assert outcome.code == 0, outcome.output
+    assert {name: repo.commits for name, repo in hub.repos.items()} == before
+    assert {what for what in hub.requests if what[0] != "GET"} == {("POST", "/api/validate-yaml")}
+    assert (base / "pushed.json").read_text() in outcome.output
+    return outcome.output
+
+
+def test_dry_run_says_what_would_go_and_writes_nothing(base: Path, hub: HubStandIn) -> None:
+    said = plan(base, hub)
+    assert "lab/model, branch main, private, whose repository would be created:" in said
+    size = (base / "model/model.safetensors").stat().st_size
+    assert re.search(rf"^  new +{size:,} bytes  model.safetensors$", said, re.M)
+    assert "  one commit of 4 files, " in said
+    assert not hub.repos
+    assert push(base, "lab/model", "--public").code == 0
+    assert "lab/model, branch main, public:" in (said := plan(base, hub))
+    assert said.count("  same ") == 4
+    assert "no commit needed" in said
+    assert "lab/model, branch v2, public, whose branch would be created:" in (
+        said := plan(base, hub, "--revision=v2")
+    )
+    assert "no commit needed" in said
+    hub.add_file("model", "lab/model", "config.json", b"{}")
+    said = plan(base, hub, "--overwrite")
+    assert re.findall(r"^  changed .* (\S+)$", said, re.M) == ["config.json"]
+    assert "  one commit of 1 files, " in said
+
+
+def test_dry_run_refuses_what_a_push_would_refuse(base: Path, hub: HubStandIn) -> None:
+    hub.add_file("model", "lab/model", "config.json", b"{}")
+    outcome = push(base, "lab/model", "--dry-run")
+    assert outcome.code == 1
+    assert "push.overwrite: true replaces" in outcome.output
+
+
+# -- a hub that is busy, out of order or far away --------------------------------------------------
+
+# Each request of a push to a branch of a new repository that its client doesn't repeat itself.
+READING = {
+    "card": ("POST", "validate-yaml"),
+    "look": ("GET", "/api/models/"),
+    "look at the commit": ("GET", "/revision/[0-9a-f]{40}"),
+}
+WRITING = {
+    "repository": ("POST", "repos/create"),
+    "branch": ("POST", "/branch/"),
+    "commit": ("POST", "/commit/"),
+}
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "done"),
+    [
+        *((asked, status, False) for asked in READING | WRITING for status in (429, 503, 0)),
+        *((asked, status, True) for asked in WRITING for status in (503, 0)),
+    ],
+)
+def test_what_passes_is_tried_again_and_makes_one_commit(
+    base: Path, hub: HubStandIn, asked: str, status: int, done: bool
+) -> None:
+    hub.fail(*(READING | WRITING)[asked], status, done=done)
+    outcome = push(base, "lab/model", "--revision=v2")
+    assert outcome.code == 0, outcome.output
+    assert outcome.output.count("next try in 0 s") == 1
+    (commit,) = uploads(hub, "v2")
+    assert json.loads((base / "pushed.json").read_text())["commit"] == commit.sha
+    assert set(commit.files) >= FOUR
+
+
+@pytest.mark.parametrize("status", [0, 429, 503])
+def test_what_does_not_pass_is_given_up_after_four_tries(
+    base: Path, hub: HubStandIn, status: int
+) -> None:
+    hub.fail("POST", "/commit/", status, times=9)
+    outcome = push(base, "lab/model")
+    assert outcome.code == 1
+    assert "error: lab/model could not be pushed: " in outcome.output
+    assert "Tried 4 times; try again later" in outcome.output
+    assert sum("/commit/" in path for _, path in hub.requests) == 4
+    assert not uploads(hub)
+    assert not (base / "pushed.json").exists()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+def test_lasting_refusal_is_not_asked_again(base: Path, hub: HubStandIn, status: int) -> None:
+    hub.fail("POST", "/commit/", status)
+    outcome = push(base, "lab/model")
+    assert outcome.code == 1
+    assert "error: the hub refused lab/model: " in outcome.output
+    assert sum("/commit/" in path for _, path in hub.requests) == 1
+    assert not uploads(hub)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"RateLimit": '"api";r=0;t=55'}, 55.0),
+        ({"RateLimit": '"api";r=9;t=55', "Retry-After": "300"}, 300.0),
+        ({}, 0.0),
+    ],
+)
+def test_hub_says_how_long_to_wait(
+    base: Path,
+    hub: HubStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    headers: dict[str, str],
+    seconds: float,
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    hub.fail("POST", "/commit/", 429, headers=headers)
+    assert push(base, "lab/model").code == 0
+    assert waits == [seconds]
+
+
+def test_too_long_a_wait_ends_the_push_at_once(base: Path, hub: HubStandIn) -> None:
+    hub.fail("POST", "repos/create", 503, headers={"Retry-After": "4000"})
+    outcome = push(base, "lab/model")
+    assert outcome.code == 1
+    assert "asks to be left alone for 4,000 s, which is more than the 300 s" in outcome.output
+    assert not hub.repos
 
 
 # -- before a run ----------------------------------------------------------------------------------
@@ -150,18 +340,23 @@ def test_push_that_would_fail_stops_the_run_before_anything_is_downloaded(
     assert not list(workflow.results.glob("checkpoints/*"))
 
 
-def test_hub_that_can_not_be_reached_stops_a_push_at_once(
-    workflow: Workflow, home: dict[str, str]
-) -> None:
-    entry = {"checkpoint": str(DATA / "trained/v1-cls.pth")}
-    workflow.configure({"it": entry}, push={"enabled": True, "namespace": "lab"})
-    outcome = workflow.run(HF_ENDPOINT="http://127.0.0.1:9", HF_TOKEN=TOKEN, **home)
-    assert outcome.code != 0
-    assert "push.enabled: the hub can't be reached" in outcome.output
+def test_hub_that_can_not_be_reached_is_the_reason_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with pytest.raises(ConversionError, match=r"push\.enabled: the hub can't be asked.*4 times"):
+        check_access("lab", wait=0)
+
+
+def test_access_is_asked_for_again_while_the_hub_is_busy(hub: HubStandIn) -> None:
+    hub.fail("GET", "whoami", 429, times=3)
+    check_access("lab", wait=0)
+    hub.fail("GET", "whoami", 429, times=4)
+    with pytest.raises(ConversionError, match=r"the hub can't be asked: .*rate limit"):
+        check_access("lab", wait=0)
 
 
 def refused(base: Path, hub: HubStandIn) -> str:
-    outcome = push(base, "lab/model", hub.endpoint, TOKEN)
+    outcome = push(base, "lab/model")
     assert outcome.code == 1
     assert not hub.requests, "nothing may be asked of the hub"
     return outcome.output

@@ -359,8 +359,52 @@ def test_checkpoint_labels_and_clip_come_from_the_hub_and_the_folder_goes_there(
         assert hub.repos["model", "lab/mine"].private
         receipt = json.loads((workflow.results / "pushed/mine.json").read_text())
         assert receipt["repo_id"] == "lab/mine"
-        for path in (*workflow.results.rglob("*.log"), *workflow.results.rglob("*.json")):
-            assert "hf_good" not in path.read_text(), path
+
+
+def test_push_that_fails_runs_again_alone_and_the_token_is_written_nowhere(
+    workflow: Workflow, home: dict[str, str]
+) -> None:
+    token = "hf_a_secret_of_the_tests"
+    entry = {"checkpoint": str(DATA / "trained/v1-cls.pth"), "config": {"num_attention_heads": 4}}
+    push = {"enabled": True, "namespace": "lab", "revision": "v2"}
+    with HubStandIn(tokens={token: Account("alice", orgs=["lab"], can_write=True)}) as hub:
+        client = {
+            "HF_ENDPOINT": hub.endpoint,
+            "HF_TOKEN": token,
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            **home,
+        }
+        workflow.configure({"one": entry, "two": entry}, push={**push, "dry_run": True})
+        outcome = workflow.run(**client)
+        assert outcome.code == 0, outcome.output
+        assert "verified, not pushed (dry run)" in row(outcome, "two")
+        outcome = workflow.run(**client)  # the same again, since the hub may have changed
+        assert jobs(outcome) == ["push_plan one", "push_plan two"]
+        assert "lab/two, branch v2, private, whose repository would be created" in outcome.output
+        assert not hub.repos
+        assert not list(workflow.results.glob("pushed/*"))
+
+        workflow.configure({"one": entry, "two": entry}, push=push)
+        hub.fail("POST", "/lab/two/commit/", 403)
+        outcomes = [workflow.run(**client)]
+        assert jobs(outcomes[0]) == ["push one", "push two"]
+        assert "pushed" in row(outcomes[0], "one")
+        assert "FAILED at push" in row(outcomes[0], "two")
+        assert "the hub refused lab/two@v2: 403 Forbidden" in outcomes[0].output
+        outcomes.append(workflow.run(**client))
+        assert outcomes[1].code == 0, outcomes[1].output
+        assert jobs(outcomes[1]) == ["push two"]
+    for name in ("one", "two"):
+        receipt = json.loads((workflow.results / f"pushed/{name}.json").read_text())
+        repo = hub.repos["model", f"lab/{name}"]
+        assert (receipt["revision"], receipt["commit"]) == ("v2", repo.branches["v2"].sha)
+        assert len(repo.commits) == 2  # the hub's own, and one
+    written = [path for path in workflow.folder.rglob("*") if path.is_file()]
+    for folder in ("results/logs", "results/benchmarks", ".snakemake/log", ".snakemake/metadata"):
+        assert any(path.is_relative_to(workflow.folder / folder) for path in written), folder
+    assert [path for path in written if token.encode() in path.read_bytes()] == []
+    assert all(token not in outcome.output for outcome in outcomes)
 
 
 def test_clip_that_can_not_be_had_is_the_reason_in_the_table(
@@ -392,8 +436,8 @@ def test_used_modules_are_found_through_others() -> None:
     library = {path.stem: str(path) for path in (ROOT / "scripts/videomae").glob("*.py")}
     used = imports.used_by(str(ROOT / "scripts/push.py"), library)
     assert [Path(path).stem for path in used] == [
-        *("__init__", "architecture", "command", "errors", "files", "folder", "imagenet"),
-        *("liveness", "publishing"),
+        *("__init__", "architecture", "command", "errors", "files", "folder", "hub", "imagenet"),
+        *("liveness", "publishing", "retrying"),
     ]
 
 

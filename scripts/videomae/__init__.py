@@ -22,6 +22,7 @@ Of a folder:
 - restoring: how does it become the authors' checkpoint again?
 - card: what does its model card say?
 - publishing: how does it go to the hub?
+- hub: what does a failure there mean?
 
 Of the proof:
 

@@ -21,11 +21,14 @@ STEPS = {
     "verify": "verification/{}.json",
     "card": "models/{}/README.md",
     "push": "pushed/{}.json",
+    "push_plan": "push_plan/{}.txt",
 }
 SILENT = (
     "its log ends without a reason: it was killed, perhaps for lack of memory, or could not write "
     "there, where {:,.1f} MB are free"
 )
+# How a variant ends, by the last step that is asked for: one of the two that push, or neither.
+ENDS = {None: "verified", "push": "pushed", "push_plan": "verified, not pushed (dry run)"}
 # Steps that a run should have done and has not, as (step, variant).
 Undone = Set[tuple[str, str]]
 
@@ -46,26 +49,25 @@ class State:
 def state(
     variant: str,
     results: Path,
-    push: bool,
+    push: str | None,
     undone: Undone = frozenset(),
     began: float = math.inf,
 ) -> State:
     """Find the first step of a variant that is not done, and what its log says.
 
-    A step is done if its file is there and the run, which ``began`` then (seconds since the epoch),
-    has not left it undone. What stands behind the first that isn't is of an earlier run and not
-    looked at.
+    ``push`` is the last step, if one that pushes is asked for. A step is done if its file is there
+    and the run, which ``began`` then (seconds since the epoch), has not left it undone. What stands
+    behind the first that isn't is of an earlier run and not looked at.
     """
-    seconds = sum(_seconds(results / f"benchmarks/{step}/{variant}.tsv") for step in STEPS)
+    steps = {step: STEPS[step] for step in STEPS if step == push or step not in ENDS}
+    seconds = sum(_seconds(results / f"benchmarks/{step}/{variant}.tsv") for step in steps)
     report: dict[str, Any] = {}
-    for step, pattern in STEPS.items():
-        if step == "push" and not push:
-            continue
+    for step, pattern in steps.items():
         if (step, variant) in undone or not (results / pattern.format(variant)).exists():
             return _unfinished(State(variant, "", report, seconds), step, results, began)
         if step == "verify":
             report = json.loads((results / pattern.format(variant)).read_text())
-    status = "pushed" if push else "verified"
+    status = ENDS[push]
     if report.get("rehearsal"):
         status += " (rehearsal weights)"
     return State(variant, status, report, seconds)
@@ -107,7 +109,7 @@ def _seconds(benchmark: Path) -> float:
 def table(
     variants: Iterable[str],
     results: Path,
-    push: bool,
+    push: str | None,
     undone: Undone = frozenset(),
     began: float = math.inf,
 ) -> str:

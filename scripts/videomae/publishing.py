@@ -1,18 +1,59 @@
 """How is a folder published?  One commit on the hub, of what was verified and nothing else."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, get_token
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub import (
+    CommitOperationAdd,
+    HfApi,
+    get_session,
+    get_token,
+    hf_raise_for_status,
+)
+from huggingface_hub.errors import (
+    BadRequestError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from huggingface_hub.utils.sha import git_hash
 
-from videomae.errors import ConversionError, listing
+from videomae.errors import ConversionError, PassingError, listing
 from videomae.files import sha256
-from videomae.folder import CONFIG, CONVERTED, PUBLISHED, REHEARSAL, read_json
+from videomae.folder import CARD, CONFIG, CONVERTED, PUBLISHED, REHEARSAL, read_json
+from videomae.hub import failures
+from videomae.retrying import WAIT, retrying
 
+MAIN = "main"
 GIT_HASH = 40  # hexadecimal digits; a SHA-256 has 64
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a folder goes: a repository, created ``private`` or not, and a branch of it."""
+
+    repo_id: str
+    revision: str = MAIN
+    private: bool = True
+    overwrite: bool = False
+
+    def __str__(self) -> str:
+        """Name the repository, and the branch where it is not the usual one."""
+        return self.repo_id if self.revision == MAIN else f"{self.repo_id}@{self.revision}"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the hub has there: its commit, and each file's hash (SHA-256, or git's for small).
+
+    ``lacking`` is the repository or the branch, if that isn't there yet.
+    """
+
+    commit: str
+    private: bool
+    hashes: Mapping[str, str]
+    lacking: str = ""
 
 
 def check_publishable(folder: Path, report: Mapping[str, Any]) -> None:
@@ -32,7 +73,7 @@ def check_publishable(folder: Path, report: Mapping[str, Any]) -> None:
         )
 
 
-def check_access(namespace: str) -> None:
+def check_access(namespace: str, wait: float = WAIT) -> None:
     """Refuse a run whose pushes would fail: no token, one the hub rejects, one that may not write.
 
     The token comes from the environment or the hub's own login, and is in no message.
@@ -42,12 +83,7 @@ def check_access(namespace: str) -> None:
             "push.enabled: there is no token for the hub; log in with `hf auth login`, or set "
             "HF_TOKEN"
         )
-    try:
-        who = HfApi().whoami()
-    except HfHubHTTPError as error:
-        raise ConversionError(f"push.enabled: the hub rejects the token: {_said(error)}") from error
-    except Exception as error:  # whatever its HTTP client raises
-        raise ConversionError(f"push.enabled: the hub can't be reached: {_said(error)}") from error
+    who = retrying(_who, "push", wait)
     # An organisation without a role in it, or a token with rights one by one, is left to the hub.
     writable = [who["name"]]
     writable += [org["name"] for org in who.get("orgs", []) if org.get("roleInOrg") != "read"]
@@ -62,53 +98,138 @@ def check_access(namespace: str) -> None:
         )
 
 
-def publish(folder: Path, repo_id: str, private: bool, overwrite: bool) -> dict[str, Any]:
-    """Create the repository if need be, and bring the folder's four files there as one commit.
+def _who() -> dict[str, Any]:
+    rejected, busy = "the hub rejects the token", "the hub can't be asked"
+    with failures(f"push.enabled: {rejected}", f"push.enabled: {busy}"):
+        return HfApi().whoami()
+
+
+def publish(folder: Path, target: Target, wait: float = WAIT) -> dict[str, Any]:
+    """Bring the folder's four files to the hub as one commit, creating what isn't there.
 
     Without a commit if they are there already; other files there are refused unless they may be
-    overwritten. What the hub then has is compared by hash with what is here. Returns the receipt.
+    overwritten. What the hub then has is compared by hash with what is here. What another try may
+    mend is tried again from the start, which finds out how far the last one came: so an answer
+    that is lost after the commit makes no second one. Returns the receipt.
     """
-    api, here = HfApi(), {name: sha256(folder / name) for name in PUBLISHED}
-    try:
-        api.create_repo(repo_id, private=private, exist_ok=True)
-        commit, held = _held(api, repo_id, None)
-        if wrong := _differing(folder, here, held):
-            strangers = sorted(held.keys() - {".gitattributes"})
-            if strangers and not overwrite:
-                raise ConversionError(
-                    f"{repo_id} on the hub holds {listing(strangers)}, not the same as here "
-                    f"({listing(wrong)}); push.overwrite: true replaces them"
-                )
-            commit = api.upload_folder(
-                repo_id=repo_id,
-                folder_path=folder,
-                allow_patterns=list(PUBLISHED),
-                commit_message="Convert the authors' checkpoint, verified against their network",
-            ).oid
-            _, held = _held(api, repo_id, commit)
-    except (HfHubHTTPError, RuntimeError) as error:  # RuntimeError: an upload to LFS storage
-        raise ConversionError(f"the hub refused {repo_id}: {_said(error)}") from error
-    if wrong := _differing(folder, here, held):
-        raise ConversionError(
-            f"what {repo_id} holds after the push is not what was sent: {listing(wrong)} differ; "
-            "push again"
-        )
+    api, here = HfApi(), _hashes(folder)
+    commit = retrying(lambda: _push(api, folder, target, here), "push", wait)
     return {
-        "repo_id": repo_id,
+        "repo_id": target.repo_id,
+        "revision": target.revision,
         "commit": commit,
-        "url": f"{api.endpoint}/{repo_id}/commit/{commit}",
+        "url": f"{api.endpoint}/{target.repo_id}/commit/{commit}",
         "sha256": here,
     }
 
 
-def _held(api: HfApi, repo_id: str, revision: str | None) -> tuple[str, dict[str, str]]:
-    """Give a repository's commit, and the hash of each file in it: SHA-256, or git's for small."""
+def plan(folder: Path, target: Target, wait: float = WAIT) -> str:
+    """Say what `publish` would do, and refuse what it would refuse, writing nothing at the hub."""
+    api, here = HfApi(), _hashes(folder)
+    held, wrong = retrying(lambda: _compare(api, folder, target, here), "push", wait)
+    would = f", whose {held.lacking} would be created" if held.lacking else ""
+    visible = "private" if held.private else "public"
+    lines = [f"{target.repo_id}, branch {target.revision}, {visible}{would}:"]
+    for name in PUBLISHED:
+        state = ("changed" if name in held.hashes else "new") if name in wrong else "same"
+        lines.append(f"  {state:<8} {(folder / name).stat().st_size:>15,} bytes  {name}")
+    sent = sum((folder / name).stat().st_size for name in wrong)
+    would = f"one commit of {len(wrong)} files, {sent:,} bytes" if wrong else "no commit needed"
+    return "\n".join([*lines, f"  {would} (dry run: nothing was written at the hub)"])
+
+
+def _push(api: HfApi, folder: Path, target: Target, here: Mapping[str, str]) -> str:
+    """Try to publish, once; give the commit that holds the folder."""
+    held, wrong = _compare(api, folder, target, here)
+    with failures(f"the hub refused {target}", f"{target} could not be pushed"):
+        if held.lacking:
+            _create(api, target, held)
+            held, wrong = _compare(api, folder, target, here)
+        if held.lacking:
+            raise PassingError(f"the hub created {target}, but does not show it yet")
+        if not wrong:
+            return held.commit
+        commit = api.create_commit(
+            target.repo_id,
+            # Not upload_folder, which through Xet may make several commits of a folder.
+            [CommitOperationAdd(name, folder / name) for name in wrong],
+            commit_message="Convert the authors' checkpoint, verified against their network",
+            revision=target.revision,
+            parent_commit=held.commit,  # so that nobody else's commit is built upon unseen
+        ).oid
+        held = _held(api, target.repo_id, commit)
+    if wrong := _differing(folder, here, held.hashes):
+        raise ConversionError(
+            f"what {target} holds after the push is not what was sent: {listing(wrong)} differ; "
+            "push again"
+        )
+    return commit
+
+
+def _compare(
+    api: HfApi, folder: Path, target: Target, here: Mapping[str, str]
+) -> tuple[Held, list[str]]:
+    """Look what the hub has and name the files that it lacks or has otherwise; refuse conflicts."""
+    with failures(f"the hub refused {target}", f"{target} could not be compared"):
+        _check_card(api, folder / CARD)
+        held = _look(api, target)
+    wrong = _differing(folder, here, held.hashes)
+    strangers = sorted(held.hashes.keys() - {".gitattributes"})
+    if wrong and strangers and not target.overwrite:
+        raise ConversionError(
+            f"{target} on the hub holds {listing(strangers)}, not the same as here "
+            f"({listing(wrong)}); push.overwrite: true replaces them"
+        )
+    return held, wrong
+
+
+def _check_card(api: HfApi, card: Path) -> None:
+    """Refuse a card whose metadata the hub refuses, in its words.
+
+    `create_commit` asks that too, but only once there is a repository.
+    """
+    asked = {"repoType": "model", "content": card.read_text(encoding="utf-8")}
+    response = get_session().post(f"{api.endpoint}/api/validate-yaml", json=asked)
+    try:
+        hf_raise_for_status(response)
+    except BadRequestError as error:
+        said = "; ".join(fault["message"] for fault in response.json().get("errors", []))
+        raise ConversionError(
+            f"the hub refuses the metadata of {card}: {said}; a card's license is `license` in "
+            "config.yaml"
+        ) from error
+
+
+def _look(api: HfApi, target: Target) -> Held:
+    """Give what the hub has at a target; a branch that isn't there would start from main."""
+    try:
+        return _held(api, target.repo_id, target.revision)
+    except RevisionNotFoundError:
+        return replace(_held(api, target.repo_id, MAIN), lacking="branch")
+    except RepositoryNotFoundError as error:
+        if error.response.status_code != 404:  # the token was rejected
+            raise
+        return Held("", target.private, {}, lacking="repository")
+
+
+def _create(api: HfApi, target: Target, held: Held) -> None:
+    if held.lacking == "repository":
+        api.create_repo(target.repo_id, private=target.private, exist_ok=True)
+    if target.revision != MAIN:
+        api.create_branch(target.repo_id, branch=target.revision, exist_ok=True)
+
+
+def _held(api: HfApi, repo_id: str, revision: str) -> Held:
     info = api.model_info(repo_id, revision=revision, files_metadata=True)
     hashes = {
         file.rfilename: file.lfs.sha256 if file.lfs else str(file.blob_id)
         for file in info.siblings or []
     }
-    return str(info.sha), hashes
+    return Held(str(info.sha), bool(info.private), hashes)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {name: sha256(folder / name) for name in PUBLISHED}
 
 
 def _differing(folder: Path, here: Mapping[str, str], held: Mapping[str, str]) -> list[str]:
@@ -125,7 +246,3 @@ def _differing(folder: Path, here: Mapping[str, str], held: Mapping[str, str]) -
             or held[name] != git_hash((folder / name).read_bytes())
         )
     ]
-
-
-def _said(error: Exception) -> str:
-    return " ".join(str(error).split())

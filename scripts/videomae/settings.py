@@ -131,6 +131,13 @@ class Settings:
     releases: list[str]
     published: bool
 
+    @property
+    def push_step(self) -> str | None:
+        """The last step of each variant: to push it, to say what that would do, or neither."""
+        if not self.push["enabled"]:
+            return None
+        return "push_plan" if self.push["dry_run"] else "push"
+
 
 def read(config: Mapping[str, Any], shipped_labels: Iterable[str]) -> Settings:
     """Read a config that the schema has passed; ``shipped_labels`` are the lists it may name.

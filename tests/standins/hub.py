@@ -1,8 +1,9 @@
 """A local stand-in for the Hugging Face Hub, for tests of code that uses `huggingface_hub`.
 
 It answers the requests that huggingface_hub 2.4.0 makes for `HfApi.whoami`, `create_repo`,
-`upload_folder`, `model_info`, `dataset_info`, `repo_exists` and for `hf_hub_download`. It answers
-501 to anything else, which the client neither retries nor takes for a missing repo.
+`create_branch`, `create_commit` of added files, `model_info`, `dataset_info`, `repo_exists` and for
+`hf_hub_download`, and checks a card's metadata (validate-yaml). It answers 501 to anything else,
+which the client neither retries nor takes for a missing repo.
 
     with HubStandIn(tokens={"hf_good": Account("alice", orgs=["lab"])}) as hub:
         hub.add_file("model", "lab/tiny", "config.json", b"{}")
@@ -28,6 +29,7 @@ from urllib.parse import unquote
 LFS_SUFFIXES = (".safetensors", ".bin")
 LFS_MIN_BYTES = 10 * 1024 * 1024
 FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)^---\s*$", re.DOTALL | re.MULTILINE)
+LICENSES = {"apache-2.0", "cc-by-4.0", "cc-by-nc-4.0", "mit", "other"}  # the hub has more
 YAML_NOT_A_STRING = re.compile(r"|[\[{].*|~|null|true|false|[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)
 
 Headers = Mapping[str, str]
@@ -148,6 +150,9 @@ class Request(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         self.content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         response = self._answer(self)
+        if not response.status:
+            self.close_connection = True
+            return
         body = response.body
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(response.status)
@@ -188,7 +193,8 @@ class HubStandIn:
         self.repos: dict[tuple[str, str], Repo] = {}
         self.requests: list[tuple[str, str]] = []
         self._accounts = {f"Bearer {token}": account for token, account in tokens.items()}
-        self._faults: list[tuple[str, str, Response]] = []
+        self._faults: list[tuple[str, str, Response, bool]] = []
+        self._meanwhile: list[tuple[str, str, Callable[[], object]]] = []
         self._lfs_objects: dict[str, bytes] = {}
         self._garbled: set[str] = set()
         self._lock = threading.Lock()
@@ -227,18 +233,33 @@ class HubStandIn:
         status: int,
         times: int = 1,
         headers: Headers | None = None,
+        done: bool = False,
     ) -> None:
-        """Answer the next `times` requests in whose path the pattern is found with this status."""
+        """Answer the next `times` requests in whose path the pattern is found with this status.
+
+        With status 0 the connection is cut. If `done`, what was asked is done, and only the answer
+        is lost.
+        """
         response = HubError(status, f"Injected {status}", headers).response
-        self._faults += [(method, path_pattern, response)] * times
+        self._faults += [(method, path_pattern, response, done)] * times
+
+    def meanwhile(self, method: str, path_pattern: str, action: Callable[[], object]) -> None:
+        """Have something happen at the hub just before the next request of this kind is served."""
+        self._meanwhile.append((method, path_pattern, action))
 
     def _answer(self, request: Request) -> Response:
         """Log a request and answer it, with an injected fault or else by its route."""
         with self._lock:
             self.requests.append((request.command, request.path))
+            for event in list(self._meanwhile):
+                if event[0] == request.command and re.search(event[1], request.path):
+                    self._meanwhile.remove(event)
+                    event[2]()
             for fault in self._faults:
                 if fault[0] == request.command and re.search(fault[1], request.path):
                     self._faults.remove(fault)
+                    if fault[3]:
+                        self._route(request)
                     return fault[2]
             try:
                 return self._route(request)
@@ -301,8 +322,15 @@ class HubStandIn:
         self.repos[repo_type, repo_id] = repo
         return Response({"url": url})
 
+    def _create_branch(self, request: Request, repo: Repo, revision: str) -> Response:
+        """Serve `create_branch`, which takes a 409 for success with `exist_ok`."""
+        if revision in repo.branches:
+            raise HubError(409, "Reference already exists")
+        repo.branches[revision] = repo.at(json.loads(request.content).get("startingPoint", "main"))
+        return Response({})
+
     def _validate_yaml(self, request: Request) -> Response:
-        """Serve the check of README.md at the start of `upload_folder`.
+        """Serve the check of a card's metadata.
 
         Reads the `key: value` lines of the metadata: a value on lines of its own looks empty.
         """
@@ -314,10 +342,13 @@ class HubStandIn:
         fields = re.findall(r"^(license|pipeline_tag):(.*?)(?: #.*)?$", metadata[1], re.MULTILINE)
         wrong = [name for name, value in fields if YAML_NOT_A_STRING.fullmatch(value.strip())]
         errors = [{"message": f'"{name}" must be a string'} for name in wrong]
+        given = [value.strip() for name, value in fields if name == "license" and name not in wrong]
+        if set(given) - LICENSES:
+            errors.append({"message": f'"license" must be one of [{", ".join(sorted(LICENSES))}]'})
         return Response({"errors": errors, "warnings": []}, 400 if errors else 200)
 
     def _preupload(self, request: Request, repo: Repo, revision: str) -> Response:
-        """Tell `upload_folder` which files go to LFS and what is there already."""
+        """Tell `create_commit` which files go to LFS and what is there already."""
         present = repo.at(revision).files
         answers = []
         for path, size in ((f["path"], f["size"]) for f in json.loads(request.content)["files"]):
@@ -327,7 +358,7 @@ class HubStandIn:
         return Response({"files": answers})
 
     def _lfs_batch(self, request: Request, repo: Repo) -> Response:
-        """Tell `upload_folder` where to put LFS objects: those without actions are there."""
+        """Tell `create_commit` where to put LFS objects: those without actions are there."""
         verify = {"href": f"{self.endpoint}{repo.url_path}.git/info/lfs/objects/verify"}
         answers = json.loads(request.content)["objects"]
         for answer in answers:
@@ -337,21 +368,21 @@ class HubStandIn:
         return Response({"transfer": "basic", "objects": answers})
 
     def _lfs_upload(self, request: Request, oid: str) -> Response:
-        """Take an LFS object from `upload_folder`; the client sends no token to storage."""
+        """Take an LFS object from `create_commit`; the client sends no token to storage."""
         if hashlib.sha256(request.content).hexdigest() != oid:
             raise HubError(400, "The sha256 of the content is not the oid")
         self._lfs_objects[oid] = request.content
         return Response()
 
     def _lfs_verify(self, request: Request, repo: Repo) -> Response:
-        """Confirm to `upload_folder` that an LFS object has arrived whole."""
+        """Confirm to `create_commit` that an LFS object has arrived whole."""
         asked = json.loads(request.content)
         if len(self._lfs_objects.get(asked["oid"], b"")) != asked["size"]:
             raise HubError(400, "The LFS object was not uploaded with this size")
         return Response()
 
     def _commit(self, request: Request, repo: Repo, revision: str) -> Response:
-        """Take the commit of `upload_folder`: ndjson of a header and the added files."""
+        """Take the commit of `create_commit`: ndjson of a header and the added files."""
         head, message, changes = repo.at(revision).sha, "", {}
         for operation in map(json.loads, request.content.splitlines()):
             key, value = operation["key"], operation["value"]
@@ -433,6 +464,7 @@ ROUTES: dict[str, Callable[..., Response]] = {
     "POST /api/validate-yaml": HubStandIn._validate_yaml,
     rf"GET {API}(?:/revision{REVISION})?(?:\?blobs=(?P<blobs>true))?": HubStandIn._info,
     rf"GET {API}/tree{REVISION}\?recursive=true&expand=false": HubStandIn._tree,
+    rf"POST {API}/branch{REVISION}": HubStandIn._create_branch,
     rf"POST {API}/preupload{REVISION}": HubStandIn._preupload,
     rf"POST {API}/commit{REVISION}": HubStandIn._commit,
     rf"POST {PAGE}\.git/info/lfs/objects/batch": HubStandIn._lfs_batch,
