@@ -121,6 +121,13 @@ def test_other_content_is_overwritten_on_request_only(base: Path, hub: HubStandI
     assert files["config.json"] == (base / "model/config.json").read_bytes()
 
 
+@pytest.mark.usefixtures("hub")
+def test_name_that_the_hub_can_not_have_is_one_message(base: Path) -> None:
+    outcome = push(base, "lab/a--b")
+    assert outcome.code == 1
+    assert "error: the hub refused lab/a--b: " in outcome.output
+
+
 def test_file_that_arrives_otherwise_is_noticed(base: Path, hub: HubStandIn) -> None:
     hub.garble("config.json")
     outcome = push(base, "lab/model")
@@ -279,6 +286,14 @@ def test_lasting_refusal_is_not_asked_again(base: Path, hub: HubStandIn, status:
     assert outcome.code == 1
     assert "error: the hub refused lab/model: " in outcome.output
     assert sum("/commit/" in path for _, path in hub.requests) == 1
+    assert not uploads(hub)
+
+
+def test_refusal_of_the_storage_is_one_message(base: Path, hub: HubStandIn) -> None:
+    hub.fail("PUT", "/lfs/", 403)
+    outcome = push(base, "lab/model")
+    assert outcome.code == 1
+    assert "error: the hub refused lab/model: 403 Forbidden" in outcome.output
     assert not uploads(hub)
 
 
