@@ -231,6 +231,16 @@ def test_dry_run_refuses_what_a_push_would_refuse(base: Path, hub: HubStandIn) -
     assert "push.overwrite: true replaces" in outcome.output
 
 
+@pytest.mark.usefixtures("hub")
+def test_repository_that_can_not_be_seen_without_a_token_is_not_taken_for_a_new_one(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "")
+    outcome = push(base, "lab/model", "--dry-run")
+    assert outcome.code == 1
+    assert "error: the hub refused lab/model: 401" in outcome.output
+
+
 # -- a hub that is busy, out of order or far away --------------------------------------------------
 
 # Each request of a push to a branch of a new repository that its client doesn't repeat itself.

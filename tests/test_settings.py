@@ -8,7 +8,7 @@ import pytest
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
-from videomae import settings
+from videomae import own, settings
 from videomae.architecture import GIVABLE
 from videomae.errors import ConversionError
 from videomae.settings import Settings
@@ -217,6 +217,13 @@ def test_labels_may_be_a_file_beside_the_config(
     (tmp_path / "my.txt").write_text("a\n")
     variant = read(edited(config, "variants.mine.labels", "my.txt")).variants["mine"]
     assert variant.labels == ["my.txt"]
+
+
+def test_switches_of_a_push_may_be_set_in_the_command_line() -> None:
+    push = {"dry_run": "true", "private": "false", "enabled": True, "revision": "1.0"}
+    own.type_values(config := {"push": push})
+    expected = {"dry_run": True, "private": False, "enabled": True, "revision": "1.0"}
+    assert config["push"] == expected
 
 
 def test_files_of_the_hub_are_inputs_of_their_own(config: dict[str, Any]) -> None:

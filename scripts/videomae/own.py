@@ -20,14 +20,18 @@ SHARED = ("config", "labels", "weights", "dtype")
 
 
 def type_values(config: dict[str, Any]) -> None:
-    """Give the values under a top-level ``config`` their types.
+    """Give the values under a top-level ``config``, and the switches under ``push``, their types.
 
-    Snakemake's ``--config 'config={num_frames: 8}'`` leaves them as text.
+    Snakemake's ``--config 'config={num_frames: 8}' 'push={dry_run: true}'`` leaves them as text.
     """
     given = config.get("config")
     if isinstance(given, dict):
         texts = {name: value for name, value in given.items() if isinstance(value, str)}
         given.update({name: yaml.safe_load(text) for name, text in texts.items()})
+    push = config.get("push")
+    if isinstance(push, dict):  # whose other values are text
+        switches = {name: text for name, text in push.items() if text in ("true", "false")}
+        push.update({name: yaml.safe_load(text) for name, text in switches.items()})
 
 
 def variants(config: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
