@@ -42,11 +42,11 @@ def test_step_that_the_run_left_undone_counts_as_missing(tmp_path: Path) -> None
 def test_step_whose_log_tells_nothing_has_failed_if_this_run_began_it(tmp_path: Path) -> None:
     leave(tmp_path, "download")
     log(tmp_path, "convert", "state dict: model\n")
-    found = state("it", tmp_path, push=False, began=0)
+    found = state("it", tmp_path, push=None, began=0)
     assert found.status == "FAILED at convert"
     assert found.reason.startswith("its log ends without a reason: it was killed")
     later = time.time() + 60
-    assert state("it", tmp_path, push=False, began=later).status == "convert not done"
+    assert state("it", tmp_path, push=None, began=later).status == "convert not done"
 
 
 def test_failed_verification_shows_its_figures(tmp_path: Path) -> None:
