@@ -18,13 +18,13 @@ configfile: "config.yaml"
 # runs again when one is edited, and finds them wherever the job runs.
 SCRIPT = {
     step: workflow.source_path(f"scripts/{step}.py")
-    for step in ("download", "convert", "verify", "card", "push", "snapshot", "load")
+    for step in ("download", "receipt", "convert", "verify", "card", "push", "snapshot", "load")
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description drive
-        errors files folder folding imagenet imports labels loading lockstep magic own progress
-        publishing reading recipes recorded reference releases renaming report restoring settings
-        sources space synthetic unpickling verification
+        errors files folder folding imagenet imports labels loading lockstep magic own placed
+        progress publishing reading receipts recipes recorded reference releases renaming report
+        restoring settings sources space synthetic unpickling verification
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")
@@ -33,7 +33,18 @@ LABELS = {
 
 sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
 
-from videomae import folder, imports, own, progress, publishing, releases, settings, space
+from videomae import (
+    folder,
+    imports,
+    own,
+    placed,
+    progress,
+    publishing,
+    receipts,
+    releases,
+    settings,
+    space,
+)
 from videomae.errors import ConversionError
 
 # Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
@@ -43,14 +54,24 @@ if not workflow.deployment_settings.deployment_method:
 
 own.type_values(config)
 try:
+    LOCK = receipts.read_lock()
+except ConversionError as error:
+    raise WorkflowError(str(error)) from None
+try:
     validate(config, "config.schema.yaml")
-    SETTINGS = settings.read(config, shipped_labels=LABELS)
+    SETTINGS = settings.read(config, shipped_labels=LABELS, lock=LOCK)
 except ConversionError as error:
     raise WorkflowError(f"config.yaml: {error}") from None
 except WorkflowError as error:
     raise WorkflowError(settings.explain(error.__context__)) from None
 
 VARIANTS = SETTINGS.variants
+
+try:
+    for name, variant in VARIANTS.items():
+        placed.accept(Path(f"results/checkpoints/{name}.pth"), str(variant.source))
+except ConversionError as error:
+    raise WorkflowError(str(error)) from None
 
 # Exact versions of what each release of transformers is tried with.
 PINS = {
@@ -76,7 +97,24 @@ def release_table():
     return releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE)
 
 
+def record(undone):
+    """Enter into checkpoints.lock what came; a receipt that is to be made again tells nothing."""
+    made = [name for name in VARIANTS if ("receipt", name) not in undone]
+    files = [Path(f"results/checkpoints/{name}.json") for name in made]
+    try:
+        receipts.record(file for file in files if file.exists())
+    except ConversionError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def undone():
+    """Give the steps that the run has yet to do, or has failed to, as (step, variant)."""
+    left = workflow.dag.needrun_jobs(exclude_finished=True)
+    return {(job.rule.name, job.wildcards_dict.get("variant")) for job in left}
+
+
 onstart:
+    record(undone())  # of a run that was killed
     environments = [
         job for job in workflow.dag.needrun_jobs() if job.rule.name == "environment"
     ]
@@ -89,18 +127,17 @@ onstart:
 
 
 onsuccess:
+    record(undone())
     if "all" in {job.rule.name for job in workflow.dag.jobs}:
         print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"]))
 
 
 onerror:
     # Files of an earlier run may stand where a step of this one could not be done again.
-    undone = {
-        (job.rule.name, job.wildcards_dict.get("variant"))
-        for job in workflow.dag.needrun_jobs(exclude_finished=True)
-    }
-    print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"], undone))
-    if "load" in {rule for rule, _ in undone}:
+    left = undone()
+    print(progress.table(VARIANTS, Path("results"), SETTINGS.push["enabled"], left))
+    record(left)
+    if "load" in {rule for rule, _ in left}:
         print(release_table())
 
 
@@ -119,12 +156,11 @@ rule all:
 # So no edit of code or of other fields brings gigabytes again. (A file at hand is an input, since
 # it may change, but need not exist for the other variants to run.)
 rule download:
-    """Bring a checkpoint here, and note its source, size and SHA-256."""
+    """Bring a checkpoint here."""
     input:
         lambda wildcards: VARIANTS[wildcards.variant].existing_file,
     output:
         checkpoint="results/checkpoints/{variant}.pth",
-        receipt="results/checkpoints/{variant}.json",
     log:
         "results/logs/download/{variant}.log",
     benchmark:
@@ -137,12 +173,37 @@ rule download:
     params:
         source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
         command=lambda wildcards, output: shlex.join(
-            [SCRIPT["download"], str(VARIANTS[wildcards.variant].source), output.checkpoint]
-            + ["--checkpoint", "--receipt", output.receipt, "--name", wildcards.variant]
-            + VARIANTS[wildcards.variant].pin
+            [SCRIPT["download"], VARIANTS[wildcards.variant].brought_from, output.checkpoint]
+            + ["--checkpoint", "--name", wildcards.variant]
+            + VARIANTS[wildcards.variant].held_to
         ),
     shell:
         '"${{PYTHON:-python}}" {params.command} 2>&1 | tee {log:q}'
+
+
+# Of the file that is there, whoever put it there. The lock's entry, which a first run only makes, is
+# no reason to hash again, unless it contradicts the receipt: then someone has changed it.
+rule receipt:
+    """Note a checkpoint's source, size and SHA-256; hold it to its pin and to checkpoints.lock."""
+    input:
+        checkpoint=rules.download.output.checkpoint,
+    output:
+        "results/checkpoints/{variant}.json",
+    log:
+        "results/logs/receipt/{variant}.log",
+    conda:
+        "envs/videomae.yaml"
+    params:
+        source=rules.download.params.source,
+        pin=lambda wildcards: VARIANTS[wildcards.variant].pin,
+        contradicted=lambda wildcards: VARIANTS[wildcards.variant].contradicted,
+        command=lambda wildcards, input, output: shlex.join(
+            [SCRIPT["receipt"], input.checkpoint, output[0], "--name", wildcards.variant]
+            + ["--source", str(VARIANTS[wildcards.variant].source)]
+            + VARIANTS[wildcards.variant].held_to
+        ),
+    shell:
+        '"${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
 
 
 rule clip:
@@ -151,7 +212,7 @@ rule clip:
         "results/inputs/clip/{hub_file}",
     log:
         "results/logs/clip/{hub_file}.log",
-    retries: 2
+    retries: 0
     conda:
         "envs/videomae.yaml"
     params:
@@ -180,6 +241,8 @@ rule convert:
     """Write a checkpoint as a transformers folder."""
     input:
         checkpoint=rules.download.output.checkpoint,
+        # Waited for, since what it refuses is not to be used; made again, it changes nothing here.
+        receipt=ancient(rules.receipt.output[0]),
         labels=lambda wildcards: [
             LABELS.get(name, name) for name in VARIANTS[wildcards.variant].labels
         ],
@@ -202,18 +265,18 @@ rule convert:
         folder=subpath(output.config, parent=True),
         given=lambda wildcards: VARIANTS[wildcards.variant].given,
         labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
-        pin=lambda wildcards: VARIANTS[wildcards.variant].pin,
         weights=lambda wildcards: VARIANTS[wildcards.variant].weights,
         dtype=lambda wildcards: VARIANTS[wildcards.variant].dtype,
     shell:
         '"${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
-        " {params.pin:q} {params.weights:q} --dtype {params.dtype} --config {params.given:q} > {log:q} 2>&1"
+        " {params.weights:q} --dtype {params.dtype} --config {params.given:q} > {log:q} 2>&1"
 
 
 rule verify:
     """Prove that the folder computes what the checkpoint computes."""
     input:
         checkpoint=rules.download.output.checkpoint,
+        receipt=rules.convert.input.receipt,
         config=rules.convert.output.config,
         weights=rules.convert.output.weights,
         processor=rules.convert.output.processor,
@@ -257,7 +320,7 @@ rule card:
     """Write the model card of a verified folder."""
     input:
         report=rules.verify.output,
-        receipt=rules.download.output.receipt,
+        receipt=rules.receipt.output[0],
         loaded=lambda wildcards: releases.existing(wildcards.variant, Path("results")),
         script=SCRIPT["card"],
         template=workflow.source_path("scripts/videomae/card.md.jinja"),
@@ -336,7 +399,7 @@ rule snapshot:
         directory("results/published/{variant}"),
     log:
         "results/logs/snapshot/{variant}.log",
-    retries: 2
+    retries: 0
     conda:
         "envs/videomae.yaml"
     params:
@@ -359,6 +422,7 @@ rule load:
     """Load a folder in one release of transformers and compare it with the checkpoint."""
     input:
         checkpoint=rules.download.output.checkpoint,
+        receipt=rules.convert.input.receipt,
         folder=files_to_load,
         environment=rules.environment.output[0],
         script=SCRIPT["load"],

@@ -13,9 +13,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("repository", help="OWNER/REPO[@REVISION]")
     parser.add_argument("folder", type=Path, help="the folder to make; it appears when complete")
+    sources.add_wait(parser)
     arguments = parser.parse_args()
     with appearing(arguments.folder) as new:
-        sources.fetch_model(arguments.repository, new)
+        sources.fetch_model(arguments.repository, new, arguments.wait)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ Of a run:
 - own: which variants do checkpoints without an entry become?
 - sources: where do bytes come from?
 - drive: what does Google Drive give for a file's id?
+- receipts: are these the bytes that should have come?
+- placed: did someone put a checkpoint in its place by hand?
 - recipes, synthetic: which rehearsal weights are there, and how are they made?
 - space: how much disk does it take?
 - imports: which modules does a script use?

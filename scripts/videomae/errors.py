@@ -10,11 +10,15 @@ class ConversionError(Exception):
 
 
 class PassingError(ConversionError):
-    """Something that another try may mend, which has so many bytes to go on from."""
+    """Something that another try may mend, which has so many bytes to go on from.
 
-    def __init__(self, text: str, kept: int = 0) -> None:
+    ``after`` is how many seconds the other side asks to wait before.
+    """
+
+    def __init__(self, text: str, kept: int = 0, after: float = 0.0) -> None:
         super().__init__(text)
         self.kept = kept
+        self.after = after
 
 
 @contextmanager

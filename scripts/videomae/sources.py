@@ -6,20 +6,24 @@ A source is written as in config.yaml:
     https://…    a file path                       synthetic:NAME
 """
 
+import argparse
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from videomae import drive, magic
 from videomae.errors import ConversionError, PassingError
+from videomae.files import remove
 
 CHUNK = 1 << 20
 TRIES = 4  # in a row that bring nothing
 WAIT = 5.0  # seconds after the first of them
+LONGEST = 600.0  # seconds that a server may ask to wait; a job that waits longer looks dead
 
 HUB = re.compile(
     r"(?:(?P<type>datasets)/)?(?P<repo>[^/@]+/[^/@]+)/(?P<path>[^@]+)(?:@(?P<revision>.+))?"
@@ -40,6 +44,7 @@ class Source:
 
 
 SCHEMES = ("gdrive", "hub", "synthetic")
+ON_NETWORK = ("gdrive", "hub", "https")
 
 
 def parse(text: str) -> Source:
@@ -61,18 +66,36 @@ def parse(text: str) -> Source:
     return Source("file", text)
 
 
-def fetch(source: Source, path: Path, name: str, parts: Path, wait: float = WAIT) -> None:
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """Let a command take how long it waits before it tries again."""
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=WAIT,
+        metavar="SECONDS",
+        help="before the second try where one may help; then three times as long, twice; longer "
+        "where a server asks for it (default: %(default)g)",
+    )
+
+
+def fetch(source: Source, path: Path, name: str, final: Path, wait: float = WAIT) -> None:
     """Bring a source's bytes to a path; a file at hand is linked, not copied.
 
-    What another try may mend is tried again, after so many seconds, then three times as many, …
-    ``parts`` is a folder where what came of a file on Drive waits meanwhile. Raises
-    `ConversionError` with the way out where the source does not give the bytes.
+    ``final`` is the path that the file is to have in the end; what came of a file on Drive waits
+    beside it. Raises `ConversionError` with the way out where the source does not give the bytes.
     """
-    fetcher = FETCHERS.get(source.kind) or partial(drive.fetch, parts=parts)
+    fetcher = FETCHERS.get(source.kind) or partial(drive.fetch, final=final)
+    _insist(lambda: fetcher(source.address, path, Progress(name)), name, wait)
+    if source.kind != "gdrive":  # what came of the file on Drive that had this name before
+        remove(drive.parts_of(final))
+
+
+def _insist(bring: Callable[[], None], name: str, wait: float) -> None:
+    """Try again what another try may mend, each time after three times as many seconds."""
     failures, kept = 0, 0
     while True:
         try:
-            fetcher(source.address, path, Progress(name))
+            bring()
             return
         except PassingError as error:
             # A try that brought bytes to go on from has got nearer, and is no failure to count.
@@ -80,7 +103,11 @@ def fetch(source: Source, path: Path, name: str, parts: Path, wait: float = WAIT
             kept = max(error.kept, kept)
             if failures == TRIES:
                 raise ConversionError(f"{error}. Tried {TRIES} times; try again later") from error
-            seconds = wait * 3 ** (failures - 1)
+            if error.after > LONGEST:
+                raise ConversionError(
+                    f"{error}. It asks to wait {error.after:,.0f} s; try again then"
+                ) from error
+            seconds = max(wait * 3 ** (failures - 1), error.after)
             print(f"{name}: {error}; next try in {seconds:g} s", file=sys.stderr, flush=True)
             time.sleep(seconds)
 
@@ -107,22 +134,16 @@ class Progress:
 
 def _from_hub(address: str, path: Path, _progress: Progress) -> None:
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
 
     match = HUB.fullmatch(address)
     assert match, address  # `parse` has seen to it
-    try:
+    with _asking_the_hub(address):
         cached = hf_hub_download(
             match["repo"],
             match["path"],
             repo_type="dataset" if match["type"] else "model",
             revision=match["revision"],
         )
-    except (HfHubHTTPError, OSError) as error:
-        said = " ".join(str(error).split())
-        status = getattr(getattr(error, "response", None), "status_code", 0)
-        kind = PassingError if drive.may_pass(status) else ConversionError
-        raise kind(f"the hub did not give {address}: {said}") from error
     # The hub's cache keeps the file; a second name for it costs no space on the same disk.
     real = Path(cached).resolve()
     try:
@@ -131,24 +152,50 @@ def _from_hub(address: str, path: Path, _progress: Progress) -> None:
         path.symlink_to(real)
 
 
-def fetch_model(address: str, path: Path) -> None:
+@contextmanager
+def _asking_the_hub(address: str) -> Iterator[None]:
+    """Say in one line why the hub's client has nothing, and tell whether another try may help."""
+    import httpx2
+    from huggingface_hub import constants
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        yield
+    except (httpx2.HTTPError, HFValidationError, OSError) as error:
+        if constants.is_offline_mode():
+            raise ConversionError(
+                f"{address} is not in the hub's cache ({constants.HF_HUB_CACHE}), and "
+                "HF_HUB_OFFLINE is set; run once without it"
+            ) from error
+        # The client looks into its cache when the hub fails, and then speaks of the cache alone.
+        cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else error
+        said = f"the hub did not give {address}: {' '.join(str(cause or error).split())}"
+        response: httpx2.Response | None = getattr(cause, "response", None)
+        if response is not None and drive.may_pass(response.status_code):
+            raise PassingError(said, after=drive.asked_to_wait(response.headers)) from error
+        if isinstance(cause, httpx2.TransportError):  # without an answer it was the line
+            raise PassingError(said) from error
+        raise ConversionError(said) from error
+
+
+def fetch_model(address: str, path: Path, wait: float = WAIT) -> None:
     """Link a model's files, as the hub's cache has them, into a new folder.
 
     ``address`` is OWNER/REPO[@REVISION]. Raises `ConversionError` where the hub doesn't give it.
     """
+    _insist(lambda: _link_model(address, path), address, wait)
+
+
+def _link_model(address: str, path: Path) -> None:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
 
     match = REPOSITORY.fullmatch(address)
     assert match, address  # `settings` has seen to it
     for weights in ("*.safetensors", "*.bin"):  # as transformers prefers them
-        try:
+        with _asking_the_hub(address):
             cached = snapshot_download(
                 match["repo"], revision=match["revision"], allow_patterns=["*.json", weights]
             )
-        except (HfHubHTTPError, OSError) as error:
-            said = " ".join(str(error).split())
-            raise ConversionError(f"the hub did not give {address}: {said}") from error
         if list(Path(cached).glob(weights)):
             break
     else:
@@ -175,8 +222,10 @@ def _from_https(url: str, path: Path, progress: Progress) -> None:
                 progress(file.tell(), total)
     except requests.RequestException as error:
         # Without an answer it was the line.
-        passing = error.response is None or drive.may_pass(error.response.status_code)
-        raise (PassingError if passing else ConversionError)(f"{url}: {error}") from error
+        if error.response is None or drive.may_pass(error.response.status_code):
+            after = 0.0 if error.response is None else drive.asked_to_wait(error.response.headers)
+            raise PassingError(f"{url}: {error}", after=after) from error
+        raise ConversionError(f"{url}: {error}") from error
 
 
 def _from_file(address: str, path: Path, _progress: Progress) -> None:
