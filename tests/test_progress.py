@@ -23,7 +23,7 @@ def log(results: Path, step: str, text: str) -> None:
 
 
 def test_first_missing_step_counts_whatever_stands_behind_it(tmp_path: Path) -> None:
-    leave(tmp_path, "download", "verify", "card")
+    leave(tmp_path, "download", "receipt", "verify", "card")
     log(tmp_path, "convert", "reading\nerror: something is wrong\n")
     found = state("it", tmp_path, push=False)
     assert (found.status, found.reason) == ("FAILED at convert", "something is wrong")
@@ -31,7 +31,7 @@ def test_first_missing_step_counts_whatever_stands_behind_it(tmp_path: Path) -> 
 
 
 def test_step_that_the_run_left_undone_counts_as_missing(tmp_path: Path) -> None:
-    leave(tmp_path, "download", "convert", "verify", "card")
+    leave(tmp_path, "download", "receipt", "convert", "verify", "card")
     assert state("it", tmp_path, push=False).status == "verified"
     log(tmp_path, "verify", "ok     function\n")
     found = state("it", tmp_path, push=False, undone={("verify", "it")})
@@ -39,7 +39,7 @@ def test_step_that_the_run_left_undone_counts_as_missing(tmp_path: Path) -> None
 
 
 def test_failed_verification_shows_its_figures(tmp_path: Path) -> None:
-    leave(tmp_path, "download", "convert")
+    leave(tmp_path, "download", "receipt", "convert")
     log(tmp_path, "verify", "error: function: too far\n")
     (tmp_path / "logs/verify/it.json").write_text('{"max_abs_difference": 0.5}')
     text = table(["it"], tmp_path, push=False)
@@ -49,7 +49,7 @@ def test_failed_verification_shows_its_figures(tmp_path: Path) -> None:
 
 
 def test_push_is_a_step_only_where_it_is_on(tmp_path: Path) -> None:
-    leave(tmp_path, "download", "convert", "verify", "card")
+    leave(tmp_path, "download", "receipt", "convert", "verify", "card")
     assert state("it", tmp_path, push=True).status == "push not done"
     leave(tmp_path, "push")
     assert state("it", tmp_path, push=True).status == "pushed"

@@ -174,6 +174,8 @@ def read(
     chosen = _chosen(config["models"], config["variants"])
     variants = {name: _variant(name, config, tuple(shipped_labels)) for name in chosen}
     folder = config.get("checkpoints_dir")
+    if folder and not Path(folder).is_dir():
+        raise ConversionError(f"checkpoints_dir: there is no folder {Path(folder).absolute()}")
     variants = {
         name: replace(variant, locked=_locked(variant, lock), at_hand=_at_hand(variant, folder))
         for name, variant in variants.items()
@@ -269,8 +271,6 @@ def _at_hand(variant: Variant, folder: str | None) -> str:
     """Give the file that stands in for a variant's source on the network; empty if none does."""
     if folder is None or variant.source.kind not in sources.ON_NETWORK:
         return ""
-    if not Path(folder).is_dir():
-        raise ConversionError(f"checkpoints_dir: there is no folder {Path(folder).absolute()}")
     file = Path(folder).absolute() / f"{variant.name}.pth"
     return str(file) if file.is_file() else ""
 
