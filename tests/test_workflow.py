@@ -279,6 +279,25 @@ def test_checkpoint_placed_by_hand_or_in_a_shared_folder_is_taken_and_held_to_wh
     assert jobs(workflow.run(*targets, "--dry-run", **offline)) == sorted(after)
 
 
+def test_receipt_that_a_killed_run_left_is_recorded_when_the_next_one_starts(
+    workflow: Workflow, home: dict[str, str]
+) -> None:
+    entries = {name: {"checkpoint": f"gdrive:1234567890{name}"} for name in ("done", "changed")}
+    folder = workflow.results / "checkpoints"
+    folder.mkdir(parents=True)
+    for name, entry in entries.items():
+        receipt = {"source": entry["checkpoint"], "bytes": 1, "sha256": "1" * 64}
+        (folder / f"{name}.pth").write_text("x")
+        (folder / f"{name}.json").write_text(json.dumps(receipt))
+    os.utime(folder / "changed.json", (1, 1))  # before its checkpoint came
+    workflow.configure(entries, push={"enabled": True, "namespace": "lab"})
+    outcome = workflow.run(HF_ENDPOINT="http://127.0.0.1:9", HF_TOKEN="hf_good", **home)
+    assert "push.enabled: the hub can't be reached" in outcome.output  # so it ends where it starts
+    assert jobs(outcome) == []
+    lock = json.loads((workflow.folder / "checkpoints.lock").read_text())
+    assert lock == {"gdrive:1234567890done": {"bytes": 1, "sha256": "1" * 64}}
+
+
 def test_missing_checkpoint_is_one_message_and_stops_no_other_variant(workflow: Workflow) -> None:
     entry = {"checkpoint": "synthetic:tiny-finetuned", "config": dict(GIVEN["tiny-finetuned"])}
     workflow.configure({"lost": {"checkpoint": "nowhere.pth"}, "here": entry})
@@ -414,6 +433,19 @@ def test_checkpoint_labels_and_clip_come_from_the_hub_and_the_folder_goes_there(
         assert receipt["repo_id"] == "lab/mine"
         for path in (*workflow.results.rglob("*.log"), *workflow.results.rglob("*.json")):
             assert "hf_good" not in path.read_text(), path
+
+        # Another time, without the hub: its cache has all of it, and the lock tells if it is that.
+        lock = json.loads((workflow.folder / "checkpoints.lock").read_text())
+        assert list(lock) == ["hub:them/zoo/it.pth"]
+        workflow.configure({"mine": entry})
+        shutil.rmtree(workflow.results)
+        hub.requests.clear()
+        inputs = ("clip/them/files/clip.npy", "labels/them/files/id2label.json")
+        targets = ("results/checkpoints/mine.json", *(f"results/inputs/{name}" for name in inputs))
+        outcome = workflow.run(*targets, HF_HUB_OFFLINE="1", **home, **client)
+        assert outcome.code == 0, outcome.output
+        assert jobs(outcome) == ["clip", "download mine", "labels", "receipt mine"]
+        assert not hub.requests
 
 
 def test_clip_that_can_not_be_had_is_the_reason_in_the_table(
