@@ -181,8 +181,8 @@ rule download:
         '"${{PYTHON:-python}}" {params.command} 2>&1 | tee {log:q}'
 
 
-# Of the file that is there, whoever put it there. The lock's entry, which a first run only makes, is
-# no reason to hash again, unless it contradicts the receipt: then someone has changed it.
+# Of the file that is there, whoever put it there. A pin or the lock's entry, which a first run only
+# makes, is no reason to hash and convert again, unless the receipt contradicts it.
 rule receipt:
     """Note a checkpoint's source, size and SHA-256; hold it to its pin and to checkpoints.lock."""
     input:
@@ -195,7 +195,6 @@ rule receipt:
         "envs/videomae.yaml"
     params:
         source=rules.download.params.source,
-        pin=lambda wildcards: VARIANTS[wildcards.variant].pin,
         contradicted=lambda wildcards: VARIANTS[wildcards.variant].contradicted,
         command=lambda wildcards, input, output: shlex.join(
             [SCRIPT["receipt"], input.checkpoint, output[0], "--name", wildcards.variant]
@@ -241,8 +240,7 @@ rule convert:
     """Write a checkpoint as a transformers folder."""
     input:
         checkpoint=rules.download.output.checkpoint,
-        # Waited for, since what it refuses is not to be used; made again, it changes nothing here.
-        receipt=ancient(rules.receipt.output[0]),
+        receipt=rules.receipt.output[0],  # what that refuses is not to be used
         labels=lambda wildcards: [
             LABELS.get(name, name) for name in VARIANTS[wildcards.variant].labels
         ],

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
@@ -123,10 +124,16 @@ def test_variant_is_held_to_its_pin_or_else_to_the_lock(
         variant(sha256="A" * 64)
     assert not variant().contradicted
     Path("results/checkpoints").mkdir(parents=True)
-    write(Path("results/checkpoints/it.json"), DRIVE, ONE)
+    Path("results/checkpoints/it.pth").touch()
+    receipt = write(Path("results/checkpoints/it.json"), DRIVE, ONE)
     assert not variant().contradicted
-    write(Path("results/checkpoints/it.json"), DRIVE, OTHER)
+    write(receipt, "gdrive:1234567890", ONE)
+    assert variant(checkpoint="gdrive:1234567890", sha256="2" * 64).contradicted
+    write(receipt, DRIVE, OTHER)
     assert variant().contradicted
+    assert not variant(checkpoint="gdrive:1234567890").contradicted  # it is of what was before
+    os.utime(receipt, (1, 1))
+    assert not variant().contradicted  # the checkpoint is newer
 
 
 def test_file_put_where_a_download_was_interrupted_stands_but_not_for_another_source(

@@ -125,8 +125,16 @@ def test_published_accuracy_of_one_variant_reruns_its_card_only(finished: Workfl
     assert "81.5 % top-1" in (finished.results / "models/own-1/README.md").read_text()
 
 
-def test_pinned_sha256_is_checked_without_downloading_again(finished: Workflow) -> None:
-    edit(finished, "tiny-pretraining", sha256="0" * 64)
+def test_pinned_sha256_is_checked_without_downloading_or_converting_again(
+    finished: Workflow,
+) -> None:
+    receipt = json.loads((finished.results / "checkpoints/own-0.json").read_text())
+
+    def pin(variants: dict[str, Any]) -> None:
+        variants["own-0"]["sha256"] = receipt["sha256"].upper()
+        variants["tiny-pretraining"]["sha256"] = "0" * 64
+
+    configure_tiny(finished, pin)
     outcome = finished.run()
     assert outcome.code != 0
     assert jobs(outcome) == every("receipt", variants=("tiny-pretraining",))
@@ -265,6 +273,9 @@ def test_checkpoint_placed_by_hand_or_in_a_shared_folder_is_taken_and_held_to_wh
     content = torch.load(shared, weights_only=False)
     content["model"]["head.bias"] += 1
     torch.save(content, shared)
+    lock.unlink()
+    outcome = workflow.run(*options, "--dry-run", **offline)
+    assert jobs(outcome) == every("receipt", *AFTER, variants=("shared",))
     recorded[origins["placed"]]["sha256"] = "0" * 64  # someone else's, say, that git brought
     lock.write_text(json.dumps(recorded))
     outcome = workflow.run(*targets, **offline)  # what is linked stays so
@@ -274,9 +285,6 @@ def test_checkpoint_placed_by_hand_or_in_a_shared_folder_is_taken_and_held_to_wh
         assert "FAILED at receipt" in row(outcome, name)
         assert f"for {origins[name]}; remove that entry from checkpoints.lock" in outcome.output
     assert json.loads(lock.read_text()) == recorded
-
-    lock.unlink()
-    assert jobs(workflow.run(*targets, "--dry-run", **offline)) == sorted(after)
 
 
 def test_receipt_that_a_killed_run_left_is_recorded_when_the_next_one_starts(
@@ -337,6 +345,10 @@ def test_run_that_needs_more_disk_than_there_is_stops_first(
 ) -> None:
     variant = Variant("huge", {"checkpoint": "synthetic:videomae-huge"}, None)
     assert "disk: 5.5 GB needed in" in space.check([variant], tmp_path)
+    with (tmp_path / "zoo.pth").open("wb") as file:
+        file.truncate(2 * 10**8)
+    shared = Variant("it", {"checkpoint": "gdrive:1234567890"}, None, at_hand=f"{tmp_path}/zoo.pth")
+    assert "disk: 0.2 GB needed in" in space.check([shared], tmp_path)
     usage = shutil.disk_usage(tmp_path)._replace(free=5 * 10**9)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     with pytest.raises(ConversionError, match=r"5\.5 GB needed .*; 0\.5 GB more must be freed"):

@@ -100,9 +100,13 @@ def record(receipts: Iterable[Path], path: Path = LOCK) -> None:
         file.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
 
 
-def contradicts(receipt: Path, recorded: Content) -> bool:
-    """Tell whether there is a receipt of other bytes than the lock records."""
-    return receipt.exists() and read(receipt)[1] != recorded
+def of(checkpoint: Path) -> tuple[str, Content] | None:
+    """Give what the receipt of a checkpoint tells; None without one, and if that is out of date."""
+    receipt = checkpoint.with_suffix(".json")
+    if not (receipt.exists() and checkpoint.exists()):
+        return None
+    current = receipt.stat().st_mtime >= checkpoint.stat().st_mtime
+    return read(receipt) if current else None
 
 
 def read(receipt: Path) -> tuple[str, Content]:

@@ -61,22 +61,24 @@ class Variant:
         return 300 + made // 2**20
 
     @property
-    def pin(self) -> list[str]:
-        """The option that holds the checkpoint to its SHA-256."""
-        return [f"--sha256={self.entry['sha256']}"] if "sha256" in self.entry else []
-
-    @property
     def held_to(self) -> list[str]:
         """The options that hold the checkpoint to its pin or, without one, to checkpoints.lock."""
-        if self.pin or self.locked is None:
-            return self.pin
-        return ["--locked", str(self.source), str(self.locked.bytes), self.locked.sha256]
+        if "sha256" in self.entry:
+            return [f"--sha256={self.entry['sha256']}"]
+        if self.locked:
+            return ["--locked", str(self.source), str(self.locked.bytes), self.locked.sha256]
+        return []
 
     @property
     def contradicted(self) -> bool:
-        """Whether checkpoints.lock tells of other bytes than the receipt that is there."""
-        receipt = Path(f"results/checkpoints/{self.name}.json")
-        return self.locked is not None and receipts.contradicts(receipt, self.locked)
+        """Whether the checkpoint there has by its receipt, another SHA-256 than it should."""
+        checkpoint = Path(f"results/checkpoints/{self.name}.pth")
+        if (known := receipts.of(checkpoint)) is None:
+            return False
+        source, found = known
+        recorded = self.locked.sha256 if self.locked else found.sha256
+        expected = self.entry.get("sha256", recorded).lower()
+        return source == str(self.source) and found.sha256 != expected
 
     @property
     def weights(self) -> list[str]:
