@@ -97,12 +97,12 @@ def release_table():
     return releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE)
 
 
-def record(undone):
+def record(left):
     """Enter into checkpoints.lock what came; a receipt that is to be made again tells nothing."""
-    made = [name for name in VARIANTS if ("receipt", name) not in undone]
-    files = [Path(f"results/checkpoints/{name}.json") for name in made]
+    made = [name for name in VARIANTS if ("receipt", name) not in left]
+    files = [Path(f"results/checkpoints/{name}.pth") for name in made]
     try:
-        receipts.record(file for file in files if file.exists())
+        receipts.record(file.with_suffix(".json") for file in files if receipts.of(file))
     except ConversionError as error:
         raise WorkflowError(str(error)) from None
 
