@@ -21,13 +21,13 @@ configfile: "config.yaml"
 # runs again when one is edited, and finds them wherever the job runs.
 SCRIPT = {
     step: workflow.source_path(f"scripts/{step}.py")
-    for step in ("download", "convert", "verify", "card", "push", "snapshot", "load")
+    for step in ("download", "receipt", "convert", "verify", "card", "push", "snapshot", "load")
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description drive
         errors files folder folding hub imagenet imports labels liveness loading lockstep magic own
-        progress publishing reading recipes recorded reference releases renaming report restoring
-        retrying settings sources space synthetic unpickling verification
+        placed progress publishing reading receipts recipes recorded reference releases renaming
+        report restoring retrying settings sources space synthetic unpickling verification
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")
@@ -36,7 +36,19 @@ LABELS = {
 
 sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
 
-from videomae import folder, imports, liveness, own, progress, publishing, releases, settings, space
+from videomae import (
+    folder,
+    imports,
+    liveness,
+    own,
+    placed,
+    progress,
+    publishing,
+    receipts,
+    releases,
+    settings,
+    space,
+)
 from videomae.errors import ConversionError
 
 # Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
@@ -50,14 +62,24 @@ if not workflow.deployment_settings.deployment_method:
 
 own.type_values(config)
 try:
+    LOCK = receipts.read_lock()
+except ConversionError as error:
+    raise WorkflowError(str(error)) from None
+try:
     validate(config, "config.schema.yaml")
-    SETTINGS = settings.read(config, shipped_labels=LABELS)
+    SETTINGS = settings.read(config, shipped_labels=LABELS, lock=LOCK)
 except ConversionError as error:
     raise WorkflowError(f"config.yaml: {error}") from None
 except WorkflowError as error:
     raise WorkflowError(settings.explain(error.__context__)) from None
 
 VARIANTS = SETTINGS.variants
+
+try:
+    for name, variant in VARIANTS.items():
+        placed.accept(Path(f"results/checkpoints/{name}.pth"), str(variant.source))
+except ConversionError as error:
+    raise WorkflowError(str(error)) from None
 
 # Exact versions of what each release of transformers is tried with.
 PINS = {
@@ -89,7 +111,24 @@ def release_table():
     return releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE)
 
 
+def record(left):
+    """Enter into checkpoints.lock what came; a receipt that is to be made again tells nothing."""
+    made = [name for name in VARIANTS if ("receipt", name) not in left]
+    files = [Path(f"results/checkpoints/{name}.pth") for name in made]
+    try:
+        receipts.record(file.with_suffix(".json") for file in files if receipts.of(file))
+    except ConversionError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def undone():
+    """Give the steps that the run has yet to do, or has failed to, as (step, variant)."""
+    left = workflow.dag.needrun_jobs(exclude_finished=True)
+    return {(job.rule.name, job.wildcards_dict.get("variant")) for job in left}
+
+
 onstart:
+    record(undone())  # of a run that was killed
     environments = [
         job for job in workflow.dag.needrun_jobs() if job.rule.name == "environment"
     ]
@@ -103,18 +142,17 @@ onstart:
 
 
 onsuccess:
+    record(undone())
     if "all" in {job.rule.name for job in workflow.dag.jobs}:
         print(progress.table(VARIANTS, Path("results"), SETTINGS.push_step))
 
 
 onerror:
     # Files of an earlier run may stand where a step of this one could not be done again.
-    undone = {
-        (job.rule.name, job.wildcards_dict.get("variant"))
-        for job in workflow.dag.needrun_jobs(exclude_finished=True)
-    }
-    print(progress.table(VARIANTS, Path("results"), SETTINGS.push_step, undone, BEGAN))
-    if "load" in {rule for rule, _ in undone}:
+    left = undone()
+    print(progress.table(VARIANTS, Path("results"), SETTINGS.push_step, left, BEGAN))
+    record(left)
+    if "load" in {rule for rule, _ in left}:
         print(release_table())
 
 
@@ -131,12 +169,11 @@ rule all:
 # So no edit of code or of other fields brings gigabytes again. (A file at hand is an input, since
 # it may change, but need not exist for the other variants to run.)
 rule download:
-    """Bring a checkpoint here, and note its source, size and SHA-256."""
+    """Bring a checkpoint here."""
     input:
         lambda wildcards: VARIANTS[wildcards.variant].existing_file,
     output:
         checkpoint="results/checkpoints/{variant}.pth",
-        receipt="results/checkpoints/{variant}.json",
     log:
         "results/logs/download/{variant}.log",
     benchmark:
@@ -149,12 +186,36 @@ rule download:
     params:
         source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
         command=lambda wildcards, output: shlex.join(
-            [SCRIPT["download"], str(VARIANTS[wildcards.variant].source), output.checkpoint]
-            + ["--checkpoint", "--receipt", output.receipt, "--name", wildcards.variant]
-            + VARIANTS[wildcards.variant].pin
+            [SCRIPT["download"], VARIANTS[wildcards.variant].brought_from, output.checkpoint]
+            + ["--checkpoint", "--name", wildcards.variant]
+            + VARIANTS[wildcards.variant].held_to
         ),
     shell:
         'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
+
+
+# Of the file that is there, whoever put it there. A pin or the lock's entry, which a first run only
+# makes, is no reason to hash and convert again, unless the receipt contradicts it.
+rule receipt:
+    """Note a checkpoint's source, size and SHA-256; hold it to its pin and to checkpoints.lock."""
+    input:
+        checkpoint=rules.download.output.checkpoint,
+    output:
+        "results/checkpoints/{variant}.json",
+    log:
+        "results/logs/receipt/{variant}.log",
+    conda:
+        "envs/videomae.yaml"
+    params:
+        source=rules.download.params.source,
+        contradicted=lambda wildcards: VARIANTS[wildcards.variant].contradicted,
+        command=lambda wildcards, input, output: shlex.join(
+            [SCRIPT["receipt"], input.checkpoint, output[0], "--name", wildcards.variant]
+            + ["--source", str(VARIANTS[wildcards.variant].source)]
+            + VARIANTS[wildcards.variant].held_to
+        ),
+    shell:
+        'exec "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
 
 
 rule clip:
@@ -163,7 +224,7 @@ rule clip:
         "results/inputs/clip/{hub_file}",
     log:
         "results/logs/clip/{hub_file}.log",
-    retries: 2
+    retries: 0
     conda:
         "envs/videomae.yaml"
     params:
@@ -192,6 +253,7 @@ rule convert:
     """Write a checkpoint as a transformers folder."""
     input:
         checkpoint=rules.download.output.checkpoint,
+        receipt=rules.receipt.output[0],  # what that refuses is not to be used
         labels=lambda wildcards: [
             LABELS.get(name, name) for name in VARIANTS[wildcards.variant].labels
         ],
@@ -214,18 +276,18 @@ rule convert:
         folder=subpath(output.config, parent=True),
         given=lambda wildcards: VARIANTS[wildcards.variant].given,
         labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
-        pin=lambda wildcards: VARIANTS[wildcards.variant].pin,
         weights=lambda wildcards: VARIANTS[wildcards.variant].weights,
         dtype=lambda wildcards: VARIANTS[wildcards.variant].dtype,
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
-        " {params.pin:q} {params.weights:q} --dtype {params.dtype} --config {params.given:q} > {log:q} 2>&1"
+        " {params.weights:q} --dtype {params.dtype} --config {params.given:q} > {log:q} 2>&1"
 
 
 rule verify:
     """Prove that the folder computes what the checkpoint computes."""
     input:
         checkpoint=rules.download.output.checkpoint,
+        receipt=rules.convert.input.receipt,
         config=rules.convert.output.config,
         weights=rules.convert.output.weights,
         processor=rules.convert.output.processor,
@@ -269,7 +331,7 @@ rule card:
     """Write the model card of a verified folder."""
     input:
         report=rules.verify.output,
-        receipt=rules.download.output.receipt,
+        receipt=rules.receipt.output[0],
         loaded=lambda wildcards: releases.existing(wildcards.variant, Path("results")),
         script=SCRIPT["card"],
         template=workflow.source_path("scripts/videomae/card.md.jinja"),
@@ -365,7 +427,7 @@ rule snapshot:
         directory("results/published/{variant}"),
     log:
         "results/logs/snapshot/{variant}.log",
-    retries: 2
+    retries: 0
     conda:
         "envs/videomae.yaml"
     params:
@@ -388,6 +450,7 @@ rule load:
     """Load a folder in one release of transformers and compare it with the checkpoint."""
     input:
         checkpoint=rules.download.output.checkpoint,
+        receipt=rules.convert.input.receipt,
         folder=files_to_load,
         environment=rules.environment.output[0],
         script=SCRIPT["load"],

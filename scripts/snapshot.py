@@ -6,6 +6,7 @@ from pathlib import Path
 from videomae import sources
 from videomae.command import run
 from videomae.files import appearing
+from videomae.retrying import add_wait
 
 
 def main() -> None:
@@ -13,9 +14,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("repository", help="OWNER/REPO[@REVISION]")
     parser.add_argument("folder", type=Path, help="the folder to make; it appears when complete")
+    add_wait(parser)
     arguments = parser.parse_args()
     with appearing(arguments.folder) as new:
-        sources.fetch_model(arguments.repository, new)
+        sources.fetch_model(arguments.repository, new, arguments.wait)
 
 
 if __name__ == "__main__":

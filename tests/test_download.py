@@ -1,7 +1,6 @@
 """`download.py`: the real clients against stand-ins, and that only what is right gets its name."""
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -10,11 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx2
+import huggingface_hub
 import pytest
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from videomae import magic, sources
 from videomae.errors import ConversionError
 
-from tests.conftest import ROOT, Outcome, Workflow, process
+from tests.conftest import ROOT, Outcome, Workflow, command, process
 from tests.standins import drive as standin
 from tests.standins.drive import DriveStandIn
 from tests.standins.hub import HubStandIn
@@ -44,27 +46,23 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("behaviour", [standin.DIRECT, standin.SCAN_WARNING])
-def test_drive_file_comes_whole_with_its_receipt(
+def test_drive_file_comes_whole(
     behaviour: standin.Behaviour, checkpoint: bytes, out: Path, home: dict[str, str], tmp_path: Path
 ) -> None:
-    receipt = out.with_suffix(".json")
-    with DriveStandIn(tmp_path) as drive:
-        drive.add(FILE_ID, checkpoint, behaviour=behaviour)
-        options = ("--checkpoint", "--receipt", receipt)
-        outcome = download(f"gdrive:{FILE_ID}", out, *options, **home, **drive.environment)
+    with DriveStandIn(tmp_path) as server:
+        server.add(FILE_ID, checkpoint, behaviour=behaviour)
+        outcome = download(f"gdrive:{FILE_ID}", out, "--checkpoint", **home, **server.environment)
     assert outcome.code == 0, outcome.output
     assert out.read_bytes() == checkpoint
     assert out.stat().st_mode & 0o444 == 0o444
-    assert json.loads(receipt.read_text()) == {
-        "source": f"gdrive:{FILE_ID}",
-        "bytes": len(checkpoint),
-        "sha256": hashlib.sha256(checkpoint).hexdigest(),
-    }
-    assert only(out.parent, "it.json", "it.pth")
+    assert only(out.parent, "it.pth")
 
 
 SENT = f"error: videomae-base: Google Drive sent a web page ('{{}}') for file {FILE_ID}: {{}}"
-WAYS = "sign in with `gdown --cookies-from-browser BROWSER`{}, or download it with a browser"
+WAYS = (
+    "sign in with `gdown --cookies-from-browser BROWSER`{}, or download it with a browser and "
+    "put it at "
+)
 
 
 @pytest.mark.parametrize(
@@ -94,16 +92,17 @@ def test_lasting_refusal_of_drive_is_told_apart_and_stops_at_once(
     home: dict[str, str],
     tmp_path: Path,
 ) -> None:
-    with DriveStandIn(tmp_path) as drive:
-        drive.add(FILE_ID, checkpoint, behaviour=behaviour)
+    with DriveStandIn(tmp_path) as server:
+        server.add(FILE_ID, checkpoint, behaviour=behaviour)
         options = ("--checkpoint", "--name", "videomae-base", "--wait", 60)
-        outcome = download(f"gdrive:{FILE_ID}", out, *options, **home, **drive.environment)
+        outcome = download(f"gdrive:{FILE_ID}", out, *options, **home, **server.environment)
     assert outcome.code == 1
     assert outcome.output.count("error: videomae-base: ") == 1
     assert SENT.format(title, messages[0]) in outcome.output
     assert all(message in outcome.output for message in messages)
+    assert f"put it at {out}, or give its path in place of the id" in outcome.output
     assert "Traceback" not in outcome.output
-    assert [request.host for request in drive.requests].count(standin.DOWNLOAD_HOST) == 1
+    assert [request.host for request in server.requests].count(standin.DOWNLOAD_HOST) == 1
     assert only(out.parent)
 
 
@@ -111,20 +110,20 @@ def test_workflow_does_not_repeat_a_lasting_refusal(
     workflow: Workflow, home: dict[str, str], tmp_path: Path
 ) -> None:
     workflow.configure({"mine": {"checkpoint": f"gdrive:{FILE_ID}"}})
-    with DriveStandIn(tmp_path) as drive:
-        outcome = workflow.run("results/checkpoints/mine.pth", **home, **drive.environment)
+    with DriveStandIn(tmp_path) as server:
+        outcome = workflow.run("results/checkpoints/mine.pth", **home, **server.environment)
     assert outcome.code != 0
     assert "error: mine: Google Drive sent a web page ('Not found')" in outcome.output
-    assert [request.host for request in drive.requests].count(standin.DOWNLOAD_HOST) == 1
+    assert [request.host for request in server.requests].count(standin.DOWNLOAD_HOST) == 1
 
 
 def test_drive_out_of_order_is_asked_again(
     checkpoint: bytes, out: Path, home: dict[str, str], tmp_path: Path
 ) -> None:
-    with DriveStandIn(tmp_path) as drive:
-        drive.add(FILE_ID, checkpoint, behaviour=standin.unavailable(times=2))
+    with DriveStandIn(tmp_path) as server:
+        server.add(FILE_ID, checkpoint, behaviour=standin.unavailable(times=2))
         options = ("--checkpoint", "--wait", 0.01)
-        outcome = download(f"gdrive:{FILE_ID}", out, *options, **home, **drive.environment)
+        outcome = download(f"gdrive:{FILE_ID}", out, *options, **home, **server.environment)
     assert outcome.code == 0, outcome.output
     assert out.read_bytes() == checkpoint
     assert "next try in 0.01 s" in outcome.output
@@ -146,14 +145,14 @@ def test_drive_that_stays_out_of_order_is_given_up(
     home: dict[str, str],
     tmp_path: Path,
 ) -> None:
-    with DriveStandIn(tmp_path) as drive:
-        drive.add(FILE_ID, checkpoint, behaviour=behaviour)
-        outcome = download(f"gdrive:{FILE_ID}", out, "--wait=0", **home, **drive.environment)
+    with DriveStandIn(tmp_path) as server:
+        server.add(FILE_ID, checkpoint, behaviour=behaviour)
+        outcome = download(f"gdrive:{FILE_ID}", out, "--wait=0", **home, **server.environment)
     assert outcome.code == 1
     assert message in outcome.output.splitlines()[-1]
     assert "Tried 4 times" in outcome.output.splitlines()[-1]
     assert "Traceback" not in outcome.output
-    assert len(drive.requests) <= 20
+    assert len(server.requests) <= 20
     assert only(out.parent)
 
 
@@ -166,12 +165,12 @@ WRITTEN = 1 << 20
 def test_cut_transfer_goes_on_from_what_it_has(
     times: int, starts: list[int], out: Path, home: dict[str, str], tmp_path: Path
 ) -> None:
-    with DriveStandIn(tmp_path) as drive:
-        drive.add(FILE_ID, BIG, behaviour=standin.cut(FIRST, times))
-        outcome = download(f"gdrive:{FILE_ID}", out, "--wait=0", **home, **drive.environment)
+    with DriveStandIn(tmp_path) as server:
+        server.add(FILE_ID, BIG, behaviour=standin.cut(FIRST, times))
+        outcome = download(f"gdrive:{FILE_ID}", out, "--wait=0", **home, **server.environment)
     assert outcome.code == 0, outcome.output
     assert out.read_bytes() == BIG
-    ranges = {request.range: None for request in drive.requests if request.range}  # in order
+    ranges = {request.range: None for request in server.requests if request.range}  # in order
     assert list(ranges) == [f"bytes={start}-" for start in starts]
     assert only(out.parent, "it.pth")
 
@@ -186,18 +185,18 @@ class Killed(NamedTuple):
 
 @pytest.fixture
 def killed(out: Path, home: dict[str, str], tmp_path: Path) -> Iterator[Killed]:
-    with DriveStandIn(tmp_path) as drive:
-        drive.add(FILE_ID, BIG, behaviour=standin.slow(FIRST, stall=60))
-        options = {**home, **drive.environment}
+    with DriveStandIn(tmp_path) as server:
+        server.add(FILE_ID, BIG, behaviour=standin.slow(FIRST, stall=60))
+        options = {**home, **server.environment}
         parts = out.with_name(".it.pth.parts")
         running = start(f"gdrive:{FILE_ID}", out, **options)
         until(lambda: any(part.stat().st_size == WRITTEN for part in parts.glob("*.part")))
         running.kill()
         running.wait()
         assert not out.exists()
-        drive.requests.clear()
-        drive.add(FILE_ID, BIG)
-        yield Killed(drive, options, parts)
+        server.requests.clear()
+        server.add(FILE_ID, BIG)
+        yield Killed(server, options, parts)
 
 
 def start(source: str, output: Path, **environment: str) -> subprocess.Popen[bytes]:
@@ -272,12 +271,29 @@ def test_of_two_parts_the_longer_is_gone_on_with(killed: Killed, out: Path) -> N
     assert not killed.parts.exists()
 
 
+def test_server_that_sends_no_rest_is_asked_for_the_whole(killed: Killed, out: Path) -> None:
+    killed.drive.add(FILE_ID, BIG, behaviour=standin.Behaviour(ranges=False))
+    outcome = download(f"gdrive:{FILE_ID}", out, "--wait=0", **killed.options)
+    assert outcome.code == 0, outcome.output
+    assert "what had come is given up, and the next try starts over; next try in" in outcome.output
+    assert out.read_bytes() == BIG
+    assert only(out.parent, "it.pth")
+
+
+def test_part_goes_when_the_file_comes_from_elsewhere(
+    killed: Killed, out: Path, checkpoints: dict[str, Path]
+) -> None:
+    assert killed.parts.exists()
+    assert command("download", checkpoints["tiny-finetuned"], out).code == 0
+    assert only(out.parent, "it.pth")
+
+
 def test_two_at_once_for_one_output_wait_for_each_other(
     out: Path, home: dict[str, str], tmp_path: Path
 ) -> None:
-    with DriveStandIn(tmp_path) as drive:
-        drive.add(FILE_ID, BIG, behaviour=standin.slow(FIRST, stall=3, times=2))
-        options = {**home, **drive.environment}
+    with DriveStandIn(tmp_path) as server:
+        server.add(FILE_ID, BIG, behaviour=standin.slow(FIRST, stall=3, times=2))
+        options = {**home, **server.environment}
         first = start(f"gdrive:{FILE_ID}", out, **options)
         until(lambda: any(out.parent.glob(".it.pth.parts/*.part")))
         second = download(f"gdrive:{FILE_ID}", out, **options)
@@ -326,20 +342,116 @@ def test_dataset_file_comes_from_the_hub(out: Path, home: dict[str, str]) -> Non
     assert out.read_bytes() == b"any content"
 
 
-def test_hub_file_that_is_not_there_is_one_message(out: Path, home: dict[str, str]) -> None:
+GATED = {"X-Error-Code": "GatedRepo"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "headers", "message"),
+    [
+        ("other.pth", None, {}, "404"),
+        ("it.pth", 401, {}, "401"),
+        ("it.pth", 403, GATED, "Cannot access gated repo"),
+    ],
+)
+def test_hub_that_refuses_is_one_message(
+    path: str,
+    status: int | None,
+    headers: dict[str, str],
+    message: str,
+    out: Path,
+    home: dict[str, str],
+) -> None:
     with HubStandIn(tokens={}) as hub:
         hub.add_file("model", "lab/zoo", "it.pth", b"x")
-        outcome = download("hub:lab/zoo/other.pth", out, **home, **client(hub))
+        if status:
+            hub.fail("HEAD", path, status, headers=headers)
+        outcome = download(f"hub:lab/zoo/{path}", out, "--wait=60", **home, **client(hub))
     assert outcome.code == 1
-    assert "error: it.pth: the hub did not give lab/zoo/other.pth" in outcome.output
+    last = outcome.output.splitlines()[-1]
+    assert last.startswith(f"error: it.pth: the hub did not give lab/zoo/{path}: ")
+    assert message in last
+    assert len(hub.requests) == 1
     assert only(out.parent)
 
 
+def test_hub_is_not_asked_when_offline_and_its_cache_is_enough(
+    checkpoint: bytes, out: Path, home: dict[str, str]
+) -> None:
+    offline = {"HF_HUB_OFFLINE": "1"}
+    with HubStandIn(tokens={}) as hub:
+        hub.add_file("model", "lab/zoo", "it.pth", checkpoint, revision="v1")
+        hub.add_file("model", "lab/zoo", "it.pth", b"something newer")
+        source = "hub:lab/zoo/it.pth@v1"
+        assert download(source, out, **home, **client(hub)).code == 0
+        out.unlink()
+        hub.requests.clear()
+        outcome = download(source, out, **home, **client(hub), **offline)
+        assert outcome.code == 0, outcome.output
+        assert out.read_bytes() == checkpoint
+        outcome = download("hub:lab/zoo/it.pth", out, **home, **client(hub), **offline)
+        assert not hub.requests
+    assert outcome.code == 1
+    assert "error: it.pth: lab/zoo/it.pth is not in the hub's cache (" in outcome.output
+    assert outcome.output.splitlines()[-1].endswith("HF_HUB_OFFLINE is set; run once without it")
+
+
+REQUEST = httpx2.Request("GET", "https://huggingface.co")
+
+
+@pytest.mark.parametrize(
+    ("cause", "after"),
+    [
+        (httpx2.ConnectError("no route"), 0),
+        (httpx2.ReadTimeout("no route"), 0),
+        (HfHubHTTPError("no route", response=httpx2.Response(503, request=REQUEST)), 0),
+        (
+            HfHubHTTPError(
+                "no route",
+                response=httpx2.Response(429, headers={"Retry-After": "7"}, request=REQUEST),
+            ),
+            7,
+        ),
+    ],
+)
+def test_hub_that_is_out_of_order_is_asked_again(
+    cause: Exception, after: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its client tries again itself, for half a minute; so here it is told what that ends in."""
+
+    def ask(*_: object, **__: object) -> str:
+        try:
+            raise cause
+        except httpx2.HTTPError as error:
+            raise LocalEntryNotFoundError("it is not in the cache") from error
+
+    waits: list[float] = []
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", ask)
+    monkeypatch.setattr(time, "sleep", waits.append)
+    source = sources.parse("hub:lab/zoo/it.pth")
+    with pytest.raises(
+        ConversionError, match=r"it\.pth: no route\. Tried 4 times; try again later"
+    ):
+        sources.fetch(source, tmp_path / "new", "it", tmp_path / "it.pth", wait=1)
+    assert waits == [max(wait, after) for wait in (1, 3, 9)]
+
+
+def test_published_folder_is_asked_for_again(out: Path, home: dict[str, str]) -> None:
+    with HubStandIn(tokens={}) as hub:
+        hub.add_file("model", "lab/it", "config.json", b"{}")
+        hub.add_file("model", "lab/it", "model.safetensors", b"weights")
+        hub.fail("GET", "/api/models/lab/it", 503, times=3)
+        script = ROOT / "scripts/snapshot.py"
+        environment = {**home, **client(hub)}
+        outcome = process(script, "lab/it", out, "--wait=0", environment=environment)
+    assert outcome.code == 0, outcome.output
+    assert only(out, "config.json", "model.safetensors")
+
+
 def test_https_file_comes_whole(checkpoint: bytes, out: Path, tmp_path: Path) -> None:
-    with DriveStandIn(tmp_path) as drive:
-        drive.add(FILE_ID, checkpoint)
+    with DriveStandIn(tmp_path) as server:
+        server.add(FILE_ID, checkpoint)
         url = f"https://drive.usercontent.google.com/download?id={FILE_ID}"
-        outcome = download(url, out, "--checkpoint", **drive.environment)
+        outcome = download(url, out, "--checkpoint", **server.environment)
     assert outcome.code == 0, outcome.output
     assert out.read_bytes() == checkpoint
 
@@ -348,10 +460,10 @@ def test_https_file_comes_whole(checkpoint: bytes, out: Path, tmp_path: Path) ->
 def test_https_failing_is_one_message(
     behaviour: standin.Behaviour, checkpoint: bytes, out: Path, tmp_path: Path
 ) -> None:
-    with DriveStandIn(tmp_path) as drive:
-        drive.add(FILE_ID, checkpoint, behaviour=behaviour)
+    with DriveStandIn(tmp_path) as server:
+        server.add(FILE_ID, checkpoint, behaviour=behaviour)
         url = f"https://drive.usercontent.google.com/download?id={FILE_ID}"
-        outcome = download(url, out, "--wait=0", **drive.environment)
+        outcome = download(url, out, "--wait=0", **server.environment)
     assert outcome.code == 1
     assert f"error: it.pth: {url}: " in outcome.output
     assert only(out.parent)
@@ -371,7 +483,9 @@ def test_missing_file_is_one_message(out: Path, tmp_path: Path) -> None:
     assert only(out.parent)
 
 
-def test_other_sha256_than_the_pinned_is_refused(checkpoints: dict[str, Path], out: Path) -> None:
+def test_other_file_than_the_pinned_or_the_recorded_is_refused(
+    checkpoints: dict[str, Path], out: Path
+) -> None:
     path = checkpoints["tiny-finetuned"]
     right = hashlib.sha256(path.read_bytes()).hexdigest()
     assert download(str(path), out, f"--sha256={right.upper()}").code == 0
@@ -379,6 +493,9 @@ def test_other_sha256_than_the_pinned_is_refused(checkpoints: dict[str, Path], o
     outcome = download(str(path), out, f"--sha256={'0' * 64}")
     assert outcome.code == 1
     assert f"has SHA-256 {right}" in outcome.output
+    outcome = download(str(path), out, "--locked", f"gdrive:{FILE_ID}", 1, right)
+    assert outcome.code == 1
+    assert f"but checkpoints.lock recorded SHA-256 {right} (1 bytes) for gdrive:" in outcome.output
     assert only(out.parent)
 
 

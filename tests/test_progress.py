@@ -24,7 +24,7 @@ def log(results: Path, step: str, text: str) -> None:
 
 
 def test_first_missing_step_counts_whatever_stands_behind_it(tmp_path: Path) -> None:
-    leave(tmp_path, "download", "verify", "card")
+    leave(tmp_path, "download", "receipt", "verify", "card")
     log(tmp_path, "convert", "reading\nerror: something is wrong\n")
     found = state("it", tmp_path, push=None)
     assert (found.status, found.reason) == ("FAILED at convert", "something is wrong")
@@ -32,7 +32,7 @@ def test_first_missing_step_counts_whatever_stands_behind_it(tmp_path: Path) -> 
 
 
 def test_step_that_the_run_left_undone_counts_as_missing(tmp_path: Path) -> None:
-    leave(tmp_path, "download", "convert", "verify", "card")
+    leave(tmp_path, "download", "receipt", "convert", "verify", "card")
     assert state("it", tmp_path, push=None).status == "verified"
     log(tmp_path, "verify", "ok     function\n")
     found = state("it", tmp_path, push=None, undone={("verify", "it")})
@@ -40,7 +40,7 @@ def test_step_that_the_run_left_undone_counts_as_missing(tmp_path: Path) -> None
 
 
 def test_step_whose_log_tells_nothing_has_failed_if_this_run_began_it(tmp_path: Path) -> None:
-    leave(tmp_path, "download")
+    leave(tmp_path, "download", "receipt")
     log(tmp_path, "convert", "state dict: model\n")
     found = state("it", tmp_path, push=None, began=0)
     assert found.status == "FAILED at convert"
@@ -50,7 +50,7 @@ def test_step_whose_log_tells_nothing_has_failed_if_this_run_began_it(tmp_path: 
 
 
 def test_failed_verification_shows_its_figures(tmp_path: Path) -> None:
-    leave(tmp_path, "download", "convert")
+    leave(tmp_path, "download", "receipt", "convert")
     log(tmp_path, "verify", "error: function: too far\n")
     (tmp_path / "logs/verify/it.json").write_text('{"max_abs_difference": 0.5}')
     text = table(["it"], tmp_path, push=None)
@@ -60,7 +60,7 @@ def test_failed_verification_shows_its_figures(tmp_path: Path) -> None:
 
 
 def test_push_is_a_step_only_where_it_is_on(tmp_path: Path) -> None:
-    leave(tmp_path, "download", "convert", "verify", "card")
+    leave(tmp_path, "download", "receipt", "convert", "verify", "card")
     assert state("it", tmp_path, push="push").status == "push not done"
     leave(tmp_path, "push")
     assert state("it", tmp_path, push="push").status == "pushed"

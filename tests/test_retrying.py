@@ -61,10 +61,10 @@ def test_server_that_asks_for_too_long_a_wait_is_not_asked_again(waits: list[flo
 
 def test_retry_after_is_a_number_or_a_date() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
-    assert retry_after("120") == 120
-    assert 90 < retry_after(date) <= 100
-    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
-    assert retry_after("soon") == retry_after(None) == 0
+    assert retry_after({"Retry-After": "120"}) == 120
+    assert 90 < retry_after({"Retry-After": date}) <= 100
+    assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+    assert retry_after({"Retry-After": "soon"}) == retry_after({}) == 0
 
 
 def answered(status: int) -> HfHubHTTPError:

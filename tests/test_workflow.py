@@ -30,7 +30,8 @@ from tests.conftest import (
 from tests.standins.hub import Account, HubStandIn
 
 VARIANTS = ("own-0", "own-1", "tiny-pretraining")
-AFTER_DOWNLOAD = ("card", "convert", "verify")
+BROUGHT = ("download", "receipt")
+AFTER = ("card", "convert", "verify")
 
 
 def every(*rules: str, variants: tuple[str, ...] = VARIANTS) -> list[str]:
@@ -53,7 +54,7 @@ def test_run_takes_every_variant_through_every_step(
     finished_outcome: Outcome, finished: Workflow
 ) -> None:
     assert finished_outcome.code == 0, finished_outcome.output
-    assert jobs(finished_outcome) == every("download", *AFTER_DOWNLOAD)
+    assert jobs(finished_outcome) == every(*BROUGHT, *AFTER)
     for variant in VARIANTS:
         assert "verified" in row(finished_outcome, variant)
         folder = finished.results / "models" / variant
@@ -100,7 +101,7 @@ def test_run_without_activating_an_environment(workflow: Workflow) -> None:
 def test_labels_of_one_variant_rerun_its_conversion_only(finished: Workflow) -> None:
     edit(finished, "own-0", labels="labels.txt")
     outcome = finished.run()
-    assert jobs(outcome) == every(*AFTER_DOWNLOAD, variants=("own-0",))
+    assert jobs(outcome) == every(*AFTER, variants=("own-0",))
     config = json.loads((finished.results / "models/own-0/config.json").read_text())
     assert config["id2label"]["0"] == "label 0"
 
@@ -124,12 +125,21 @@ def test_published_accuracy_of_one_variant_reruns_its_card_only(finished: Workfl
     assert "81.5 % top-1" in (finished.results / "models/own-1/README.md").read_text()
 
 
-def test_pinned_sha256_is_checked_without_downloading_again(finished: Workflow) -> None:
-    edit(finished, "tiny-pretraining", sha256="0" * 64)
+def test_pinned_sha256_is_checked_without_downloading_or_converting_again(
+    finished: Workflow,
+) -> None:
+    receipt = json.loads((finished.results / "checkpoints/own-0.json").read_text())
+
+    def pin(variants: dict[str, Any]) -> None:
+        variants["own-0"]["sha256"] = receipt["sha256"].upper()
+        variants["tiny-pretraining"]["sha256"] = "0" * 64
+
+    configure_tiny(finished, pin)
     outcome = finished.run()
     assert outcome.code != 0
-    assert jobs(outcome) == every("convert", variants=("tiny-pretraining",))
+    assert jobs(outcome) == every("receipt", variants=("tiny-pretraining",))
     assert "is pinned" in outcome.output
+    assert "FAILED at receipt" in row(outcome, "tiny-pretraining")
 
 
 def test_wrong_heads_given_later_fail_that_variant_and_leave_no_model(finished: Workflow) -> None:
@@ -150,7 +160,7 @@ def test_new_variant_runs_only_its_own_jobs(finished: Workflow) -> None:
         }
 
     configure_tiny(finished, add)
-    assert jobs(finished.run()) == every("download", *AFTER_DOWNLOAD, variants=("new",))
+    assert jobs(finished.run()) == every(*BROUGHT, *AFTER, variants=("new",))
 
 
 def test_changed_file_at_hand_reruns_its_variant_only(finished: Workflow) -> None:
@@ -158,7 +168,7 @@ def test_changed_file_at_hand_reruns_its_variant_only(finished: Workflow) -> Non
     content = torch.load(finished.folder / "own-1.pth", weights_only=False)
     content["module"]["head.bias"] += 1
     torch.save(content, finished.folder / "own-1.pth")
-    assert jobs(finished.run()) == every("download", *AFTER_DOWNLOAD, variants=("own-1",))
+    assert jobs(finished.run()) == every(*BROUGHT, *AFTER, variants=("own-1",))
 
 
 def test_edited_module_reruns_what_uses_it_and_never_a_download(tmp_path: Path) -> None:
@@ -179,6 +189,8 @@ def test_edited_module_reruns_what_uses_it_and_never_a_download(tmp_path: Path) 
         "scripts/download.py": [],
         "scripts/videomae/synthetic.py": [],
         "scripts/videomae/sources.py": [],
+        "scripts/receipt.py": [],
+        "scripts/videomae/receipts.py": [],
         "scripts/videomae/card.py": ["card it"],
         "scripts/videomae/card.md.jinja": ["card it"],
         "scripts/verify.py": ["card it", "verify it"],
@@ -222,8 +234,76 @@ def test_corrupt_checkpoint_stops_no_other_variant_and_mended_runs_alone(
     outcome = workflow.run()
     assert outcome.code == 0, outcome.output
     assert set(jobs(outcome)) - {"download own-1"} == set(
-        every(*AFTER_DOWNLOAD, variants=("own-1",))
+        every("receipt", *AFTER, variants=("own-1",))
     )
+
+
+def test_checkpoint_placed_by_hand_or_in_a_shared_folder_is_taken_and_held_to_what_it_was(
+    workflow: Workflow, home: dict[str, str]
+) -> None:
+    """Nothing answers on the network, and Snakemake has a note of a download that was killed."""
+    entry = {"config": {"num_attention_heads": 4}}
+    origins = {"placed": "gdrive:1234567890placed", "shared": "gdrive:1234567890shared"}
+    workflow.configure({name: {"checkpoint": origins[name], **entry} for name in origins})
+    lock, zoo = workflow.folder / "checkpoints.lock", workflow.folder / "zoo"
+    placed, shared = workflow.results / "checkpoints/placed.pth", zoo / "shared.pth"
+    note = ".snakemake/incomplete/cmVzdWx0cy9jaGVja3BvaW50cy9wbGFjZWQucHRo"  # its path in base64
+    for path in (placed, shared, workflow.folder / note):
+        path.parent.mkdir(parents=True)
+        shutil.copy(DATA / "trained/v1-cls.pth", path)
+    zoo.chmod(0o555)
+    offline = {"HTTPS_PROXY": "http://127.0.0.1:9", **home}
+    targets = ("results/models/placed/config.json", "results/models/shared/README.md")
+    options = (*targets, "--config", f"checkpoints_dir={zoo}")
+    after = ["convert placed", "receipt placed", *every("receipt", *AFTER, variants=("shared",))]
+    outcome = workflow.run(*options, **offline)
+    assert outcome.code == 0, outcome.output
+    assert jobs(outcome) == sorted([*after, "download shared"])
+    assert (workflow.results / "checkpoints/shared.pth").readlink() == shared
+    assert [path.name for path in zoo.iterdir()] == ["shared.pth"]
+    card = (workflow.results / "models/shared/README.md").read_text()
+    assert f"| source | `{origins['shared']}` |" in card
+    assert str(zoo) not in card
+    recorded = json.loads(lock.read_text())
+    assert list(recorded) == sorted(origins.values())
+    assert recorded[origins["shared"]]["bytes"] == shared.stat().st_size
+
+    assert "Nothing to be done" in workflow.run(*options, **offline).output
+    time.sleep(1.1)  # file systems' time stamps
+    content = torch.load(shared, weights_only=False)
+    content["model"]["head.bias"] += 1
+    torch.save(content, shared)
+    lock.unlink()
+    outcome = workflow.run(*options, "--dry-run", **offline)
+    assert jobs(outcome) == every("receipt", *AFTER, variants=("shared",))
+    recorded[origins["placed"]]["sha256"] = "0" * 64  # someone else's, say, that git brought
+    lock.write_text(json.dumps(recorded))
+    outcome = workflow.run(*targets, **offline)  # what is linked stays so
+    assert outcome.code != 0
+    assert jobs(outcome) == every("receipt", variants=("placed", "shared"))
+    for name in origins:
+        assert "FAILED at receipt" in row(outcome, name)
+        assert f"for {origins[name]}; remove that entry from checkpoints.lock" in outcome.output
+    assert json.loads(lock.read_text()) == recorded
+
+
+def test_receipt_that_a_killed_run_left_is_recorded_when_the_next_one_starts(
+    workflow: Workflow, home: dict[str, str]
+) -> None:
+    entries = {name: {"checkpoint": f"gdrive:1234567890{name}"} for name in ("done", "changed")}
+    folder = workflow.results / "checkpoints"
+    folder.mkdir(parents=True)
+    for name, entry in entries.items():
+        receipt = {"source": entry["checkpoint"], "bytes": 1, "sha256": "1" * 64}
+        (folder / f"{name}.pth").write_text("x")
+        (folder / f"{name}.json").write_text(json.dumps(receipt))
+    os.utime(folder / "changed.json", (1, 1))  # before its checkpoint came
+    workflow.configure(entries, push={"enabled": True, "namespace": "lab"})
+    outcome = workflow.run(HF_ENDPOINT="http://127.0.0.1:9", HF_TOKEN="hf_good", **home)
+    assert "push.enabled: the hub can't be reached" in outcome.output  # so it ends where it starts
+    assert jobs(outcome) == []
+    lock = json.loads((workflow.folder / "checkpoints.lock").read_text())
+    assert lock == {"gdrive:1234567890done": {"bytes": 1, "sha256": "1" * 64}}
 
 
 def test_missing_checkpoint_is_one_message_and_stops_no_other_variant(workflow: Workflow) -> None:
@@ -257,7 +337,7 @@ def test_unknown_model_is_one_message(finished: Workflow) -> None:
 def test_chosen_models_run_alone(finished: Workflow) -> None:
     shutil.rmtree(finished.results / "models")
     outcome = finished.run("--config", "models=own-0,tiny-pretraining", "--dry-run")
-    assert jobs(outcome) == every(*AFTER_DOWNLOAD, variants=("own-0", "tiny-pretraining"))
+    assert jobs(outcome) == every(*AFTER, variants=("own-0", "tiny-pretraining"))
 
 
 def test_run_that_needs_more_disk_than_there_is_stops_first(
@@ -265,6 +345,10 @@ def test_run_that_needs_more_disk_than_there_is_stops_first(
 ) -> None:
     variant = Variant("huge", {"checkpoint": "synthetic:videomae-huge"}, None)
     assert "disk: 5.5 GB needed in" in space.check([variant], tmp_path)
+    with (tmp_path / "zoo.pth").open("wb") as file:
+        file.truncate(2 * 10**8)
+    shared = Variant("it", {"checkpoint": "gdrive:1234567890"}, None, at_hand=f"{tmp_path}/zoo.pth")
+    assert "disk: 0.2 GB needed in" in space.check([shared], tmp_path)
     usage = shutil.disk_usage(tmp_path)._replace(free=5 * 10**9)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     with pytest.raises(ConversionError, match=r"5\.5 GB needed .*; 0\.5 GB more must be freed"):
@@ -352,13 +436,26 @@ def test_checkpoint_labels_and_clip_come_from_the_hub_and_the_folder_goes_there(
         outcome = workflow.run(**home, **client)
         assert outcome.code == 0, outcome.output
         assert {job.split()[0] for job in jobs(outcome)} == {
-            *("download", "clip", "labels", "convert", "verify", "card", "push")
+            *("download", "receipt", "clip", "labels", "convert", "verify", "card", "push")
         }
         assert "pushed" in row(outcome, "mine")
         assert "mask" not in jobs(outcome)
         assert hub.repos["model", "lab/mine"].private
         receipt = json.loads((workflow.results / "pushed/mine.json").read_text())
         assert receipt["repo_id"] == "lab/mine"
+
+        # Another time, without the hub: its cache has all of it, and the lock tells if it is that.
+        lock = json.loads((workflow.folder / "checkpoints.lock").read_text())
+        assert list(lock) == ["hub:them/zoo/it.pth"]
+        workflow.configure({"mine": entry})
+        shutil.rmtree(workflow.results)
+        hub.requests.clear()
+        inputs = ("clip/them/files/clip.npy", "labels/them/files/id2label.json")
+        targets = ("results/checkpoints/mine.json", *(f"results/inputs/{name}" for name in inputs))
+        outcome = workflow.run(*targets, HF_HUB_OFFLINE="1", **home, **client)
+        assert outcome.code == 0, outcome.output
+        assert jobs(outcome) == ["clip", "download mine", "labels", "receipt mine"]
+        assert not hub.requests
 
 
 def test_push_that_fails_runs_again_alone_and_the_token_is_written_nowhere(
@@ -447,6 +544,6 @@ def test_shipped_configs_plan_thirteen_variants(directory: str, tmp_path: Path) 
     outcome = Workflow(tmp_path).run("--dry-run")
     assert outcome.code == 0, outcome.output
     planned = jobs(outcome)
-    for rule in ("download", *AFTER_DOWNLOAD):
+    for rule in (*BROUGHT, *AFTER):
         assert sum(job.startswith(f"{rule} ") for job in planned) == 13
     assert sum(job in ("clip", "mask") for job in planned) == (2 if directory == "." else 0)

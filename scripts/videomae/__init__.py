@@ -41,6 +41,8 @@ Of a run:
 - sources: where do bytes come from?
 - drive: what does Google Drive give for a file's id?
 - retrying: what is tried again, and when?
+- receipts: are these the bytes that should have come?
+- placed: did someone put a checkpoint in its place by hand?
 - recipes, synthetic: which rehearsal weights are there, and how are they made?
 - liveness: is a run alive here?
 - space: how much disk does it take?

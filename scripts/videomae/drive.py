@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from videomae import magic
 from videomae.errors import ConversionError, PassingError
-from videomae.retrying import may_pass
+from videomae.retrying import may_pass, retry_after
 
 if TYPE_CHECKING:
     import requests
@@ -30,7 +30,9 @@ PAGES = 3  # before the file itself, of which Drive has shown one: that it isn't
 LOCK = "lock"  # beside the parts
 
 SIGN_IN = "sign in with `gdown --cookies-from-browser BROWSER`"
-BY_HAND = "download it with a browser and give its path in place of the id"
+BY_HAND = "download it with a browser and put it at {}, or give its path in place of the id"
+# What gdown says, in the exception that it has for all else too, when it is sent the whole again.
+FROM_THE_START = "did not honor the requested byte range"
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,28 @@ class Offer:
 
 
 def fetch(
-    file_id: str, path: Path, progress: Callable[[int, int | None], None], parts: Path
+    file_id: str, path: Path, progress: Callable[[int, int | None], None], final: Path
 ) -> None:
     """Bring a file to a path. What comes of it waits in a folder, where the next try goes on.
 
-    Raises `PassingError` for what another try may mend, `ConversionError` for what none does.
+    ``final`` is where the file is to be in the end. Raises `PassingError` for what another try may
+    mend, `ConversionError` for what none does.
     """
+    parts = parts_of(final)
     with _alone(parts):
-        offer = ask(file_id)
+        offer = ask(file_id, final)
         part = _part(parts, offer)
         if part is None or part.stat().st_size != offer.size:
             part = _transfer(offer, parts, progress)
         part.replace(path)
 
 
-def ask(file_id: str) -> Offer:
+def parts_of(final: Path) -> Path:
+    """Give the folder where what came of a file waits, found again by the next start."""
+    return final.with_name(f".{final.name}.parts")
+
+
+def ask(file_id: str, final: Path) -> Offer:
     """Ask Drive what it gives for an id; raises what `fetch` does where that is not the file."""
     import requests
     from gdown.download import get_url_from_gdrive_confirmation
@@ -87,33 +96,39 @@ def ask(file_id: str) -> Offer:
                         break
         except requests.RequestException as error:
             raise PassingError(f"Google Drive can't be reached for {file_id}: {error}") from error
-    raise refusal(file_id, response.status_code, response.url, page)
+    raise refusal(file_id, response, page, BY_HAND.format(final))
 
 
-def refusal(file_id: str, status: int, url: str, page: str) -> ConversionError:
+def refusal(
+    file_id: str, response: "requests.Response", page: str, by_hand: str
+) -> ConversionError:
     """Make the error for an answer that is not the file, with the ways out that fit."""
+    status = response.status_code
     title = magic.title(page)
     sent = f"a web page ({title!r})" if title else "a web page" if page else f"status {status}"
     sent = f"Google Drive sent {sent} for file {file_id}"
     if re.search(r"quota|too many users", page, re.IGNORECASE):
         return ConversionError(
             f"{sent}: its download quota for this file is used up. Wait (a quota lasts a day), "
-            f"{SIGN_IN}, or {BY_HAND}"
+            f"{SIGN_IN}, or {by_hand}"
         )
     if status in (404, 410):
         return ConversionError(
-            f"{sent}: there is no such file (status {status}). Correct the id, or {BY_HAND}"
+            f"{sent}: there is no such file (status {status}). Correct the id, or {by_hand}"
         )
     # Without a permission Drive sends one to Google's page for signing in.
-    signing_in = urlsplit(url).hostname == "accounts.google.com"
+    signing_in = urlsplit(response.url).hostname == "accounts.google.com"
     if status in (401, 403) or signing_in or re.search(r"sign.?in", title or "", re.IGNORECASE):
         return ConversionError(
             f"{sent}: it is not shared with everyone. Have its owner share it with anyone who has "
-            f"the link, {SIGN_IN} as someone who may read it, or {BY_HAND}"
+            f"the link, {SIGN_IN} as someone who may read it, or {by_hand}"
         )
     if may_pass(status):
-        return PassingError(f"{sent}: it is overloaded or out of order (status {status})")
-    return ConversionError(f"{sent}, in place of the file. {SIGN_IN.capitalize()}, or {BY_HAND}")
+        return PassingError(
+            f"{sent}: it is overloaded or out of order (status {status})",
+            after=retry_after(response.headers),
+        )
+    return ConversionError(f"{sent}, in place of the file. {SIGN_IN.capitalize()}, or {by_hand}")
 
 
 def _is_page(response: "requests.Response") -> bool:
@@ -152,6 +167,12 @@ def _transfer(offer: Offer, parts: Path, progress: Callable[[int, int | None], N
         )
     except (requests.RequestException, gdown.exceptions.DownloadError) as error:
         part = _part(parts, offer)
+        if part and FROM_THE_START in str(error):
+            part.unlink()
+            raise PassingError(
+                f"Google Drive does not send the rest of {offer.file_id} alone; what had come is "
+                "given up, and the next try starts over"
+            ) from error
         kept = part.stat().st_size if part else 0
         said = str(error).split(".\n")[0]  # what follows tells of an option of gdown's own
         raise PassingError(

@@ -52,4 +52,4 @@ def _wanted_pause(response: httpx2.Response | None) -> float:
     limit = parse_ratelimit_headers(response.headers)
     if response.status_code == 429 and limit and limit.remaining == 0:
         return float(limit.reset_in_seconds)
-    return retry_after(response.headers.get("Retry-After"))
+    return retry_after(response.headers)

@@ -17,6 +17,7 @@ from videomae.settings import INPUTS
 # Each step, and the file that exists once it is done.
 STEPS = {
     "download": "checkpoints/{}.pth",
+    "receipt": "checkpoints/{}.json",
     "convert": "models/{}/model.safetensors",
     "verify": "verification/{}.json",
     "card": "models/{}/README.md",

@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from urllib3.exceptions import InvalidHeader
@@ -49,10 +49,10 @@ def may_pass(status: int) -> bool:
     return status in (408, 429) or status >= 500
 
 
-def retry_after(header: str | None) -> float:
-    """Read a Retry-After header, in seconds from now: a number or a date; 0 for none."""
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Read the seconds that a server wants to be left alone (Retry-After: a number or a date)."""
     try:
-        return Retry().parse_retry_after(header or "0")
+        return Retry().parse_retry_after(headers.get("Retry-After") or "0")
     except InvalidHeader:
         return 0.0
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from jsonschema import ValidationError
 
-from videomae import magic, own, recipes, sources
+from videomae import magic, own, receipts, recipes, sources
 from videomae.errors import ConversionError, listing
 
 # What is brought from the hub beside the checkpoints.
@@ -20,6 +20,8 @@ INPUTS = ("clip", "mask", "labels")
 
 # What verifying recorded outputs needs to know of how they were recorded.
 CONDITIONS = ("clip", "image_mean", "image_std")
+
+NOTHING: Mapping[str, receipts.Content] = {}
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Variant:
     entry: Mapping[str, Any]
     recorded: Mapping[str, Any] | None
     published: str = ""
+    at_hand: str = ""
+    locked: receipts.Content | None = None
 
     @property
     def source(self) -> sources.Source:
@@ -45,6 +49,11 @@ class Variant:
         return [str(magic.located(Path(source.address)))]
 
     @property
+    def brought_from(self) -> str:
+        """What the checkpoint is brought from: its source, or the file that stands in for that."""
+        return self.at_hand or str(self.source)
+
+    @property
     def download_megabytes(self) -> int:
         """What bringing the checkpoint takes in memory, where weights made by a rule are held."""
         source = self.source
@@ -52,9 +61,24 @@ class Variant:
         return 300 + made // 2**20
 
     @property
-    def pin(self) -> list[str]:
-        """The option that holds the checkpoint to its SHA-256."""
-        return [f"--sha256={self.entry['sha256']}"] if "sha256" in self.entry else []
+    def held_to(self) -> list[str]:
+        """The options that hold the checkpoint to its pin or, without one, to checkpoints.lock."""
+        if "sha256" in self.entry:
+            return [f"--sha256={self.entry['sha256']}"]
+        if self.locked:
+            return ["--locked", str(self.source), str(self.locked.bytes), self.locked.sha256]
+        return []
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether the checkpoint there has by its receipt, another SHA-256 than it should."""
+        checkpoint = Path(f"results/checkpoints/{self.name}.pth")
+        if (known := receipts.of(checkpoint)) is None:
+            return False
+        source, found = known
+        recorded = self.locked.sha256 if self.locked else found.sha256
+        expected = self.entry.get("sha256", recorded).lower()
+        return source == str(self.source) and found.sha256 != expected
 
     @property
     def weights(self) -> list[str]:
@@ -139,8 +163,14 @@ class Settings:
         return "push_plan" if self.push["dry_run"] else "push"
 
 
-def read(config: Mapping[str, Any], shipped_labels: Iterable[str]) -> Settings:
+def read(
+    config: Mapping[str, Any],
+    shipped_labels: Iterable[str],
+    lock: Mapping[str, receipts.Content] = NOTHING,
+) -> Settings:
     """Read a config that the schema has passed; ``shipped_labels`` are the lists it may name.
+
+    ``lock`` is what each source gave before.
 
     Raises `ConversionError`, which names the path in config.yaml, for what no schema can tell.
     """
@@ -152,6 +182,13 @@ def read(config: Mapping[str, Any], shipped_labels: Iterable[str]) -> Settings:
         raise ConversionError("variants: there are none; give some, or `checkpoint` with a path")
     chosen = _chosen(config["models"], config["variants"])
     variants = {name: _variant(name, config, tuple(shipped_labels)) for name in chosen}
+    folder = config.get("checkpoints_dir")
+    if folder and not Path(folder).is_dir():
+        raise ConversionError(f"checkpoints_dir: there is no folder {Path(folder).absolute()}")
+    variants = {
+        name: replace(variant, locked=_locked(variant, lock), at_hand=_at_hand(variant, folder))
+        for name, variant in variants.items()
+    }
     rehearsed = [name for name, variant in variants.items() if variant.source.kind == "synthetic"]
     if push["enabled"] and rehearsed:
         raise ConversionError(
@@ -225,6 +262,26 @@ def _variant(name: str, config: Mapping[str, Any], shipped_labels: tuple[str, ..
         mask = variant.recorded.get("mask", "")
         _check_file(f"variants.{name}.recorded.mask", mask.split(":")[0], ("synthetic", "hub", ""))
     return variant
+
+
+def _locked(variant: Variant, lock: Mapping[str, receipts.Content]) -> receipts.Content | None:
+    """Give what a variant's source gave before; its pin must not contradict that."""
+    recorded = lock.get(str(variant.source))
+    pinned = variant.entry.get("sha256", "").lower()
+    if recorded and pinned and pinned != recorded.sha256:
+        raise ConversionError(
+            f"variants.{variant.name}.sha256: {pinned} is pinned, but {receipts.LOCK} recorded "
+            f"{recorded} for {variant.source}; correct the pin, or remove that entry"
+        )
+    return recorded
+
+
+def _at_hand(variant: Variant, folder: str | None) -> str:
+    """Give the file that stands in for a variant's source on the network; empty if none does."""
+    if folder is None or variant.source.kind not in sources.ON_NETWORK:
+        return ""
+    file = Path(folder).absolute() / f"{variant.name}.pth"
+    return str(file) if file.is_file() else ""
 
 
 def _published(pattern: str, variants: Mapping[str, Variant]) -> dict[str, Variant]:

@@ -9,14 +9,16 @@ A source is written as in config.yaml:
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from videomae import drive, magic
 from videomae.errors import ConversionError, PassingError
-from videomae.retrying import WAIT, may_pass, retrying
+from videomae.files import remove
+from videomae.retrying import WAIT, may_pass, retry_after, retrying
 
 CHUNK = 1 << 20
 
@@ -39,6 +41,7 @@ class Source:
 
 
 SCHEMES = ("gdrive", "hub", "synthetic")
+ON_NETWORK = ("gdrive", "hub", "https")
 
 
 def parse(text: str) -> Source:
@@ -60,15 +63,17 @@ def parse(text: str) -> Source:
     return Source("file", text)
 
 
-def fetch(source: Source, path: Path, name: str, parts: Path, wait: float = WAIT) -> None:
+def fetch(source: Source, path: Path, name: str, final: Path, wait: float = WAIT) -> None:
     """Bring a source's bytes to a path; a file at hand is linked, not copied.
 
     What another try may mend is tried again after ``wait`` seconds, as `retrying` does it.
-    ``parts`` is a folder where what came of a file on Drive waits meanwhile. Raises
-    `ConversionError` with the way out where the source does not give the bytes.
+    ``final`` is the path that the file is to have in the end; what came of a file on Drive waits
+    beside it. Raises `ConversionError` with the way out where the source does not give the bytes.
     """
-    fetcher = FETCHERS.get(source.kind) or partial(drive.fetch, parts=parts)
+    fetcher = FETCHERS.get(source.kind) or partial(drive.fetch, final=final)
     retrying(lambda: fetcher(source.address, path, Progress(name)), name, wait)
+    if source.kind != "gdrive":  # what came of the file on Drive that had this name before
+        remove(drive.parts_of(final))
 
 
 class Progress:
@@ -93,22 +98,16 @@ class Progress:
 
 def _from_hub(address: str, path: Path, _progress: Progress) -> None:
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
 
     match = HUB.fullmatch(address)
     assert match, address  # `parse` has seen to it
-    try:
+    with _asking_the_hub(address):
         cached = hf_hub_download(
             match["repo"],
             match["path"],
             repo_type="dataset" if match["type"] else "model",
             revision=match["revision"],
         )
-    except (HfHubHTTPError, OSError) as error:
-        said = " ".join(str(error).split())
-        status = getattr(getattr(error, "response", None), "status_code", 0)
-        kind = PassingError if may_pass(status) else ConversionError
-        raise kind(f"the hub did not give {address}: {said}") from error
     # The hub's cache keeps the file; a second name for it costs no space on the same disk.
     real = Path(cached).resolve()
     try:
@@ -117,24 +116,46 @@ def _from_hub(address: str, path: Path, _progress: Progress) -> None:
         path.symlink_to(real)
 
 
-def fetch_model(address: str, path: Path) -> None:
+@contextmanager
+def _asking_the_hub(address: str) -> Iterator[None]:
+    """Say in one line why the hub's client has nothing, and tell whether another try may help."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    from videomae.hub import failures
+
+    refused = f"the hub did not give {address}"
+    with failures(refused, refused):
+        try:
+            yield
+        except LocalEntryNotFoundError as error:
+            if constants.is_offline_mode():
+                raise ConversionError(
+                    f"{address} is not in the hub's cache ({constants.HF_HUB_CACHE}), and "
+                    "HF_HUB_OFFLINE is set; run once without it"
+                ) from error
+            # The client looks into its cache when the hub fails, and then speaks of that alone.
+            raise (error.__cause__ or error) from None
+
+
+def fetch_model(address: str, path: Path, wait: float = WAIT) -> None:
     """Link a model's files, as the hub's cache has them, into a new folder.
 
     ``address`` is OWNER/REPO[@REVISION]. Raises `ConversionError` where the hub doesn't give it.
     """
+    retrying(lambda: _link_model(address, path), address, wait)
+
+
+def _link_model(address: str, path: Path) -> None:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
 
     match = REPOSITORY.fullmatch(address)
     assert match, address  # `settings` has seen to it
     for weights in ("*.safetensors", "*.bin"):  # as transformers prefers them
-        try:
+        with _asking_the_hub(address):
             cached = snapshot_download(
                 match["repo"], revision=match["revision"], allow_patterns=["*.json", weights]
             )
-        except (HfHubHTTPError, OSError) as error:
-            said = " ".join(str(error).split())
-            raise ConversionError(f"the hub did not give {address}: {said}") from error
         if list(Path(cached).glob(weights)):
             break
     else:
@@ -161,8 +182,10 @@ def _from_https(url: str, path: Path, progress: Progress) -> None:
                 progress(file.tell(), total)
     except requests.RequestException as error:
         # Without an answer it was the line.
-        passing = error.response is None or may_pass(error.response.status_code)
-        raise (PassingError if passing else ConversionError)(f"{url}: {error}") from error
+        if error.response is None or may_pass(error.response.status_code):
+            after = 0.0 if error.response is None else retry_after(error.response.headers)
+            raise PassingError(f"{url}: {error}", after=after) from error
+        raise ConversionError(f"{url}: {error}") from error
 
 
 def _from_file(address: str, path: Path, _progress: Progress) -> None:

@@ -43,8 +43,9 @@ def _bytes(variant: Variant, results: Path) -> int | None:
         return recipes.weights_bytes(source.address) * ((not made) + (not brought))
     if made:
         return 0
-    if source.kind == "file" and Path(source.address).is_file():
-        return Path(source.address).stat().st_size
+    linked = Path(variant.at_hand or source.address)
+    if (variant.at_hand or source.kind == "file") and linked.is_file():
+        return linked.stat().st_size
     return None
 
 

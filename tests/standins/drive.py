@@ -62,6 +62,8 @@ class Behaviour:
     """Show the virus-scan page to requests that do not confirm it; `times` leaves them out."""
     first: int | None = None
     """Interrupt the body after this many bytes."""
+    ranges: bool = True
+    """Send the rest that a client asks for; else always the whole."""
     stall: float | None = None
     """Seconds of silence at the interruption, before the rest; None hangs up instead."""
     times: int | None = None
@@ -176,7 +178,9 @@ class _Handler(BaseHTTPRequestHandler):
         status, body, headers = behaviour.status, file.content, _BINARY
         if behaviour.page is not None:
             body, headers = behaviour.page.encode(), _HTML
-        elif resumed := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")):
+        elif file.behaviour.ranges and (
+            resumed := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        ):
             start, size = int(resumed[1]), len(body)
             status, sent = HTTPStatus.PARTIAL_CONTENT, f"{start}-{size - 1}"
             if start >= size:
