@@ -6,7 +6,7 @@ DIRECTORY ?= .
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup rehearsal releases test test-full test-releases mutations lint dry-run format clean
+.PHONY: help setup rehearsal releases test test-full test-releases mutations fuzz lint dry-run format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -41,6 +41,9 @@ test-releases: $(VENV)/development.done   ## check tiny folders in every release
 
 mutations: $(VENV)/development.done   ## count how many wrong conversions verification catches
 	PYTHONPATH=scripts $(BIN)/python -m tests.mutations
+
+fuzz: $(VENV)/development.done     ## try 600 hostile files: each is refused clearly, or converted rightly
+	PYTHONPATH=scripts $(BIN)/python -m tests.fuzz
 
 lint: $(VENV)/development.done     ## check style, types and the workflow
 	$(BIN)/ruff check .

@@ -10,10 +10,6 @@ from snakemake.utils import min_version, validate
 
 min_version("9.27")
 
-
-configfile: "config.yaml"
-
-
 # Scripts and modules come through Snakemake's cache of sources: a step that has them as its input
 # runs again when one is edited, and finds them wherever the job runs.
 SCRIPT = {
@@ -22,9 +18,9 @@ SCRIPT = {
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description drive
-        errors files folder folding imagenet imports labels loading lockstep magic own progress
-        publishing reading recipes recorded reference releases renaming report restoring settings
-        sources space synthetic unpickling verification
+        errors files folder folding imagenet imports labels loading lockstep magic opcodes own
+        progress publishing reading recipes recorded reference releases renaming report restoring
+        settings sources space synthetic unpickling verification written
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")
@@ -33,8 +29,19 @@ LABELS = {
 
 sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
 
-from videomae import folder, imports, own, progress, publishing, releases, settings, space
-from videomae.errors import ConversionError
+from videomae import folder, imports, own, progress, publishing, releases, settings, space, written
+from videomae.errors import ConversionError, one_line
+
+# Snakemake would run what some files ask for, and can't say what is wrong with others.
+try:
+    if Path("config.yaml").is_file():
+        written.check(Path("config.yaml"))
+except ConversionError as error:
+    raise WorkflowError(f"config.yaml: {one_line(str(error))}") from None
+
+
+configfile: "config.yaml"
+
 
 # Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
 # A prefix takes the place of Snakemake's strict mode, without which a failure before `tee` is lost.
@@ -46,7 +53,7 @@ try:
     validate(config, "config.schema.yaml")
     SETTINGS = settings.read(config, shipped_labels=LABELS)
 except ConversionError as error:
-    raise WorkflowError(f"config.yaml: {error}") from None
+    raise WorkflowError(f"config.yaml: {one_line(str(error))}") from None
 except WorkflowError as error:
     raise WorkflowError(settings.explain(error.__context__)) from None
 

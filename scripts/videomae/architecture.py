@@ -57,6 +57,12 @@ OPTIONS = {
 
 FACTORY = re.compile(r"(?:vit|pretrain_videomae)_(small|base|large|huge|giant)_patch\d+_\d+")
 
+# Tokens of a clip that a network can be proven on; the authors' have up to 2,048.
+MOST_TOKENS = 20_000
+
+# What a clip is cut into: its sides, and by what.
+CUT = (("image_size", "patch_size"), ("num_frames", "tubelet_size"))
+
 # Tensors that tell the kinds apart; a pre-training model has all of the decoder's.
 PROJECTION = "patch_embed.proj.weight"
 DECODER = ("encoder_to_decoder.weight", "mask_token", "decoder.head.weight")
@@ -321,8 +327,8 @@ def _from_args(args: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, 
             yield name, args[option], f"args.{option}"
     if kind == "pretraining" and isinstance(args.get("normlize_target"), bool):
         yield "norm_pix_loss", args["normlize_target"], "args.normlize_target"
-    match = FACTORY.fullmatch(str(args.get("model", "")))
-    if match:
+    model = args.get("model")
+    if isinstance(model, str) and (match := FACTORY.fullmatch(model)):
         yield from _heads(NETWORKS[match[1]], kind, f"args.model {match[0]}")
 
 
@@ -389,8 +395,14 @@ def require(config: Mapping[str, Any], kind: Kind) -> None:
                 f"{part}num_attention_heads is {heads}, which does not divide "
                 f"{part}hidden_size {width}"
             )
-    for value, unit in (("num_frames", "tubelet_size"), ("image_size", "patch_size")):
+    for value, unit in CUT:
         if config[value] < 1 or config[value] % config[unit]:
             raise ConversionError(
                 f"{value} is {config[value]}, not a multiple of {unit} {config[unit]}"
             )
+    side, tubelets = (config[a] // config[b] for a, b in CUT)
+    if (tokens := tubelets * side**2) > MOST_TOKENS:
+        raise ConversionError(
+            f"num_frames {config['num_frames']} and image_size {config['image_size']} make a clip "
+            f"of {tokens:,} tokens; above {MOST_TOKENS:,} nothing can be verified"
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from videomae.architecture import GIVABLE
-from videomae.errors import ConversionError
+from videomae.errors import ConversionError, one_line
 
 DTYPES = ("float32", "float16", "bfloat16")
 DEVICES = ("cpu", "cuda", "auto")
@@ -19,7 +19,7 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except ConversionError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {one_line(' '.join(str(error).split()))}")
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(f"error: {where}{error.strerror or error}")
