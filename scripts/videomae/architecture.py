@@ -145,10 +145,11 @@ def find(
     for name, value, origin in _from_table(found.config, kind):
         found.add(name, value, origin)
     labels = shapes["head.weight"][0] if kind == "classifier" else None
-    if labels and (args.get("nb_classes") or labels) != labels:
+    said = args.get("nb_classes")
+    if labels and isinstance(said, int) and said not in (0, labels):
         raise ConversionError(
             f"the head has {labels} classes (tensor head.weight), but args.nb_classes says "
-            f"{args['nb_classes']}; one of them belongs to another network"
+            f"{said}; one of them belongs to another network"
         )
     return Architecture(kind, found.config, found.origin, labels, prefixed)
 
@@ -336,7 +337,7 @@ def _side(size: int | Sequence[int]) -> int:
     """Give the side of a square image, which can be said by one number or by two."""
     if isinstance(size, int):
         return size
-    if not size or len(size) > 2 or len(set(size)) > 1:
+    if not 1 <= len(size) <= 2 or type(size[0]) is not int or size[-1] != size[0]:
         raise ConversionError(
             f"args.input_size is {list(size)}; transformers' VideoMAE takes square images only"
         )

@@ -99,16 +99,17 @@ class Unpickler(pickle.Unpickler):
         opcodes.check(self.file)
         if self.sizes is not None and hasattr(self, "persistent_load"):
             load = functools.partial(self._storage, self.persistent_load)
-            self.__dict__["persistent_load"] = load  # as torch has set its own
+            self.persistent_load = load  # type: ignore[method-assign]  # as torch set its own
         return super().load()
 
     def _storage(self, load: Callable[[Any], Any], saved: Any) -> Any:
         """Load a storage that is its whole entry: torch would go on reading in the next one."""
         storage = load(saved)
         size = (self.sizes or {}).get(f"data/{saved[2]}")
-        if storage.nbytes() != size:
+        held = storage._untyped_storage.nbytes()
+        if held != size:
             raise pickle.UnpicklingError(
-                f"storage {saved[2]} has {storage.nbytes():,} bytes, its entry {size or 0:,}"
+                f"storage {saved[2]} has {held:,} bytes, its entry {size or 0:,}"
             )
         return storage
 
