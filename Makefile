@@ -6,7 +6,8 @@ DIRECTORY ?= .
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup resume rehearsal releases test test-full test-releases mutations lint dry-run format clean
+.PHONY: help setup resume rehearsal releases test test-full test-releases mutations fuzz faults \
+        lint dry-run format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -44,6 +45,12 @@ test-releases: $(VENV)/development.done   ## check tiny folders in every release
 
 mutations: $(VENV)/development.done   ## count how many wrong conversions verification catches
 	PYTHONPATH=scripts $(BIN)/python -m tests.mutations
+
+fuzz: $(VENV)/development.done     ## try 600 hostile files: each is refused clearly, or converted rightly
+	PYTHONPATH=scripts $(BIN)/python -m tests.fuzz
+
+faults: $(VENV)/development.done   ## kill 100 runs and fill disks: each comes right by `make resume` (root, an hour)
+	PYTHONPATH=scripts $(BIN)/python -m tests.faults
 
 lint: $(VENV)/development.done     ## check style, types and the workflow
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -13,10 +14,6 @@ from snakemake.utils import min_version, validate
 min_version("9.27")
 BEGAN = time.time()
 
-
-configfile: "config.yaml"
-
-
 # Scripts and modules come through Snakemake's cache of sources: a step that has them as its input
 # runs again when one is edited, and finds them wherever the job runs.
 SCRIPT = {
@@ -25,9 +22,10 @@ SCRIPT = {
 }
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description drive
-        errors files folder folding hub imagenet imports labels liveness loading lockstep magic own
-        placed progress publishing reading receipts recipes recorded reference releases renaming
-        report restoring retrying settings sources space synthetic unpickling verification
+        errors files folder folding hub imagenet imports labels liveness loading lockstep magic
+        opcodes own placed progress publishing reading receipts recipes recorded reference releases
+        renaming report restoring retrying settings sources space synthetic unpickling verification
+        written
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")
@@ -48,8 +46,28 @@ from videomae import (
     releases,
     settings,
     space,
+    written,
 )
-from videomae.errors import ConversionError
+from videomae.errors import ConversionError, one_line
+
+
+@contextmanager
+def told(where=""):
+    """Let an error that is meant for people end the run with its one line."""
+    try:
+        yield
+    except ConversionError as error:
+        raise WorkflowError(f"{where}{one_line(str(error))}") from None
+
+
+# Snakemake would run what some files ask for, and can't say what is wrong with others.
+if Path("config.yaml").is_file():
+    with told("config.yaml: "):
+        written.check(Path("config.yaml"))
+
+
+configfile: "config.yaml"
+
 
 # Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
 # A prefix takes the place of Snakemake's strict mode. By `exec` in its shell line a job is a child
@@ -62,24 +80,19 @@ if not workflow.deployment_settings.deployment_method:
 
 own.type_values(config)
 try:
-    LOCK = receipts.read_lock()
-except ConversionError as error:
-    raise WorkflowError(str(error)) from None
-try:
     validate(config, "config.schema.yaml")
-    SETTINGS = settings.read(config, shipped_labels=LABELS, lock=LOCK)
-except ConversionError as error:
-    raise WorkflowError(f"config.yaml: {error}") from None
 except WorkflowError as error:
     raise WorkflowError(settings.explain(error.__context__)) from None
+with told():
+    LOCK = receipts.read_lock()
+with told("config.yaml: "):
+    SETTINGS = settings.read(config, shipped_labels=LABELS, lock=LOCK)
 
 VARIANTS = SETTINGS.variants
 
-try:
+with told():
     for name, variant in VARIANTS.items():
         placed.accept(Path(f"results/checkpoints/{name}.pth"), str(variant.source))
-except ConversionError as error:
-    raise WorkflowError(str(error)) from None
 
 # Exact versions of what each release of transformers is tried with.
 PINS = {
@@ -115,10 +128,8 @@ def record(left):
     """Enter into checkpoints.lock what came; a receipt that is to be made again tells nothing."""
     made = [name for name in VARIANTS if ("receipt", name) not in left]
     files = [Path(f"results/checkpoints/{name}.pth") for name in made]
-    try:
+    with told():
         receipts.record(file.with_suffix(".json") for file in files if receipts.of(file))
-    except ConversionError as error:
-        raise WorkflowError(str(error)) from None
 
 
 def undone():
@@ -128,17 +139,15 @@ def undone():
 
 
 onstart:
-    record(undone())  # of a run that was killed
     environments = [
         job for job in workflow.dag.needrun_jobs() if job.rule.name == "environment"
     ]
-    try:
+    with told():
         liveness.hold(Path())
+        record(undone())  # of a run that was killed
         print(space.check(VARIANTS.values(), Path("results"), len(environments)))
         if SETTINGS.push_step:
             publishing.check_access(SETTINGS.push["namespace"])
-    except ConversionError as error:
-        raise WorkflowError(str(error)) from None
 
 
 onsuccess:

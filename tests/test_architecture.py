@@ -5,6 +5,7 @@ import zlib
 from typing import Any
 
 import pytest
+import torch
 from videomae.architecture import GIVABLE, Architecture, read_architecture, tensor_shapes
 from videomae.errors import ConversionError
 from videomae.recipes import RECIPES
@@ -115,6 +116,7 @@ def test_args_that_contradict_the_tensors_are_refused(args: dict[str, Any], mess
 
 
 def test_args_that_say_nothing_of_this_network_are_no_contradiction() -> None:
+    assert read(TINY, {"nb_classes": torch.ones(2), "model": ["x"]}, **TINY_GIVEN).num_labels == 7
     args = {"nb_classes": 0, "model": "vit_unheard_of", "decoder_depth": 99, "tubelet_size": None}
     assert read(TINY, args, **TINY_GIVEN).config["tubelet_size"] == 2
 
@@ -125,7 +127,7 @@ def test_size_in_args_may_be_one_number_or_equal_ones(size: Any) -> None:
     assert read(TINY, args, num_attention_heads=3).config["image_size"] == 32
 
 
-@pytest.mark.parametrize("size", [[32, 48], (48, 32), [], [32, 32, 32]])
+@pytest.mark.parametrize("size", [[32, 48], (48, 32), [], [32, 32, 32], ["x"], [[32]]])
 def test_image_that_is_not_square_is_refused(size: Any) -> None:
     with pytest.raises(ConversionError, match=r"args\.input_size is \[.*takes square images only"):
         read(TINY, {"input_size": size, "num_frames": 4}, num_attention_heads=3)
@@ -140,6 +142,11 @@ def test_heads_must_divide_the_hidden_size() -> None:
 def test_frames_and_size_must_be_whole_tubelets_and_patches(name: str, value: int) -> None:
     with pytest.raises(ConversionError, match=f"{name} is {value}, not a multiple of"):
         read(TINY, **{**TINY_GIVEN, name: value})
+
+
+def test_clip_that_nothing_could_be_verified_on_is_refused() -> None:
+    with pytest.raises(ConversionError, match="make a clip of 2,000,000,000 tokens; above 20,000"):
+        read(TINY, **{**TINY_GIVEN, "num_frames": 10**9})
 
 
 def test_tensors_that_are_no_videomae_are_named() -> None:

@@ -10,6 +10,7 @@ import re
 import runpy
 import shutil
 import subprocess
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -421,3 +422,107 @@ def test_optimizer_is_weighed_once_even_if_it_holds_itself(path: Path) -> None:
     assert tensor_bytes(state) == 80
     save({"model": TENSORS, "optimizer": {"state": {0: state}}, "scaler": torch.ones(9)}, path)
     assert open_checkpoint(path).optimizer_bytes == 80
+
+
+# -- files that were made to do harm (more: `make fuzz`) -------------------------------------------
+
+
+def with_entry(path: Path, ending: str, content: bytes, compression: int = 0) -> Path:
+    """Change an entry of a checkpoint's archive, whose checksums stay right."""
+    save({"model": TENSORS}, path)
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, held in entries.items():
+            if name.endswith(ending):
+                archive.writestr(name, content, compression)
+            else:
+                archive.writestr(name, held)
+    return path
+
+
+def test_archive_that_unpacks_to_more_than_it_is_is_refused(path: Path) -> None:
+    with_entry(path, "data.pkl", bytes(10**6), zipfile.ZIP_DEFLATED)
+    with pytest.raises(ConversionError, match=r"data\.pkl is compressed, .* \(1,000,000 bytes in"):
+        open_checkpoint(path)
+
+
+def test_archive_that_says_it_spans_several_files_is_refused(path: Path) -> None:
+    whole = save({"model": TENSORS}, path).read_bytes()
+    place = whole.rindex(b"PK\x06\x07")  # the locator of the end: which disk, where, of how many
+    path.write_bytes(whole[: place + 16] + b"\x09" + whole[place + 17 :])
+    with pytest.raises(ConversionError, match="cut short"):
+        open_checkpoint(path)
+
+
+@pytest.mark.parametrize("size", [0, 12, 20])
+def test_storage_that_is_not_its_whole_entry_is_refused(path: Path, size: int) -> None:
+    """torch maps the file and would take the rest from the next entry."""
+    with_entry(path, "data/0", bytes(size))
+    with pytest.raises(ConversionError, match=f"storage 0 has 16 bytes, its entry {size}"):
+        open_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("pickled", "message"),
+    [
+        (b"Nr\xff\xff\xff\x07", "value number 134217727 in "),
+        (b"}" + b")" + b"2\x86" * 60 + b"Ns", r"1,048,575 tuples in one, 20 deep"),
+        (b"}" + b")" + b"\x85" * 300_000 + b"Ns", "101 tuples in one, 101 deep"),
+        (b"\x8b\xa0\x0f\x00\x00" + b"\x01" * 4000, "an integer of 31,993 bits"),
+    ],
+)
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pickle_that_would_take_memory_or_time_is_refused(
+    path: Path, pickled: bytes, message: str, zipped: bool
+) -> None:
+    held = b"\x80\x02}" + pickled + b"Ns."
+    if zipped:
+        with_entry(path, "data.pkl", held)
+    else:
+        save({"model": TENSORS}, path, _use_new_zipfile_serialization=False)
+        with path.open("rb") as file:
+            for _ in range(3):
+                pickle.load(file)
+            path.write_bytes(path.read_bytes()[: file.tell()] + held)
+    with pytest.raises(ConversionError, match=message):
+        open_checkpoint(path)
+
+
+def test_tar_is_refused(path: Path) -> None:
+    """torch would unpack it, and wait for a pipe in it for ever."""
+    with tarfile.open(path, "w") as archive:
+        archive.addfile(tarfile.TarInfo("\x02storages"))
+    whole = bytearray(path.read_bytes())
+    whole[:2] = b"\x80\x02"
+    whole[148:156] = b" " * 8
+    whole[148:156] = f"{sum(whole[:512]):06o}\0 ".encode()
+    path.write_bytes(whole)
+    with pytest.raises(ConversionError, match="a tar archive"):
+        open_checkpoint(path)
+
+
+def test_tensor_that_the_file_does_not_hold_is_refused(path: Path) -> None:
+    save({"model": {"weight": torch.ones(1).expand(2**40, 3)}}, path)
+    with pytest.raises(ConversionError, match="but the file holds 1 values of it"):
+        open_checkpoint(path)
+
+
+def test_tensor_that_is_negated_when_it_is_read_is_read_so(path: Path) -> None:
+    save({"model": {"weight": torch._neg_view(torch.ones(2))}}, path)
+    opened = open_checkpoint(path).tensors["weight"]
+    assert not opened.is_neg()
+    assert opened.tolist() == [-1, -1]
+
+
+def test_mark_of_synthetic_weights_must_be_text(path: Path) -> None:
+    save({"model": TENSORS, "synthetic": torch.ones(2)}, path)
+    with pytest.raises(ConversionError, match=r"synthetic marks weights .* not a Tensor"):
+        open_checkpoint(path)
+
+
+def test_names_that_a_terminal_would_follow_are_escaped_and_shortened(path: Path) -> None:
+    save({"model": TENSORS, "a\nerror: b\x1b[2J\ud800": 1, "x" * 50_000: 1}, path)
+    said = "".join(open_checkpoint(path).describe())
+    assert r"a\nerror: b\x1b[2J\ud800" in said
+    assert len(said) < 1000

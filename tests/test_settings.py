@@ -50,6 +50,9 @@ def edited(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     return config
 
 
+CONDITIONS = {"clip": "synthetic", "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+
+
 def test_plain_run_converts_the_thirteen() -> None:
     variants = read(load("config.yaml")).variants
     assert len(variants) == THIRTEEN
@@ -120,6 +123,22 @@ def test_schema_knows_every_value_that_can_be_given() -> None:
             {"shape": [1], "logits": [1], "clip": "synthetic"},
             r"mine\.recorded: image_mean, image_std missing",
         ),
+        (
+            "variants.mine.recorded",
+            {"shape": [1], "logits": [[[0.5]]], **CONDITIONS},
+            r"recorded\.logits\.0: \[\[0\.5\]\] is not",
+        ),
+        (
+            "variants.mine.recorded",
+            {"shape": [1], "logits": [[1, 2], [3]], **CONDITIONS},
+            r"recorded\.logits: rows of 1, 2 numbers",
+        ),
+        (
+            "variants.mine.recorded",
+            {"shape": [1], "logits": [1], "mask": "synthetic:x", **CONDITIONS},
+            r"recorded\.mask: 'synthetic:x' has no ratio between 0 and 1",
+        ),
+        ("variants.mine.sha256", "9" * 5000, r"^.{900,1100}$"),
         ("models", ["min"], r"models: 'min' is no variant \(did you mean mine\?\)"),
         ("recorded_outputs", "ignore", r"recorded_outputs: 'ignore' is not one of require, warn"),
         ("push.enabled", True, r"push: 'namespace' is a required property"),

@@ -15,8 +15,10 @@ from torch import Tensor
 from transformers import VideoMAEForPreTraining, VideoMAEForVideoClassification
 from videomae import checkpoint, clips, lockstep
 from videomae.architecture import read_architecture
+from videomae.errors import ConversionError
 from videomae.folder import CLASSES
 from videomae.recipes import RECIPES
+from videomae.recorded import Recorded
 from videomae.reference import Reference
 
 from tests.conftest import DATA, GIVEN, Outcome, command, given
@@ -386,6 +388,76 @@ def test_recorded_losses_are_compared(checkpoints: Folders, converted: Folders) 
     outcome = verify(checkpoints, folder, wrong)
     assert outcome.code == 1
     assert "differ: loss with norm_pix_loss=False by 0.001" in outcome.output
+
+
+@pytest.mark.parametrize(
+    ("save", "message"),
+    [
+        (lambda path: path.write_bytes(b""), "not a clip in NumPy's format: No data left in file"),
+        (lambda path: path.write_bytes(b"\x80\x02."), "not a clip in NumPy's format: "),
+        (lambda path: np.savez(path.open("wb"), np.ones(3)), "several arrays; save the clip alone"),
+    ],
+)
+def test_clip_that_is_none_is_named(
+    save: Any, message: str, checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    save(tmp_path / "clip.npy")
+    clip = str(tmp_path / "clip.npy")
+    outcome = verify(checkpoints, converted["tiny-finetuned"], recorded(clip=clip))
+    assert outcome.code == 1
+    assert f"they can't be compared, for the clip {clip} and the mask None: " in outcome.output
+    assert message in outcome.output
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (torch.ones(1).expand(2**40), r"a mask of shape \[1099511627776\] is not in the file"),
+        (torch.full((8,), 0.5), "a mask's values are True and False, or 1 and 0"),
+        ([True], "a mask, one tensor, is needed, not list"),
+    ],
+)
+def test_mask_that_is_none_is_refused(mask: Any, message: str, tmp_path: Path) -> None:
+    torch.save(mask, tmp_path / "mask.pt")
+    with pytest.raises(ConversionError, match=message):
+        clips.load_mask(tmp_path / "mask.pt")
+
+
+def test_recorded_outputs_that_are_no_even_rows_are_refused() -> None:
+    with pytest.raises(ConversionError, match=r"recorded\.logits: not numbers, or even rows"):
+        Recorded.parse(RECORDED | {"logits": [[1, 2], [3]]})
+
+
+def test_folder_of_sizes_beyond_memory_is_not_loaded(checkpoints: Folders, folder: Path) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_frames": 10**9}))
+    outcome = verify(checkpoints, folder)
+    assert "not loaded, since its config.json says num_frames 1000000000" in outcome.output
+    path.write_text("[" * 100_000)
+    outcome = verify(checkpoints, folder)
+    assert "not valid JSON: maximum recursion depth" in outcome.output
+
+
+def test_processor_of_another_size_fails_without_a_traceback(
+    checkpoints: Folders, folder: Path
+) -> None:
+    path = folder / "preprocessor_config.json"
+    sizes = {"crop_size": {"height": 64, "width": 64}, "size": {"shortest_edge": 64}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | sizes))
+    outcome = verify(checkpoints, folder)
+    assert outcome.code == 1
+    assert "processor config: size is {'shortest_edge': 64}" in outcome.output
+
+
+def test_weights_beyond_computing_fail_by_their_name(tmp_path: Path) -> None:
+    content = torch.load(DATA / "trained/v1-cls.pth", weights_only=False)
+    content["model"]["patch_embed.proj.weight"][0] = 3e38
+    torch.save(content, tmp_path / "file.pth")
+    heads = ["--config", "num_attention_heads=4"]
+    assert command("convert", tmp_path / "file.pth", tmp_path / "out", *heads).code == 0
+    outcome = command("verify", tmp_path / "file.pth", tmp_path / "out", *heads)
+    assert outcome.code == 1
+    assert "itself gives NaN or infinity; patch_embed.proj.weight has 3e+38" in outcome.output
 
 
 def test_only_the_recorded_outputs_differing_says_just_that(

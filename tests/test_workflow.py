@@ -300,7 +300,7 @@ def test_receipt_that_a_killed_run_left_is_recorded_when_the_next_one_starts(
     os.utime(folder / "changed.json", (1, 1))  # before its checkpoint came
     workflow.configure(entries, push={"enabled": True, "namespace": "lab"})
     outcome = workflow.run(HF_ENDPOINT="http://127.0.0.1:9", HF_TOKEN="hf_good", **home)
-    assert "push.enabled: the hub can't be reached" in outcome.output  # so it ends where it starts
+    assert "push.enabled: the hub can't be asked" in outcome.output  # so it ends where it starts
     assert jobs(outcome) == []
     lock = json.loads((workflow.folder / "checkpoints.lock").read_text())
     assert lock == {"gdrive:1234567890done": {"bytes": 1, "sha256": "1" * 64}}

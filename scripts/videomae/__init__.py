@@ -6,6 +6,7 @@ Of a checkpoint:
 
 - magic: is this a checkpoint file at all?
 - checkpoint: what is in it?
+- opcodes: what would loading its pickle take?
 - unpickling: what may a pickle make?  (nothing that acts)
 - containers: where is the state dict, and what are its tensors called by the authors?
 - architecture: which network is it?  (tensors, args, table to VideoMAEConfig values)
@@ -36,6 +37,7 @@ Of the proof:
 
 Of a run:
 
+- written: may Snakemake load this config.yaml?
 - settings: what does config.yaml ask for?
 - own: which variants do checkpoints without an entry become?
 - sources: where do bytes come from?

@@ -57,6 +57,12 @@ OPTIONS = {
 
 FACTORY = re.compile(r"(?:vit|pretrain_videomae)_(small|base|large|huge|giant)_patch\d+_\d+")
 
+# Tokens of a clip that a network can be proven on; the authors' have up to 2,048.
+MOST_TOKENS = 20_000
+
+# What a clip is cut into: its sides, and by what.
+CUT = (("image_size", "patch_size"), ("num_frames", "tubelet_size"))
+
 # Tensors that tell the kinds apart; a pre-training model has all of the decoder's.
 PROJECTION = "patch_embed.proj.weight"
 DECODER = ("encoder_to_decoder.weight", "mask_token", "decoder.head.weight")
@@ -139,10 +145,11 @@ def find(
     for name, value, origin in _from_table(found.config, kind):
         found.add(name, value, origin)
     labels = shapes["head.weight"][0] if kind == "classifier" else None
-    if labels and (args.get("nb_classes") or labels) != labels:
+    said = args.get("nb_classes")
+    if labels and isinstance(said, int) and said not in (0, labels):
         raise ConversionError(
             f"the head has {labels} classes (tensor head.weight), but args.nb_classes says "
-            f"{args['nb_classes']}; one of them belongs to another network"
+            f"{said}; one of them belongs to another network"
         )
     return Architecture(kind, found.config, found.origin, labels, prefixed)
 
@@ -321,8 +328,8 @@ def _from_args(args: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, 
             yield name, args[option], f"args.{option}"
     if kind == "pretraining" and isinstance(args.get("normlize_target"), bool):
         yield "norm_pix_loss", args["normlize_target"], "args.normlize_target"
-    match = FACTORY.fullmatch(str(args.get("model", "")))
-    if match:
+    model = args.get("model")
+    if isinstance(model, str) and (match := FACTORY.fullmatch(model)):
         yield from _heads(NETWORKS[match[1]], kind, f"args.model {match[0]}")
 
 
@@ -330,7 +337,7 @@ def _side(size: int | Sequence[int]) -> int:
     """Give the side of a square image, which can be said by one number or by two."""
     if isinstance(size, int):
         return size
-    if not size or len(size) > 2 or len(set(size)) > 1:
+    if not 1 <= len(size) <= 2 or type(size[0]) is not int or size[-1] != size[0]:
         raise ConversionError(
             f"args.input_size is {list(size)}; transformers' VideoMAE takes square images only"
         )
@@ -389,8 +396,14 @@ def require(config: Mapping[str, Any], kind: Kind) -> None:
                 f"{part}num_attention_heads is {heads}, which does not divide "
                 f"{part}hidden_size {width}"
             )
-    for value, unit in (("num_frames", "tubelet_size"), ("image_size", "patch_size")):
+    for value, unit in CUT:
         if config[value] < 1 or config[value] % config[unit]:
             raise ConversionError(
                 f"{value} is {config[value]}, not a multiple of {unit} {config[unit]}"
             )
+    side, tubelets = (config[a] // config[b] for a, b in CUT)
+    if (tokens := tubelets * side**2) > MOST_TOKENS:
+        raise ConversionError(
+            f"num_frames {config['num_frames']} and image_size {config['image_size']} make a clip "
+            f"of {tokens:,} tokens; above {MOST_TOKENS:,} nothing can be verified"
+        )

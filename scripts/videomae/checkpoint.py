@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from videomae import containers, magic, unpickling
-from videomae.errors import ConversionError, about, listing
+from videomae.errors import ConversionError, about, listing, one_line
 from videomae.unpickling import Shadow
 
 # The key beside the state dict that marks weights made by a rule (see `synthetic`).
@@ -60,10 +60,10 @@ class Checkpoint:
             said.append(f"not taken: {', '.join(self.others)} (weights: NAME takes another one)")
         if self.renamed:
             said.append(f"names: {self.renamed[0]} became {self.renamed[1]}, the others alike")
-        said.append(f"left behind: {', '.join(self.left_behind) or 'nothing'}")
+        said.append(f"left behind: {listing(self.left_behind, most=100) or 'nothing'}")
         if self.shadows:
-            said.append(f"classes that were not loaded: {', '.join(self.shadows)}")
-        return said
+            said.append(f"classes that were not loaded: {listing(self.shadows, most=100)}")
+        return [one_line(line, most=20_000) for line in said]
 
 
 def open_checkpoint(path: str | os.PathLike[str], weights: str | None = None) -> Checkpoint:
@@ -90,15 +90,22 @@ def look_into(
         sound = {name: value for name, value in state.items() if name not in faults}
         names = containers.authors_names(sound)
         taken = contents if contents is state else (container, *others)
+        synthetic = contents.get(SYNTHETIC)
+        if not isinstance(synthetic, str | None):
+            raise ConversionError(
+                f"{SYNTHETIC} marks weights made by a rule, and must be text that says so, not a "
+                f"{containers.class_name(synthetic)}"
+            )
         beside = {str(key): value for key, value in contents.items() if key not in taken}
         args = contents.get("args", {})
         args = args.state if isinstance(args, Shadow) else args
         opened = Checkpoint(
             container,
-            {names[name]: tensor for name, tensor in sound.items()},
+            # torch may leave the sign of a tensor to whoever reads it; not all do.
+            {names[name]: tensor.resolve_neg() for name, tensor in sound.items()},
             dict(args) if isinstance(args, Mapping) else {},
             tuple(beside),
-            contents.get(SYNTHETIC),
+            one_line(synthetic) if synthetic else None,
             tuple(others),
             next(((name, short) for name, short in names.items() if name != short), None),
             tuple(shadows),
@@ -155,6 +162,12 @@ def _fault(name: Any, tensor: Any) -> str | None:
         return f"{name!r} in the state dict is no tensor"
     if tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16):
         return f"tensor {name} is {tensor.dtype}, not a float up to 32 bits"
+    held = tensor.untyped_storage().nbytes() // tensor.itemsize
+    if tensor.numel() > held:
+        return (
+            f"tensor {name} has shape {list(tensor.shape)}, but the file holds {held:,} values of "
+            f"it; save it with .clone()"
+        )
     return None
 
 

@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from videomae.errors import ConversionError
+from videomae import checkpoint, containers
+from videomae.errors import ConversionError, about
 
 Clip = np.ndarray[Any, np.dtype[np.uint8]]  # (frames, height, width, channels)
 
@@ -55,8 +57,10 @@ def load_clip(path: str | os.PathLike[str]) -> Clip:
     """Load a clip, an ``.npy`` of (frames, height, width, channels) in uint8."""
     try:
         clip = np.load(path, allow_pickle=False)
-    except ValueError as error:
+    except Exception as error:  # numpy raises many kinds for a file that is not its own
         raise ConversionError(f"{path}: not a clip in NumPy's format: {error}") from error
+    if not isinstance(clip, np.ndarray):
+        raise ConversionError(f"{path}: several arrays; save the clip alone, by numpy.save")
     if clip.ndim != 4 or clip.dtype != np.uint8:
         raise ConversionError(
             f"{path}: a clip of uint8 (frames, height, width, channels) is needed, "
@@ -67,10 +71,16 @@ def load_clip(path: str | os.PathLike[str]) -> Clip:
 
 def load_mask(path: str | os.PathLike[str]) -> Tensor:
     """Load a mask saved by torch: (1, tokens), True where a token is hidden."""
-    try:
-        mask = torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch raises many kinds for a file that is not its own
-        raise ConversionError(f"{path}: not a mask saved by torch: {error}") from error
-    if not isinstance(mask, Tensor):
-        raise ConversionError(f"{path}: a tensor is needed, not {type(mask).__name__}")
+    with about(path):
+        mask, _ = checkpoint.load(Path(path))
+        if not isinstance(mask, Tensor):
+            raise ConversionError(
+                f"a mask, one tensor, is needed, not {containers.class_name(mask)}"
+            )
+        if mask.numel() > mask.untyped_storage().nbytes():
+            raise ConversionError(f"a mask of shape {list(mask.shape)} is not in the file")
+        if not torch.equal(mask, mask.bool().to(mask.dtype)):
+            raise ConversionError(
+                "a mask's values are True and False, or 1 and 0; others are in it"
+            )
     return mask.bool().reshape(1, -1)

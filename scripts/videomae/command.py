@@ -10,7 +10,7 @@ from typing import IO
 import yaml
 
 from videomae.architecture import GIVABLE
-from videomae.errors import ConversionError, said
+from videomae.errors import ConversionError, one_line, said
 
 DTYPES = ("float32", "float16", "bfloat16")
 DEVICES = ("cpu", "cuda", "auto")
@@ -21,7 +21,7 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except (ConversionError, OSError) as error:
-        sys.exit(f"error: {said(error)}")
+        sys.exit(f"error: {one_line(' '.join(said(error).split()))}")
 
 
 def add_log(parser: argparse.ArgumentParser) -> None:

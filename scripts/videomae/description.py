@@ -16,7 +16,7 @@ from videomae import architecture, checkpoint, folding, magic, own, report
 from videomae.architecture import Architecture
 from videomae.checkpoint import Checkpoint
 from videomae.data_sets import DataSet, data_set
-from videomae.errors import ConversionError
+from videomae.errors import ConversionError, one_line
 
 UNKNOWN = "?"  # stands in an entry where a person has to put the value; the schema refuses it
 
@@ -87,11 +87,11 @@ class Description:
         yield f"weights: {_values(opened):,} values, {dtypes}, {broken or 'all finite'}"
         if self.network:
             yield from self.network.describe()
-        yield from (f"{key}: {value}" for key, value in opened.progress.items())
+        yield from (one_line(f"{key}: {value}") for key, value in opened.progress.items())
         if opened.optimizer_bytes:
             yield f"optimizer: {opened.optimizer_bytes:,} bytes"
         if self.data_set:
-            yield f"data set: {self.data_set.name} ({self.data_set.why})"
+            yield one_line(f"data set: {self.data_set.name} ({self.data_set.why})")
 
     def _pasted(self) -> Iterator[str]:
         if not self.entry:
@@ -159,7 +159,7 @@ def describe(path: Path, given: Mapping[str, Any], weights: str | None) -> Descr
         try:
             return step(*arguments)
         except ConversionError as error:
-            reasons.append(str(error).removeprefix(f"{path}: "))
+            reasons.append(one_line(str(error).removeprefix(f"{path}: ")))
         except OSError as error:
             reasons.append(error.strerror or str(error))
         return None
@@ -168,7 +168,7 @@ def describe(path: Path, given: Mapping[str, Any], weights: str | None) -> Descr
     if looked is None:
         return Description(path, given, weights, tuple(reasons))
     opened, faults = looked
-    reasons += faults
+    reasons += map(one_line, faults)
     network = tried(architecture.find, opened.shapes, opened.args, given)
     if network:
         tried(architecture.require, network.config, network.kind)

@@ -41,9 +41,20 @@ def said(error: Exception) -> str:
     return f"{where}{error.strerror or error}"
 
 
+def one_line(text: str, most: int = 1000) -> str:
+    """Give a text that any terminal and log can hold: one line, and not long.
+
+    What a file says in its names may be anything: other lines, control characters, megabytes.
+    """
+    half = most // 2
+    text = text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(escaped)
+
+
 def listing(names: Iterable[str], most: int = 6) -> str:
     """Join names for a message, the first few of them and how many more there are."""
-    names = list(names)
+    names = [one_line(name, most=120) for name in names]
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 

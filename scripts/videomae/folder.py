@@ -31,6 +31,8 @@ UNSAID = "as in the authors' code"  # where a value comes from that no checkpoin
 # The key in config.json that marks a folder of rehearsal weights.
 REHEARSAL = "rehearsal"
 
+MOST_TIMES = 8
+
 
 def model_config(
     architecture: Architecture,
@@ -89,6 +91,21 @@ def wrong_values(
     ]
 
 
+def refuse_oversized(config: Mapping[str, Any], architecture: Architecture) -> None:
+    """Refuse a config.json with sizes far beyond the network's: loading it would make them all.
+
+    Those that are only wrong may be loaded, and are then told by what they do.
+    """
+    sizes = {name: value for name, value in architecture.config.items() if type(value) is int}
+    for name, value in {**sizes, "num_labels": architecture.num_labels or 1000}.items():
+        found = config.get(name)
+        if isinstance(found, int) and found > MOST_TIMES * value:
+            raise ConversionError(
+                f"not loaded, since its {CONFIG} says {name} {found}, more than {MOST_TIMES} times "
+                f"the network's {value}"
+            )
+
+
 def write_folder(
     folder: Path,
     config: Mapping[str, Any],
@@ -135,7 +152,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; raises `ConversionError` for anything else."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConversionError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(content, dict):
         raise ConversionError(f"{path}: a JSON object is needed")

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,14 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
         try:
             # A spreadsheet's file may begin with a byte order mark, which is no part of a label.
             labels = read(path.read_text(encoding="utf-8-sig"))
-        except (ValueError, csv.Error) as error:
+        except (ValueError, csv.Error, RecursionError) as error:
             raise ConversionError(f"not a list of labels: {error}") from error
         if not labels:
             raise ConversionError("there are no labels in it")
         _refuse("labels that are not text, at", _where(not isinstance(x, str) for x in labels))
         labels = [label.strip() for label in labels]
+        odd = (any(unicodedata.category(c) in ("Cc", "Cs") for c in label) for label in labels)
+        _refuse("labels with control characters, or with half of one, at", _where(odd))
         _refuse("classes without a label:", _where(not label for label in labels))
         repeated = _repeated((label, number) for number, label in enumerate(labels))
         _refuse("labels that stand more than once:", repeated)

@@ -76,6 +76,8 @@ class Loading:
         """Load by the model's class and by the Auto class, which must give the same."""
         name, auto = folder.CLASSES[self.architecture.kind], AUTO[self.architecture.kind]
         try:
+            config = folder.read_json(self.folder / folder.CONFIG)
+            folder.refuse_oversized(config, self.architecture)
             model, info = _class(name).from_pretrained(self.folder, output_loading_info=True)
             other = _class(auto).from_pretrained(self.folder)
         except Exception as error:  # whatever this release raises, the folder is of no use in it

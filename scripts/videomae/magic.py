@@ -2,6 +2,7 @@
 
 import html
 import re
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from videomae.errors import ConversionError
 # A zip archive, or the bare pickle that torch wrote before 1.6.
 BEGINNINGS = (b"PK\x03\x04", b"\x80\x02")
 
+TORCHSCRIPT = "a TorchScript program, not a checkpoint; save its state dict"
+
 
 def is_safetensors(path: Path) -> bool:
     """Tell a safetensors file: the length of a JSON object, then the object."""
@@ -17,6 +20,40 @@ def is_safetensors(path: Path) -> bool:
         start = file.read(9)
     length = int.from_bytes(start[:8], "little")
     return start[8:] == b"{" and length < path.stat().st_size
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # its end says that the rest is in other files
+        return False
+
+
+def entries(path: Path) -> dict[str, int] | None:
+    """Give the sizes of a zip archive's entries, by their names within its one folder.
+
+    None for a file of before torch 1.6, which is no archive. Raises `ConversionError` for one that
+    torch would not have written so: it stores entries as they are, so that none is larger than the
+    file, and unpacked they can't fill the memory.
+    """
+    if not _is_zip(path):
+        return None
+    size = path.stat().st_size
+    try:
+        with zipfile.ZipFile(path) as archive:
+            held = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise ConversionError(f"damaged: the archive can't be read: {error}") from error
+    sizes = {entry.filename.partition("/")[2]: entry.file_size for entry in held}
+    if "constants.pkl" in sizes:
+        raise ConversionError(TORCHSCRIPT)
+    for entry in held:
+        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > size:
+            raise ConversionError(
+                f"not as torch saves: entry {entry.filename} is compressed, or larger than "
+                f"the file ({entry.file_size:,} bytes in {size:,}); save it again with torch"
+            )
+    return sizes
 
 
 def located(path: Path) -> Path:
@@ -56,6 +93,8 @@ def fault(path: Path) -> str | None:
         return f"not a PyTorch checkpoint but a web page{named} ({size:,} bytes)"
     if not start.startswith(BEGINNINGS) and not is_safetensors(path):
         return f"not a PyTorch checkpoint: it begins with {start[:16]!r} ({size:,} bytes)"
-    if start.startswith(b"PK") and not zipfile.is_zipfile(path):
+    if not start.startswith(b"PK") and tarfile.is_tarfile(path):
+        return f"a tar archive ({size:,} bytes), which torch wrote before 0.1.11; save it again"
+    if start.startswith(b"PK") and not _is_zip(path):
         return f"cut short: {size:,} bytes, and the archive's end is not among them"
     return None

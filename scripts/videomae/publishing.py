@@ -26,6 +26,7 @@ from videomae.hub import failures
 from videomae.retrying import WAIT, retrying
 
 MAIN = "main"
+AT_START = 0.5  # seconds before the second try, so that a run that can't push stops soon
 GIT_HASH = 40  # hexadecimal digits; a SHA-256 has 64
 
 
@@ -73,7 +74,7 @@ def check_publishable(folder: Path, report: Mapping[str, Any]) -> None:
         )
 
 
-def check_access(namespace: str, wait: float = WAIT) -> None:
+def check_access(namespace: str, wait: float = AT_START) -> None:
     """Refuse a run whose pushes would fail: no token, one the hub rejects, one that may not write.
 
     The token comes from the environment or the hub's own login, and is in no message.

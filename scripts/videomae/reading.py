@@ -19,6 +19,7 @@ from videomae.errors import ConversionError, about
 from videomae.folder import CLASSES, CONFIG, WEIGHTS, read_json
 
 PICKLED = "pytorch_model.bin"
+MOST_CLASSES = 100_000
 KEY_BIAS = ".attention.attention.key.bias"
 
 
@@ -34,12 +35,16 @@ def read_config(folder: Path) -> dict[str, Any]:
                 f"architectures is {said.get('architectures')}; only models of "
                 f"{', '.join(CLASSES.values())} can be restored"
             )
+        if isinstance(classes := said.get("num_labels", 0), int) and classes > MOST_CLASSES:
+            # VideoMAEConfig would name each of them.
+            raise ConversionError(f"num_labels is {classes}; more than {MOST_CLASSES:,} is a fault")
         if said.get("qv_bias", said.get("qkv_bias")) != said.get("qkv_bias", said.get("qv_bias")):
             raise ConversionError("qv_bias and qkv_bias mean the same and differ")
         try:
             config: dict[str, Any] = VideoMAEConfig(**said).to_dict()
         except Exception as error:  # whatever its own checks raise
-            raise ConversionError(f"VideoMAEConfig refuses it: {error}") from error
+            words = " ".join(str(error).split())
+            raise ConversionError(f"VideoMAEConfig refuses it: {words}") from error
         if config["hidden_act"] != "gelu":
             raise ConversionError(f"hidden_act is {config['hidden_act']}; the authors' is gelu")
     return config

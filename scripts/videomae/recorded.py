@@ -35,8 +35,12 @@ class Recorded:
     def parse(cls, entry: Mapping[str, Any]) -> "Recorded":
         """Read an entry of config.yaml, its conditions already filled in."""
         names = {"norm_pix": True, "raw_pix": False}
+        try:
+            leading = torch.tensor(entry["logits"], dtype=torch.float32)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ConversionError(f"recorded.logits: not numbers, or even rows: {error}") from error
         return cls(
-            torch.tensor(entry["logits"]),
+            leading,
             list(entry["shape"]),
             {names[name]: value for name, value in entry.get("loss", {}).items()},
             entry["clip"],

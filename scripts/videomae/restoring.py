@@ -26,8 +26,14 @@ def state_dict(tensors: Mapping[str, Tensor], architecture: Architecture) -> dic
 
     Raises `ConversionError` for a tensor that is missing, unknown, misshapen or not finite.
     """
+    layers = sum(n for name, n in architecture.config.items() if name.endswith("_hidden_layers"))
+    if layers > len(tensors):
+        raise ConversionError(f"{CONFIG} says {layers} layers; there are {len(tensors)} tensors")
     shapes = tensor_shapes(architecture)
-    empty = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    try:
+        empty = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    except (RuntimeError, TypeError) as error:
+        raise ConversionError(f"{CONFIG} says sizes that no tensor can have: {error}") from error
     for name, expected in renaming.convert(empty, architecture).items():
         if name in tensors and tensors[name].shape != expected.shape:
             raise ConversionError(

@@ -4,6 +4,7 @@ A step is given only the fields it uses, so that editing a field reruns only the
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -13,7 +14,7 @@ from typing import Any, cast
 from jsonschema import ValidationError
 
 from videomae import magic, own, receipts, recipes, sources
-from videomae.errors import ConversionError, listing
+from videomae.errors import ConversionError, listing, one_line
 
 # What is brought from the hub beside the checkpoints.
 INPUTS = ("clip", "mask", "labels")
@@ -209,6 +210,10 @@ def read(
 
 def explain(error: ValidationError) -> str:
     """Say what is wrong with config.yaml: the path, what stands there, what may stand there."""
+    return one_line(_explained(error))
+
+
+def _explained(error: ValidationError) -> str:
     path = ".".join(map(str, error.absolute_path))
     schema = cast(dict[str, Any], error.schema)
     where = f"config.yaml: {path or 'top level'}"
@@ -259,7 +264,9 @@ def _variant(name: str, config: Mapping[str, Any], shipped_labels: tuple[str, ..
     _check_file(f"variants.{name}.labels", entry.get("labels"), shipped_labels)
     if variant.recorded and config["recorded_outputs"] != "skip":
         _check_file(f"variants.{name}.recorded.clip", variant.recorded["clip"], ("synthetic",))
+        _check_logits(f"variants.{name}.recorded.logits", variant.recorded["logits"])
         mask = variant.recorded.get("mask", "")
+        _check_ratio(f"variants.{name}.recorded.mask", mask)
         _check_file(f"variants.{name}.recorded.mask", mask.split(":")[0], ("synthetic", "hub", ""))
     return variant
 
@@ -282,6 +289,20 @@ def _at_hand(variant: Variant, folder: str | None) -> str:
         return ""
     file = Path(folder).absolute() / f"{variant.name}.pth"
     return str(file) if file.is_file() else ""
+
+
+def _check_logits(where: str, logits: list[Any]) -> None:
+    lengths = {len(row) if isinstance(row, list) else 0 for row in logits}
+    if len(lengths) > 1:
+        raise ConversionError(f"{where}: rows of {listing(map(str, sorted(lengths)))} numbers")
+
+
+def _check_ratio(where: str, mask: str) -> None:
+    word, _, ratio = mask.partition(":")
+    if word == "synthetic" and not re.fullmatch(r"0?\.\d+", ratio):
+        raise ConversionError(
+            f"{where}: {mask!r} has no ratio between 0 and 1, as synthetic:0.9 has"
+        )
 
 
 def _published(pattern: str, variants: Mapping[str, Variant]) -> dict[str, Variant]:

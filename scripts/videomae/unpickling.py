@@ -8,17 +8,18 @@ becomes a `Shadow` that keeps what it was given, and the call of a function is r
 import functools
 import pickle
 import re
-import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import _utils
 from torch.serialization import _get_layout
 
-from videomae.errors import ConversionError
+from videomae import magic, opcodes
+from videomae.errors import ConversionError, one_line
 
 # What torch.save writes for tensors. Each is handed out anew and alone, so that a pickle which sets
 # attributes on it changes nothing that anyone else uses.
@@ -87,6 +88,30 @@ class Unpickler(pickle.Unpickler):
     """Loads a pickle in which every name is one of the above; ``shadows`` are the others' names."""
 
     shadows: dict[str, type[Shadow]]
+    sizes: dict[str, int] | None  # of an archive's entries
+
+    def __init__(self, file: BinaryIO, **options: Any) -> None:
+        super().__init__(file, **options)
+        self.file = file
+
+    def load(self) -> Any:
+        """Load, unless that would take more than the pickle's size says."""
+        opcodes.check(self.file)
+        if self.sizes is not None and hasattr(self, "persistent_load"):
+            load = functools.partial(self._storage, self.persistent_load)
+            self.persistent_load = load  # type: ignore[method-assign]  # as torch set its own
+        return super().load()
+
+    def _storage(self, load: Callable[[Any], Any], saved: Any) -> Any:
+        """Load a storage that is its whole entry: torch would go on reading in the next one."""
+        storage = load(saved)
+        size = (self.sizes or {}).get(f"data/{saved[2]}")
+        held = storage._untyped_storage.nbytes()
+        if held != size:
+            raise pickle.UnpicklingError(
+                f"storage {saved[2]} has {held:,} bytes, its entry {size or 0:,}"
+            )
+        return storage
 
     def find_class(self, module: str, name: str) -> Any:
         """Give what a name may stand for."""
@@ -100,11 +125,11 @@ class Unpickler(pickle.Unpickler):
         return self.shadows.setdefault(full, type(name, (Shadow,), {"name": full}))
 
 
-def _pickle_module(shadows: dict[str, type[Shadow]]) -> Any:
+def _pickle_module(shadows: dict[str, type[Shadow]], sizes: dict[str, int] | None) -> Any:
     """Make what `torch.load` needs of a pickle module, with our unpickler in it."""
-    unpickler = type("Unpickler", (Unpickler,), {"shadows": shadows})
+    unpickler = type("Unpickler", (Unpickler,), {"shadows": shadows, "sizes": sizes})
 
-    def load(file: Any, **options: Any) -> Any:  # a file from before the zip format holds several
+    def load(file: BinaryIO, **options: Any) -> Any:  # before the zip format, a file holds several
         return unpickler(file, **options).load()
 
     return SimpleNamespace(__name__=__name__, Unpickler=unpickler, load=load)
@@ -116,23 +141,28 @@ def load(path: Path) -> tuple[Any, list[str]]:
     Tensors of a zip stay on disk until they are read. Raises `ConversionError`, which does not name
     the file, where it would run something, is damaged, or is no state that `torch.save` wrote.
     """
-    zipped = zipfile.is_zipfile(path)
+    sizes = magic.entries(path)
+    zipped = sizes is not None
     shadows: dict[str, type[Shadow]] = {}
     try:
         # torch.load would run such a program's own code. Its reader, so that both see the same.
         if zipped and "constants.pkl" in torch._C.PyTorchFileReader(str(path)).get_all_records():
-            raise ConversionError("a TorchScript program, not a checkpoint; save its state dict")
+            raise ConversionError(magic.TORCHSCRIPT)
         contents = torch.load(
             path,
             map_location="cpu",
             weights_only=False,
             mmap=zipped,
-            pickle_module=_pickle_module(shadows),
+            pickle_module=_pickle_module(shadows, sizes),
         )
     except (ConversionError, OSError):
         raise
     except Exception as error:  # a damaged pickle can fail in any way
-        said = (str(error).splitlines() or [type(error).__name__])[0]
+        # torch adds what to do about its own zip reader, which is not at fault.
+        said = str(error).partition(". This is an internal")[0]
+        said = one_line(" ".join(said.split()) or type(error).__name__, most=300)
+        if isinstance(error, MemoryError):
+            said = "it asks for more memory than there is"
         raise ConversionError(
             f"can't be read as a PyTorch checkpoint ({path.stat().st_size:,} bytes; "
             f"cut short or damaged?): {said}"

@@ -162,6 +162,8 @@ class Verification:
         """
         name = folder.CLASSES[self.architecture.kind]
         try:
+            config = folder.read_json(self.folder / folder.CONFIG)
+            folder.refuse_oversized(config, self.architecture)
             model, info = getattr(transformers, name).from_pretrained(
                 self.folder, dtype=torch.float32, output_loading_info=True
             )
@@ -202,6 +204,12 @@ class Verification:
         except Exception as error:  # a model built wrongly can fail anywhere
             yield Check("function", False, message=f"the folder's model does not run: {error}")
             return
+        if not ran.expected.isfinite().all():
+            name = worst({n: t.abs().max().item() for n, t in self.checkpoint.tensors.items()})
+            largest = self.checkpoint.tensors[name].abs().max().item()
+            message = f"the authors' network itself gives NaN or infinity; {name} has {largest:.3g}"
+            yield Check("function", False, message=message)
+            return
         report, parting = self.report, ran.comparison.first_parting()
         report.max_abs_difference = ran.difference
         report.tolerance = ran.tolerance
@@ -218,7 +226,10 @@ class Verification:
             yield at_most("function, masked", masked.difference, masked.tolerance, parting)
         authors = reference.logits(ran.comparison.expected[BEFORE_FINAL_NORM], LAYER_NORM_EPS)
         report.eps_effect = difference(authors, ran.expected)
-        message = "transformers' eps in the final norm moves the outputs by this much"
+        message = (
+            f"transformers' eps in the final norm moves the outputs by {report.eps_effect:.3g} "
+            f"(limit {EPS_EFFECT_LIMIT:g}), so it can't compute what the authors' network computes"
+        )
         yield at_most("eps effect", report.eps_effect, EPS_EFFECT_LIMIT, message)
         yield from self._sharp(model, reference)
         if not exact:
@@ -228,6 +239,8 @@ class Verification:
         """Tell how far the folder's own processor moves the outputs, the model being the same."""
         if self.processed is None:
             return None
+        if self.processed.shape != ran.pixels.shape:  # nor would the model take them
+            return float("inf")
         processed = self.processed.to(self.device)
         if torch.equal(processed, ran.pixels):
             return 0.0
@@ -294,7 +307,8 @@ class Verification:
         try:
             differences = recorded.differences(model, self.folder, self.config)
         except Exception as error:  # a clip or mask of other sizes can fail anywhere
-            message = f"they can't be compared: {error}"
+            files = f"the clip {recorded.clip} and the mask {recorded.mask}"
+            message = f"they can't be compared, for {files}: {error}"
             yield Check("recorded outputs", False, message=message)
             return
         furthest = worst(differences)
@@ -310,18 +324,19 @@ class Verification:
             agrees or self.recorded_outputs == "warn",
             differences[furthest],
             RECORDED_TOLERANCE,
-            "" if agrees else self._recorded_message(furthest, differences[furthest]),
+            "" if agrees else self._recorded_message(recorded, furthest, differences[furthest]),
         )
 
-    def _recorded_message(self, name: str, largest: float) -> str:
+    def _recorded_message(self, recorded: Recorded, name: str, largest: float) -> str:
         message = f"{name} differ from the recorded ones by {largest:.3g}"
         if not all(check.passed for check in self.report.checks):
             return message
         return (
             f"only the recorded outputs differ: {name} by {largest:.3g} (limit "
             f"{RECORDED_TOLERANCE:g}), while the folder computes the checkpoint's function to "
-            f"{self.report.max_abs_difference:.3g}. The checkpoint, the clip or the mask may not "
-            "be those of the recording; `recorded_outputs: warn` accepts this and the card says so"
+            f"{self.report.max_abs_difference:.3g}. The checkpoint, the clip "
+            f"{recorded.clip} or the mask {recorded.mask} may not be those of the recording; "
+            "`recorded_outputs: warn` accepts this and the card says so"
         )
 
     def _facts(self) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Hostile files: each is refused with one message, or converted rightly (`make fuzz`)."""
