@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 PACKAGE = "videomae"
@@ -22,7 +23,12 @@ def used_by(script: str, library: dict[str, str]) -> list[str]:
     return [used[name] for name in sorted(used)]
 
 
-def _imported(path: Path) -> Iterator[str]:
+@cache  # Snakemake's every start asks for the same modules, of each of its rules
+def _imported(path: Path) -> tuple[str, ...]:
+    return tuple(_read(path))
+
+
+def _read(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
             yield from (alias.name for alias in node.names)
