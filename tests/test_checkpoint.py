@@ -9,6 +9,7 @@ import pickle
 import re
 import runpy
 import shutil
+import struct
 import subprocess
 import tarfile
 import zipfile
@@ -452,6 +453,18 @@ def test_archive_that_says_it_spans_several_files_is_refused(path: Path) -> None
     place = whole.rindex(b"PK\x06\x07")  # the locator of the end: which disk, where, of how many
     path.write_bytes(whole[: place + 16] + b"\x09" + whole[place + 17 :])
     with pytest.raises(ConversionError, match="cut short"):
+        open_checkpoint(path)
+
+
+def test_archive_whose_directory_points_to_another_entry_is_refused(path: Path) -> None:
+    """torch maps the file and would take the one for the other."""
+    whole = bytearray(save({"model": {**TENSORS, "b": torch.ones(4)}}, path).read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        first, second = (e for e in archive.infolist() if re.search(r"data/[01]$", e.filename))
+    start = whole.rindex(second.filename.encode()) - 4  # the last field before its name
+    struct.pack_into("<I", whole, start, first.header_offset)
+    path.write_bytes(whole)
+    with pytest.raises(ConversionError, match=rf"damaged: entry {second.filename}: File name in"):
         open_checkpoint(path)
 
 

@@ -53,7 +53,18 @@ def entries(path: Path) -> dict[str, int] | None:
                 f"not as torch saves: entry {entry.filename} is compressed, or larger than "
                 f"the file ({entry.file_size:,} bytes in {size:,}); save it again with torch"
             )
+    _check_headers(path, held)
     return sizes
+
+
+def _check_headers(path: Path, held: list[zipfile.ZipInfo]) -> None:
+    """Refuse an archive whose directory points elsewhere: torch, mapping it, would not notice."""
+    with zipfile.ZipFile(path) as archive:
+        for entry in held:
+            try:
+                archive.open(entry).close()
+            except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+                raise ConversionError(f"damaged: entry {entry.filename}: {error}") from error
 
 
 def located(path: Path) -> Path:
