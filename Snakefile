@@ -48,7 +48,7 @@ from videomae import (
     space,
     written,
 )
-from videomae.errors import ConversionError, one_line
+from videomae.errors import ConversionError, one_line, said
 
 
 @contextmanager
@@ -56,8 +56,8 @@ def told(where=""):
     """Let an error that is meant for people end the run with its one line."""
     try:
         yield
-    except ConversionError as error:
-        raise WorkflowError(f"{where}{one_line(str(error))}") from None
+    except (ConversionError, OSError) as error:
+        raise WorkflowError(f"{where}{one_line(said(error))}") from None
 
 
 # Snakemake would run what some files ask for, and can't say what is wrong with others.

@@ -28,6 +28,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "tiny-pretraining": {"num_attention_heads": 3, "decoder_num_attention_heads": 3},
 }
 EMPTY: Mapping[str, str] = {}
+RUN = "ein Läuf"  # a path may hold spaces, and letters of any kind
 SEVEN_LABELS = "".join(f"label {number}\n" for number in range(7))
 
 torch.set_num_threads(1)  # the tests run on every core already
@@ -164,13 +165,13 @@ def _finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 @pytest.fixture
 def finished(_finished: Path, tmp_path: Path) -> Workflow:
     """Give a folder in which all of three tiny variants has been done, to go on from."""
-    shutil.copytree(_finished, tmp_path / "run", symlinks=True)
-    for link in (tmp_path / "run/results/checkpoints").glob("*.pth"):
+    shutil.copytree(_finished, tmp_path / RUN, symlinks=True)
+    for link in (tmp_path / RUN / "results/checkpoints").glob("*.pth"):
         if link.is_symlink():  # it points into the original
-            target = tmp_path / "run" / link.readlink().name
+            target = tmp_path / RUN / link.readlink().name
             link.unlink()
             link.symlink_to(target)
-    return Workflow(tmp_path / "run")
+    return Workflow(tmp_path / RUN)
 
 
 @pytest.fixture

@@ -352,6 +352,9 @@ def test_run_that_needs_more_disk_than_there_is_stops_first(
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     with pytest.raises(ConversionError, match=r"5\.5 GB needed .*; 0\.5 GB more must be freed"):
         space.check([variant], tmp_path)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root, who tests, may write everywhere
+    with pytest.raises(ConversionError, match="can't be written to: it is read-only, or of"):
+        space.check([variant], tmp_path)
 
 
 # -- checkpoints without an entry ------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """How much disk does a run take?  Told beforehand, where the sizes are known."""
 
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +14,7 @@ ENVIRONMENT = 950_000_000  # bytes; measured with the CPU build of torch
 
 
 def check(variants: Iterable[Variant], results: Path, environments: int = 0) -> str:
-    """Say what is needed and free; raises `ConversionError` if less is free than needed.
+    """Say what is needed and free; raises `ConversionError` if that is less, or closed to writing.
 
     A variant takes its checkpoint (unless it is linked) and the folder made from it;
     ``environments`` is how many are to be made for releases of transformers.
@@ -24,6 +25,11 @@ def check(variants: Iterable[Variant], results: Path, environments: int = 0) -> 
         unknown += bytes_ is None
         needed += bytes_ or 0
     results.mkdir(parents=True, exist_ok=True)
+    if not os.access(results, os.W_OK):
+        raise ConversionError(
+            f"{results.absolute()} can't be written to: it is read-only, or of somebody else; "
+            "choose another folder by --directory"
+        )
     free = shutil.disk_usage(results).free
     message = f"disk: {_gigabytes(needed)} needed in {results.absolute()}, {_gigabytes(free)} free"
     if unknown:

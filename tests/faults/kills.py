@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.faults.scene import LIMIT, Scene, Watch, scene
 
-GONE = 5.0  # seconds after a kill in which every job must be gone
+GONE = 2.0  # seconds after a kill in which every job must be gone
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ def survive(kill: Kill, folder: Path, right: dict[str, bytes]) -> Outcome:
                 kill.do(run)
             step = _running(made.output())
             run.wait(LIMIT)
-            faults = _orphans(made)
+            faults = orphans(made)
             if made.resume().wait(LIMIT):
                 faults.append(f"resuming failed:\n{made.output()}")
-        faults += watch.wrong + differences(made.kept(), right) + _commits(made)
+        faults += watch.wrong + differences(made.kept(), right) + commits(made)
         return Outcome(kill, step, faults)
 
 
@@ -70,7 +70,8 @@ def _running(output: str) -> str:
     return started[-1].replace("all", "end") if started else "start"
 
 
-def _orphans(made: Scene) -> list[str]:
+def orphans(made: Scene) -> list[str]:
+    """Name the processes that are there too long after their run."""
     end = time.monotonic() + GONE
     while made.processes() and time.monotonic() < end:
         time.sleep(0.02)
@@ -88,7 +89,7 @@ def differences(found: dict[str, bytes], right: dict[str, bytes]) -> list[str]:
     ]
 
 
-def _commits(made: Scene) -> list[str]:
+def commits(made: Scene) -> list[str]:
     """Each repository must have the hub's own first commit and one of ours."""
     return [
         f"{repo.repo_id} has {len(repo.commits)} commits"

@@ -58,13 +58,14 @@ class Scene:
 
     def snakemake(self) -> subprocess.Popen[str]:
         """Start the workflow as a user does."""
-        return self.start("-m", "snakemake", *self._options())
+        return self.start("-m", "snakemake", *self.options())
 
     def resume(self) -> subprocess.Popen[str]:
         """Start the one documented command after a crash."""
-        return self.start(ROOT / "scripts/resume.py", *self._options())
+        return self.start(ROOT / "scripts/resume.py", *self.options())
 
-    def _options(self) -> list[str]:
+    def options(self) -> list[str]:
+        """Give what both commands are given."""
         return ["--snakefile", str(ROOT / "Snakefile"), "--cores", "2", "--nocolor"]
 
     def output(self) -> str:
