@@ -49,7 +49,7 @@ mutations: $(VENV)/development.done   ## count how many wrong conversions verifi
 fuzz: $(VENV)/development.done     ## try 600 hostile files: each is refused clearly, or converted rightly
 	PYTHONPATH=scripts $(BIN)/python -m tests.fuzz
 
-faults: $(VENV)/development.done   ## kill 100 runs and fill disks: each comes right by `make resume` (root, an hour)
+faults: $(VENV)/development.done   ## kill 100 runs and fill disks: each comes right by `make resume` (root, half an hour)
 	PYTHONPATH=scripts $(BIN)/python -m tests.faults
 
 lint: $(VENV)/development.done     ## check style, types and the workflow
