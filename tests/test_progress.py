@@ -59,6 +59,17 @@ def test_failed_verification_shows_its_figures(tmp_path: Path) -> None:
     assert text.endswith("function: too far")
 
 
+def test_reports_that_there_was_no_space_for_are_no_reason_to_show_nothing(tmp_path: Path) -> None:
+    leave(tmp_path, "download", "receipt", "convert")
+    log(tmp_path, "verify", "")
+    (tmp_path / "logs/verify/it.json").touch()
+    for text in ("", "s\th:m:s\n0.", "s\n?"):
+        benchmark = tmp_path / "benchmarks/verify/it.tsv"
+        benchmark.parent.mkdir(parents=True, exist_ok=True)
+        benchmark.write_text(text)
+        assert "FAILED at verify" in table(["it"], tmp_path, push=None, began=0)
+
+
 def test_push_is_a_step_only_where_it_is_on(tmp_path: Path) -> None:
     leave(tmp_path, "download", "receipt", "convert", "verify", "card")
     assert state("it", tmp_path, push="push").status == "push not done"

@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterable, Iterator, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,10 @@ def _unfinished(state: State, step: str, results: Path, began: float) -> State:
         told = (logs[0], SILENT.format(free))
     if told is None:
         return replace(state, status=f"{step} not done")
-    report = results / f"logs/verify/{state.variant}.json"
-    if step == "verify" and told[0] == logs[0] and report.exists():
-        state = replace(state, report=json.loads(report.read_text()))
+    if step == "verify" and told[0] == logs[0]:
+        with suppress(OSError, ValueError):  # none was written, or there was no space for it
+            report = json.loads((results / f"logs/verify/{state.variant}.json").read_text())
+            state = replace(state, report=report)
     return replace(state, status=f"FAILED at {step}", failed=step, log=told[0], reason=told[1])
 
 
@@ -101,10 +103,10 @@ def _logs_of_missing_inputs(results: Path) -> Iterator[Path]:
 
 
 def _seconds(benchmark: Path) -> float:
-    if not benchmark.exists():
-        return 0.0
-    with benchmark.open(newline="") as file:
+    # Perhaps none was written, or there was no space for it.
+    with suppress(OSError, ValueError, KeyError), benchmark.open(newline="") as file:
         return sum(float(row["s"]) for row in csv.DictReader(file, delimiter="\t"))
+    return 0.0
 
 
 def table(
