@@ -111,6 +111,9 @@ PUSHED = {
 # Jobs declare their memory; here they share the machine's, unless --resources says otherwise.
 if workflow.local_exec and "mem" not in workflow.global_resources:
     workflow.register_resource("mem_mb", psutil.virtual_memory().total // 2**20)
+# More transfers at once are no faster, and would take the cores from what has come already.
+if "downloads" not in workflow.global_resources:
+    workflow.register_resource("downloads", 2)
 
 
 wildcard_constraints:
@@ -192,6 +195,7 @@ rule download:
         "envs/videomae.yaml"
     resources:
         mem_mb=lambda wildcards: VARIANTS[wildcards.variant].download_megabytes,
+        downloads=lambda wildcards: VARIANTS[wildcards.variant].downloads,
     params:
         source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
         command=lambda wildcards, output: shlex.join(

@@ -40,7 +40,7 @@ def test_jobs_die_with_a_killed_run_which_one_command_brings_to_its_end(
     resume = (ROOT / "scripts/resume.py", *made.options())
     refused = process(*resume, cwd=finished.folder)
     assert refused.code == 1
-    assert f"error: a run is alive in {finished.folder}" in refused.output
+    assert f"error: {finished.folder} has a run alive in it" in refused.output
     run.kill()
     run.wait()
     assert kills.orphans(made) == []

@@ -548,4 +548,5 @@ def test_shipped_configs_plan_thirteen_variants(directory: str, tmp_path: Path) 
     planned = jobs(outcome)
     for rule in (*BROUGHT, *AFTER):
         assert sum(job.startswith(f"{rule} ") for job in planned) == 13
+    assert outcome.output.count("downloads=1") == (13 if directory == "." else 0)
     assert sum(job in ("clip", "mask") for job in planned) == (2 if directory == "." else 0)

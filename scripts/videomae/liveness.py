@@ -42,30 +42,23 @@ def hold(directory: Path) -> None:
 
     Raises `ConversionError` while the directory is being unlocked.
     """
-    file = _opened(directory)
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConversionError(
-            f"{directory.absolute()} is being unlocked by resume.py; try again"
-        ) from None
-    HELD.append(file)
+    HELD.append(_locked(directory, fcntl.LOCK_SH, "is being unlocked by resume.py; try again"))
 
 
 @contextmanager
 def none_alive(directory: Path) -> Iterator[None]:
     """Keep runs from starting in a directory; raises `ConversionError` if one is alive there."""
-    with _opened(directory) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConversionError(
-                f"a run is alive in {directory.absolute()}; wait for its end, or stop it"
-            ) from None
+    with _locked(directory, fcntl.LOCK_EX, "has a run alive in it; wait for its end, or stop it"):
         yield
 
 
-def _opened(directory: Path) -> IO[str]:
+def _locked(directory: Path, kind: int, refusal: str) -> IO[str]:
     path = directory / ALIVE
     path.parent.mkdir(exist_ok=True)
-    return path.open("a")
+    file = path.open("a")
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise ConversionError(f"{directory.absolute()} {refusal}") from None
+    return file

@@ -55,6 +55,11 @@ class Variant:
         return self.at_hand or str(self.source)
 
     @property
+    def downloads(self) -> int:
+        """How many of the transfers that may go on at once it takes: one, or none for a link."""
+        return int(not self.at_hand and self.source.kind in sources.ON_NETWORK)
+
+    @property
     def download_megabytes(self) -> int:
         """What bringing the checkpoint takes in memory, where weights made by a rule are held."""
         source = self.source
@@ -72,7 +77,7 @@ class Variant:
 
     @property
     def contradicted(self) -> bool:
-        """Whether the checkpoint there has by its receipt, another SHA-256 than it should."""
+        """Whether the checkpoint there has, by its receipt, another SHA-256 than it should."""
         checkpoint = Path(f"results/checkpoints/{self.name}.pth")
         if (known := receipts.of(checkpoint)) is None:
             return False
