@@ -41,7 +41,8 @@ MAKES_VALUES = re.compile(
     r"numpy\.|_codecs\.encode$|copyreg\.|copy_reg\.|datetime\.|collections\.|functools\.partial$"
     r"|torch\._(utils|tensor)\._rebuild_"
     r"|(builtins|__builtin__)\.(set|frozenset|list|dict|tuple|bytearray|bytes|str|complex|int"
-    r"|float|bool|slice|range|object)$"
+    r"|float|bool|slice|range|object"
+    r"|getattr)$"  # of classes, which are shadows: so Python 3.11.0 to 3.11.3 pickle enumerations
 )
 # Modules whose classes do something when they are called; `commands` is what pickles of torch.save
 # call subprocess, by its old name, as they call builtins __builtin__.
@@ -65,14 +66,15 @@ class Shadow:
         called = cls.name.rpartition(".")[2]
         makes = MAKES_VALUES.match(cls.name) or called.lstrip("_")[:1].isupper()
         if not makes or (ACTING.match(cls.name) and not MAKES_VALUES.match(cls.name)):
-            raise ConversionError(
-                f"refused: its pickle calls {cls.name} when it is loaded. Nothing was run. If the "
-                "file is to be trusted, save its state dict alone with the program it comes from"
-            )
+            raise _refusal(cls.name)
         return super().__new__(cls)
 
     def __init__(self, *_: Any, **__: Any) -> None:
         """Take no notice of arguments."""
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        """Refuse the call of what something gave, such as a method."""
+        raise _refusal(f"what {self.name} gives")
 
     def __setstate__(self, state: Any) -> None:
         """Keep what would have become attributes."""
@@ -82,6 +84,13 @@ class Shadow:
         """Take no notice of items: many classes are lists, sets or dictionaries beneath."""
 
     append = extend = add = __setitem__ = _nothing
+
+
+def _refusal(called: str) -> ConversionError:
+    return ConversionError(
+        f"refused: its pickle calls {called} when it is loaded. Nothing was run. If the file is to "
+        "be trusted, save its state dict alone with the program it comes from"
+    )
 
 
 class Unpickler(pickle.Unpickler):
