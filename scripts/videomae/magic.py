@@ -41,9 +41,14 @@ def entries(path: Path) -> dict[str, int] | None:
     size = path.stat().st_size
     try:
         with zipfile.ZipFile(path) as archive:
-            held = archive.infolist()
+            return _checked(archive, size)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise ConversionError(f"damaged: the archive can't be read: {error}") from error
+
+
+def _checked(archive: zipfile.ZipFile, size: int) -> dict[str, int]:
+    """Give the sizes of a sound archive's entries; ``size`` is that of the file, in bytes."""
+    held = archive.infolist()
     sizes = {entry.filename.partition("/")[2]: entry.file_size for entry in held}
     if "constants.pkl" in sizes:
         raise ConversionError(TORCHSCRIPT)
@@ -53,18 +58,11 @@ def entries(path: Path) -> dict[str, int] | None:
                 f"not as torch saves: entry {entry.filename} is compressed, or larger than "
                 f"the file ({entry.file_size:,} bytes in {size:,}); save it again with torch"
             )
-    _check_headers(path, held)
+        try:  # torch, mapping the file, would not notice a directory that points elsewhere
+            archive.open(entry).close()
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            raise ConversionError(f"damaged: entry {entry.filename}: {error}") from error
     return sizes
-
-
-def _check_headers(path: Path, held: list[zipfile.ZipInfo]) -> None:
-    """Refuse an archive whose directory points elsewhere: torch, mapping it, would not notice."""
-    with zipfile.ZipFile(path) as archive:
-        for entry in held:
-            try:
-                archive.open(entry).close()
-            except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-                raise ConversionError(f"damaged: entry {entry.filename}: {error}") from error
 
 
 def located(path: Path) -> Path:
