@@ -23,9 +23,9 @@ SCRIPT = {
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description drive
         errors files folder folding hub imagenet imports labels liveness loading lockstep magic
-        opcodes own placed progress publishing reading receipts recipes recorded reference releases
-        renaming report restoring retrying settings sources space synthetic unpickling verification
-        written
+        opcodes own placed positions progress publishing reading receipts recipes recorded reference
+        releases renaming report restoring retrying safetensors_file settings sources space stored
+        synthetic unpickling verification written
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from videomae import checkpoint, folder, folding, labels, renaming
+from videomae import checkpoint, folder, folding, labels, renaming, safetensors_file
 from videomae.architecture import read_architecture
 from videomae.command import add_dtype, add_given, add_weights, run
 from videomae.errors import ConversionError, about
@@ -40,10 +40,10 @@ def convert(
     label_list: Path | None,
     pinned: str | None,
     dtype: str,
-    weights: str | None,
+    chosen: str | None,
 ) -> None:
     """Convert one checkpoint; raises `ConversionError`, and writes nothing, where it can't."""
-    opened = checkpoint.open_checkpoint(path, weights)
+    opened = checkpoint.open_checkpoint(path, chosen)
     if pinned and (found := sha256(path)) != pinned.lower():
         raise ConversionError(f"SHA-256 is {found}, but {pinned} is pinned")
     print(path, *opened.describe(), sep="\n")
@@ -54,17 +54,22 @@ def convert(
     names = labels.id2label(architecture.num_labels or 0, label_list)
     if label_list is None and names:
         print(f"no labels given: LABEL_0 … LABEL_{len(names) - 1}")
-    folded = folding.fold(opened.tensors, architecture)
+    folded = folding.fold(opened.entries, architecture)
     for note in folded.notes:
         print(note)
-    converted = renaming.convert(checkpoint.stored(folded.tensors, dtype), architecture)
-    checkpoint.check_finite(opened.tensors)
-    folder.write_folder(
-        destination,
-        folder.model_config(architecture, names, opened.synthetic, dtype),
-        folder.processor_config(architecture),
-        converted,
-    )
+    rounded = checkpoint.cast(folded.entries, dtype)
+    converted = renaming.convert(rounded, architecture)
+    try:
+        folder.write_folder(
+            destination,
+            folder.model_config(architecture, names, opened.synthetic, dtype),
+            folder.processor_config(architecture),
+            converted,
+        )
+    except safetensors_file.NotFiniteError:
+        for entries in (opened.entries, rounded):  # what it is that isn't finite, by name
+            checkpoint.check_finite(entries)
+        raise
     print(f"{destination}: {len(converted)} tensors written")
 
 

@@ -26,9 +26,9 @@ from videomae.checkpoint import (
     not_finite,
     open_checkpoint,
     tensor_bytes,
-    widen,
 )
 from videomae.errors import ConversionError
+from videomae.stored import widen
 
 from tests.conftest import DATA
 

@@ -13,6 +13,7 @@ from videomae import folding, renaming
 from videomae.card import model_card
 from videomae.errors import ConversionError
 from videomae.reference import LOGITS, Reference
+from videomae.stored import read
 
 from tests.conftest import DATA, Outcome, command
 from tests.test_reference import inputs, trained
@@ -104,16 +105,16 @@ def test_reference_multiplies_what_a_block_adds() -> None:
     expected = dict(Reference(by_hand, architecture).steps(pixels))[LOGITS]
     found = dict(Reference({**opened.tensors, **gammas}, architecture).steps(pixels))[LOGITS]
     assert torch.equal(found, expected)
-    folded = folding.fold({**opened.tensors, **gammas}, architecture).tensors
+    folded = folding.fold({**opened.tensors, **gammas}, architecture).entries
     assert folded.keys() == by_hand.keys()
-    assert all(renaming.same_bits(folded[name], by_hand[name]) for name in by_hand)
+    assert all(renaming.same_bits(read(folded[name]), by_hand[name]) for name in by_hand)
 
 
 def test_without_layer_scale_every_tensor_is_the_checkpoints_own() -> None:
     opened, architecture, _ = trained("v1-finetuned")
-    folded = folding.fold(opened.tensors, architecture)
+    folded = folding.fold(opened.entries, architecture)
     assert folded.notes == ()
-    assert all(folded.tensors[name] is tensor for name, tensor in opened.tensors.items())
+    assert all(folded.entries[name] is entry for name, entry in opened.entries.items())
 
 
 @pytest.mark.parametrize("times", [0, 2])

@@ -102,17 +102,16 @@ def test_refusals_and_right_results_are_told_apart() -> None:
 
 
 def test_wrong_folder_is_seen(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
-    from videomae import checkpoint
+    from videomae import checkpoint, stored
 
     case = next(
         c for c in catalogue.cases(1, 600) if c.mutation == "bytes appended" and "zip (f" in c.kind
     )
     assert catalogue.attempt(case).how == "right"
-    stored = checkpoint.stored
 
-    def rounded(tensors, dtype):  # type: ignore[no-untyped-def]
-        return {name: tensor.half().float() for name, tensor in stored(tensors, dtype).items()}
+    def rounded(entries, _dtype):  # type: ignore[no-untyped-def]
+        return {name: stored.read(entry).half().float() for name, entry in entries.items()}
 
-    monkeypatch.setattr(checkpoint, "stored", rounded)
+    monkeypatch.setattr(checkpoint, "cast", rounded)
     verdict = catalogue.attempt(case)
     assert (verdict.how, verdict.said) == ("BAD", "converted into other tensors than the file has")

@@ -63,6 +63,9 @@ MOST_TOKENS = 20_000
 # What a clip is cut into: its sides, and by what.
 CUT = (("image_size", "patch_size"), ("num_frames", "tubelet_size"))
 
+# The positions of the pre-training model's decoder, which it holds itself.
+DECODER_POSITIONS = ("pos_embed", "decoder.pos_embed")
+
 # Tensors that tell the kinds apart; a pre-training model has all of the decoder's.
 PROJECTION = "patch_embed.proj.weight"
 DECODER = ("encoder_to_decoder.weight", "mask_token", "decoder.head.weight")
@@ -183,6 +186,12 @@ def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
         | _linear("decoder.head", decoder, math.prod(kernel))
         | {"encoder_to_decoder.weight": (decoder, hidden)}
     )
+
+
+def tokens(config: Mapping[str, Any]) -> int:
+    """Count the tokens of a clip: patches of a frame times tubelets."""
+    patches = (config["image_size"] // config["patch_size"]) ** 2
+    return int(patches * (config["num_frames"] // config["tubelet_size"]))
 
 
 def factory(architecture: Architecture) -> str | None:

@@ -8,16 +8,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
-
-from videomae import containers, magic, unpickling
+from videomae import containers, magic, safetensors_file, stored, unpickling
 from videomae.errors import ConversionError, about, listing, one_line
+from videomae.stored import Entry, Values
 from videomae.unpickling import Shadow
+
+# What weights may be: floats up to 32 bits.
+FLOATS = ("float32", "float16", "bfloat16")
 
 # The key beside the state dict that marks weights made by a rule (see `synthetic`).
 SYNTHETIC = "synthetic"
@@ -29,16 +28,16 @@ OPTIMIZERS = ("optimizer", "optimizer_states")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """An opened checkpoint; the tensors are memory-mapped, float32 or narrower.
+    """An opened checkpoint; its tensors are float32 or narrower and read when asked for.
 
-    ``tensors`` have the authors' names, whatever they are called in the file (``renamed`` is one).
+    ``entries`` have the authors' names, whatever they are called in the file (``renamed`` is one).
     ``others`` are further state dicts that `weights` could choose, ``left_behind`` all other keys,
     ``shadows`` the classes in the pickle that are not known here and were not loaded. ``progress``
     is what the file says of epochs and steps, ``optimizer_bytes`` the size of its optimizer.
     """
 
     container: str
-    tensors: dict[str, Tensor]
+    entries: dict[str, Entry]
     args: dict[str, Any]
     left_behind: tuple[str, ...]
     synthetic: str | None = None
@@ -49,13 +48,18 @@ class Checkpoint:
     optimizer_bytes: int = 0
 
     @property
+    def tensors(self) -> Values:
+        """The tensors' values by name."""
+        return Values(self.entries)
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every tensor's shape by name."""
-        return {name: tuple(tensor.shape) for name, tensor in self.tensors.items()}
+        return {name: tuple(entry.shape) for name, entry in self.entries.items()}
 
     def describe(self) -> list[str]:
         """Say what was opened, a line each."""
-        said = [f"state dict: {self.container}, {len(self.tensors)} tensors"]
+        said = [f"state dict: {self.container}, {len(self.entries)} tensors"]
         if self.others:
             said.append(f"not taken: {', '.join(self.others)} (weights: NAME takes another one)")
         if self.renamed:
@@ -101,8 +105,7 @@ def look_into(
         args = args.state if isinstance(args, Shadow) else args
         opened = Checkpoint(
             container,
-            # torch may leave the sign of a tensor to whoever reads it; not all do.
-            {names[name]: tensor.resolve_neg() for name, tensor in sound.items()},
+            {names[name]: entry for name, entry in sound.items()},
             dict(args) if isinstance(args, Mapping) else {},
             tuple(beside),
             one_line(synthetic) if synthetic else None,
@@ -128,7 +131,7 @@ def tensor_bytes(value: Any) -> int:
         if id(held) in seen:  # a pickle may hold a list in itself
             continue
         seen.add(id(held))
-        if isinstance(held, Tensor):
+        if stored.is_tensor(held):
             total += held.nbytes
         elif isinstance(held, Mapping):
             waiting += held.values()
@@ -141,65 +144,49 @@ def load(path: Path) -> tuple[Any, list[str]]:
     """Load what a file holds, and name the classes left out; the errors do not name the file."""
     if fault := magic.fault(path):
         raise ConversionError(fault)
-    if not magic.is_safetensors(path):
-        return unpickling.load(path)
-    try:
-        return load_file(path), []
-    except (SafetensorError, OSError) as error:
-        raise ConversionError(f"can't be read as safetensors (cut short?): {error}") from error
+    return (
+        (safetensors_file.entries(path), [])
+        if magic.is_safetensors(path)
+        else unpickling.load(path)
+    )
 
 
-def checked(name: Any, tensor: Any) -> Tensor:
+def checked(name: Any, value: Any) -> Entry:
     """Give an entry of a state dict back; refuse what is no tensor of floats up to 32 bits."""
-    if fault := _fault(name, tensor):
-        raise ConversionError(fault)
-    return cast(Tensor, tensor)
+    if (fault := _fault(name, value)) or not stored.is_tensor(value):
+        raise ConversionError(fault or "")
+    return value
 
 
-def _fault(name: Any, tensor: Any) -> str | None:
+def _fault(name: Any, value: Any) -> str | None:
     """Say what is wrong with an entry of a state dict; None if nothing is."""
-    if not isinstance(name, str) or not isinstance(tensor, Tensor):
+    if not isinstance(name, str) or not stored.is_tensor(value):
         return f"{name!r} in the state dict is no tensor"
-    if tensor.dtype not in (torch.float32, torch.float16, torch.bfloat16):
-        return f"tensor {name} is {tensor.dtype}, not a float up to 32 bits"
-    held = tensor.untyped_storage().nbytes() // tensor.itemsize
-    if tensor.numel() > held:
+    if (dtype := stored.dtype(value)) not in FLOATS:
+        return f"tensor {name} is torch.{dtype}, not a float up to 32 bits"
+    if value.numel() > (held := stored.held(value)):
         return (
-            f"tensor {name} has shape {list(tensor.shape)}, but the file holds {held:,} values of "
+            f"tensor {name} has shape {list(value.shape)}, but the file holds {held:,} values of "
             f"it; save it with .clone()"
         )
     return None
 
 
-def widen(tensor: Tensor) -> Tensor:
-    """Give a tensor in float32, which holds every float16 and bfloat16 value exactly."""
-    return tensor.to(torch.float32).contiguous()
+def cast(entries: Mapping[str, Entry], dtype: str) -> dict[str, Entry]:
+    """Give tensors as a folder of this dtype holds them: the nearest values that it has."""
+    return {name: stored.cast(entry, dtype) for name, entry in entries.items()}
 
 
-def stored(tensors: Mapping[str, Tensor], dtype: str) -> dict[str, Tensor]:
-    """Give tensors as a folder of this dtype holds them: the nearest values that it has.
-
-    Raises `ConversionError` for weights that it has no finite value for.
-    """
-    rounded = {name: widen(t).to(getattr(torch, dtype)) for name, t in tensors.items()}
-    if dtype != "float32":
-        check_finite(rounded)
-    return rounded
-
-
-def check_finite(tensors: Mapping[str, Tensor]) -> None:
+def check_finite(entries: Mapping[str, Entry]) -> None:
     """Refuse weights that are not finite, naming the tensors."""
-    named = [f"{name} ({count} values)" for name, count in not_finite(tensors).items()]
+    named = [f"{name} ({count} values)" for name, count in not_finite(entries).items()]
     if named:
         raise ConversionError(f"weights are not finite: NaN or infinite in {listing(named)}")
 
 
-def not_finite(tensors: Mapping[str, Tensor]) -> dict[str, int]:
-    """Count the NaN and infinite values of each tensor that has any.
-
-    One of them makes the norm so too, which is found 20 times as fast as looking at each value.
-    Where the squares of finite values overflow it, the values themselves decide.
-    """
-    suspects = {n: t for n, t in tensors.items() if not torch.linalg.vector_norm(t).isfinite()}
-    counts = {name: int((~torch.isfinite(tensor)).sum()) for name, tensor in suspects.items()}
-    return {name: count for name, count in counts.items() if count}
+def not_finite(entries: Mapping[str, Entry]) -> dict[str, int]:
+    """Count the NaN and infinite values of each tensor that has any."""
+    suspects = {
+        name: entry for name, entry in entries.items() if not safetensors_file.finite(entry)
+    }
+    return {name: int((~stored.read(entry).isfinite()).sum()) for name, entry in suspects.items()}

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from videomae import checkpoint, containers
+from videomae import checkpoint, containers, stored
+from videomae.architecture import tokens
 from videomae.errors import ConversionError, about
 
 Clip = np.ndarray[Any, np.dtype[np.uint8]]  # (frames, height, width, channels)
@@ -21,12 +22,25 @@ def synthetic_clip(num_frames: int, image_size: int) -> Clip:
     return np.asarray((3 * x + 5 * y + 7 * t * (c + 1) + (x * y) // 16) % 256, dtype=np.uint8)
 
 
-# Inputs on which faults show that the usual clip hides, made from it: so little contrast that the
-# norms' eps and the biases weigh more, and black and white at random places.
-SHARP: dict[str, Callable[[Clip], Clip]] = {
+# What a proof runs on: the usual clip, and inputs made from it on which faults show that it hides:
+# so little contrast that the norms' eps and the biases weigh more, and black and white at random.
+PROVING: dict[str, Callable[[Clip], Clip]] = {
+    "usual": lambda clip: clip,
     "nearly constant": lambda clip: np.asarray(127 + clip % 2, dtype=np.uint8),
     "black and white": lambda clip: np.asarray(255 * (clip // 3 % 2), dtype=np.uint8),
 }
+PROVING_TUBELETS, PROVING_PATCHES = 2, 7  # at most so many, and so many a side
+
+
+def proving(config: Mapping[str, Any]) -> list[Clip]:
+    """Make the clips of a proof, smaller than the model's, so that it takes a fraction of the time.
+
+    All weights take part on any number of tokens, and fewer tokens have the same leading positions.
+    """
+    frames = min(config["num_frames"], PROVING_TUBELETS * config["tubelet_size"])
+    size = min(config["image_size"], PROVING_PATCHES * config["patch_size"])
+    usual = synthetic_clip(frames, size)
+    return [make(usual) for make in PROVING.values()]
 
 
 def tube_mask(config: Mapping[str, Any], ratio: float) -> Tensor:
@@ -38,12 +52,6 @@ def tube_mask(config: Mapping[str, Any], ratio: float) -> Tensor:
     frame = np.zeros(patches, dtype=bool)
     frame[np.random.default_rng(1).permutation(patches)[: int(ratio * patches)]] = True
     return torch.from_numpy(np.tile(frame, tokens(config) // patches)).unsqueeze(0)
-
-
-def tokens(config: Mapping[str, Any]) -> int:
-    """Count the tokens of a clip: patches of a frame times tubelets."""
-    patches = (config["image_size"] // config["patch_size"]) ** 2
-    return int(patches * (config["num_frames"] // config["tubelet_size"]))
 
 
 def normalise(clip: Clip, mean: Sequence[float], std: Sequence[float]) -> Tensor:
@@ -72,13 +80,14 @@ def load_clip(path: str | os.PathLike[str]) -> Clip:
 def load_mask(path: str | os.PathLike[str]) -> Tensor:
     """Load a mask saved by torch: (1, tokens), True where a token is hidden."""
     with about(path):
-        mask, _ = checkpoint.load(Path(path))
-        if not isinstance(mask, Tensor):
+        entry, _ = checkpoint.load(Path(path))
+        if not stored.is_tensor(entry):
             raise ConversionError(
-                f"a mask, one tensor, is needed, not {containers.class_name(mask)}"
+                f"a mask, one tensor, is needed, not {containers.class_name(entry)}"
             )
-        if mask.numel() > mask.untyped_storage().nbytes():
-            raise ConversionError(f"a mask of shape {list(mask.shape)} is not in the file")
+        if entry.numel() > stored.held(entry):
+            raise ConversionError(f"a mask of shape {list(entry.shape)} is not in the file")
+        mask = stored.read(entry)
         if not torch.equal(mask, mask.bool().to(mask.dtype)):
             raise ConversionError(
                 "a mask's values are True and False, or 1 and 0; others are in it"

@@ -8,10 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from torch import Tensor
-
 from videomae.architecture import PROJECTION
 from videomae.errors import ConversionError, listing
+from videomae.stored import is_tensor
 from videomae.unpickling import Shadow
 
 # In the order of the authors' loader, `--model_key model|module`; then Lightning's, and averages.
@@ -38,7 +37,7 @@ def choose(contents: Any, weights: str | None) -> tuple[str, Mapping[Any, Any], 
             f"the file holds one {class_name(contents)}, not a dict; save the state dict itself"
         )
     held = {str(key): value for key, value in contents.items() if _is_state_dict(value)}
-    if any(isinstance(value, Tensor) for value in contents.values()):
+    if any(is_tensor(value) for value in contents.values()):
         held[ITSELF] = contents
     known = [name for name in (*CONTAINERS, ITSELF) if name in held]
     chosen = weights or next(iter(known), None)
@@ -54,6 +53,8 @@ def choose(contents: Any, weights: str | None) -> tuple[str, Mapping[Any, Any], 
 
 def class_name(value: Any) -> str:
     """Name the class of a value, or the one that a shadow stands for."""
+    if is_tensor(value):
+        return "Tensor"
     return value.name if isinstance(value, Shadow) else type(value).__name__
 
 
@@ -63,7 +64,7 @@ def _described(item: tuple[Any, Any]) -> str:
 
 
 def _is_state_dict(value: Any) -> bool:
-    return isinstance(value, Mapping) and any(isinstance(held, Tensor) for held in value.values())
+    return isinstance(value, Mapping) and any(is_tensor(held) for held in value.values())
 
 
 def authors_names(names: Iterable[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from videomae import architecture, checkpoint, folding, magic, own, report
+from videomae import architecture, checkpoint, folding, magic, own, report, stored
 from videomae.architecture import Architecture
 from videomae.checkpoint import Checkpoint
 from videomae.data_sets import DataSet, data_set
@@ -135,7 +135,7 @@ def _opened(opened: Checkpoint) -> dict[str, Any]:
         "renamed": dict(zip(renamed, opened.renamed, strict=True)) if opened.renamed else None,
         "shadows": list(opened.shadows),
         "synthetic": opened.synthetic,
-        "tensors": len(opened.tensors),
+        "tensors": len(opened.entries),
         "values": _values(opened),
         "dtypes": _dtypes(opened),
         "progress": dict(opened.progress),
@@ -144,11 +144,11 @@ def _opened(opened: Checkpoint) -> dict[str, Any]:
 
 
 def _values(opened: Checkpoint) -> int:
-    return sum(tensor.numel() for tensor in opened.tensors.values())
+    return sum(tensor.numel() for tensor in opened.entries.values())
 
 
 def _dtypes(opened: Checkpoint) -> dict[str, int]:
-    return Counter(str(t.dtype).removeprefix("torch.") for t in opened.tensors.values())
+    return Counter(map(stored.dtype, opened.entries.values()))
 
 
 def describe(path: Path, given: Mapping[str, Any], weights: str | None) -> Description:
@@ -172,7 +172,7 @@ def describe(path: Path, given: Mapping[str, Any], weights: str | None) -> Descr
     network = tried(architecture.find, opened.shapes, opened.args, given)
     if network:
         tried(architecture.require, network.config, network.kind)
-        tried(folding.fold, opened.tensors, network)
-    broken = checkpoint.not_finite(opened.tensors)
-    tried(checkpoint.check_finite, {name: opened.tensors[name] for name in broken})
+        tried(folding.fold, opened.entries, network)
+    broken = checkpoint.not_finite(opened.entries)
+    tried(checkpoint.check_finite, {name: opened.entries[name] for name in broken})
     return Description(path, given, weights, tuple(reasons), opened, network, broken)

@@ -40,10 +40,10 @@ def appearing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def saving(path: Path, kind: type[Exception]) -> Iterator[None]:
+def saving(path: Path, kind: type[Exception] = OSError) -> Iterator[None]:
     """Say which file could not be written, and how much space is left where it was to be.
 
-    ``kind`` is what the library that writes raises in place of an `OSError`.
+    ``kind`` is what a library that writes raises in place of an `OSError`.
     """
     try:
         yield

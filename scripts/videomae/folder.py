@@ -3,15 +3,13 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from videomae import imagenet
 from videomae.architecture import LAYER_NORM_EPS, Architecture, Kind
 from videomae.errors import ConversionError, listing
 from videomae.files import appearing, saving
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from videomae.stored import Entry
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -110,15 +108,14 @@ def write_folder(
     folder: Path,
     config: Mapping[str, Any],
     processor: Mapping[str, Any],
-    tensors: Mapping[str, "Tensor"],
+    tensors: Mapping[str, Entry],
 ) -> None:
     """Write a model folder, which appears whole or not at all.
 
-    The tensors must be contiguous and apart in memory. Raises `ConversionError` where the
-    folder already holds something that is not a conversion of ours.
+    Raises `ConversionError` where the folder already holds something that is not a conversion of
+    ours, and `safetensors_file.NotFiniteError` for values that are not finite.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file  # 2 s of torch that reading a config need not take
+    from videomae import safetensors_file  # NumPy, which reading a config need not import
 
     _refuse_strangers(folder)
     # An earlier conversion goes as a whole, its card too: that states another's figures.
@@ -127,8 +124,8 @@ def write_folder(
         metadata = {"format": "pt"}
         if REHEARSAL in config:
             metadata[REHEARSAL] = str(config[REHEARSAL])
-        with saving(new / WEIGHTS, SafetensorError):
-            save_file(dict(tensors), new / WEIGHTS, metadata=metadata)
+        with saving(new / WEIGHTS):
+            safetensors_file.write(new / WEIGHTS, tensors, metadata)
         for name, content in ((PROCESSOR, processor), (CONFIG, config)):
             (new / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 

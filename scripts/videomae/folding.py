@@ -8,15 +8,10 @@ that are still the table they began as are what transformers computes by itself.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
 from videomae import renaming
-from videomae.architecture import Architecture
-from videomae.checkpoint import widen
-from videomae.clips import tokens
+from videomae.architecture import DECODER_POSITIONS, Architecture, tokens
 from videomae.errors import ConversionError, listing
-from videomae.reference import DECODER_POSITIONS, sinusoid_positions
+from videomae.stored import Entry, widen
 
 # Each gamma and the linear layer that it multiplies the output of. Source: the authors' Block
 # (modeling_finetune.py): x + gamma_1 * attn(norm1(x)), then x + gamma_2 * mlp(norm2(x)).
@@ -29,34 +24,33 @@ POSITION_TOLERANCE = 1e-6  # absolute, of values in -1..1
 class Folded:
     """The tensors that remain, by the authors' names, and a note on each kind that went."""
 
-    tensors: dict[str, Tensor]
+    entries: dict[str, Entry]
     notes: tuple[str, ...]
 
 
-def fold(tensors: Mapping[str, Tensor], architecture: Architecture) -> Folded:
+def fold(entries: Mapping[str, Entry], architecture: Architecture) -> Folded:
     """Do without the tensors that transformers has no place for, where that changes nothing.
 
     What is computed is float32, whatever the tensors are. Raises `ConversionError` for any other
     tensor that is unknown, missing or misshapen, and where folding would change the function.
     """
-    gammas = list(_gammas(tensors, architecture))
-    tables = [name for name in _tables(architecture) if name in tensors]
+    gammas = list(_gammas(entries, architecture))
+    tables = [name for name in _tables(architecture) if name in entries]
     gone = {*gammas, *tables}
-    rest = {name: tensor for name, tensor in tensors.items() if name not in gone}
-    shapes = {name: tuple(tensor.shape) for name, tensor in rest.items()}
-    renaming.check_tensors(shapes, architecture)
+    rest = {name: entry for name, entry in entries.items() if name not in gone}
+    renaming.check_tensors({n: tuple(entry.shape) for n, entry in rest.items()}, architecture)
     notes = []
     for name in tables:
-        notes.append(_same_positions(name, tensors[name], architecture))
+        notes.append(_same_positions(name, entries[name], architecture))
     for name in gammas:
-        _multiply(rest, name, tensors[name])
+        _multiply(rest, name, entries[name])
     if gammas:
         into = " and ".join(SCALED.values())
         notes.append(f"layer scale: {len(gammas)} gammas folded into {into}")
     return Folded(rest, tuple(notes))
 
 
-def _gammas(tensors: Mapping[str, Tensor], architecture: Architecture) -> Iterator[str]:
+def _gammas(entries: Mapping[str, Entry], architecture: Architecture) -> Iterator[str]:
     """Name the gammas: every block of encoder or decoder has both, or none has one."""
     config = architecture.config
     parts = {f"{architecture.prefix}blocks": config["num_hidden_layers"]}
@@ -64,7 +58,7 @@ def _gammas(tensors: Mapping[str, Tensor], architecture: Architecture) -> Iterat
         parts["decoder.blocks"] = config["decoder_num_hidden_layers"]
     for blocks, layers in parts.items():
         names = [f"{blocks}.{layer}.{gamma}" for layer in range(layers) for gamma in SCALED]
-        missing = [name for name in names if name not in tensors]
+        missing = [name for name in names if name not in entries]
         if missing and len(missing) < len(names):
             raise ConversionError(
                 f"layer scale is not whole: {listing(renaming.merge_layers(missing))} missing, "
@@ -73,13 +67,15 @@ def _gammas(tensors: Mapping[str, Tensor], architecture: Architecture) -> Iterat
         yield from () if missing else names
 
 
-def _multiply(tensors: dict[str, Tensor], name: str, gamma: Tensor) -> None:
+def _multiply(entries: dict[str, Entry], name: str, scale: Entry) -> None:
     """Multiply the rows of a linear layer and its bias; refuse what float32 can't hold."""
+    import torch
+
     block, _, short = name.rpartition(".")
-    gamma = widen(gamma)
+    gamma = widen(scale)
     for part in ("bias", "weight"):
         target = f"{block}.{SCALED[short]}.{part}"
-        factor = widen(tensors[target])
+        factor = widen(entries[target])
         if gamma.shape != factor.shape[:1]:
             raise ConversionError(
                 f"tensor {name} has shape {list(gamma.shape)}; {target} needs {[len(factor)]}"
@@ -93,7 +89,7 @@ def _multiply(tensors: dict[str, Tensor], name: str, gamma: Tensor) -> None:
                 f"{name} can't be folded into {target}: {int(lost.sum())} products are too small "
                 "or too large for float32, and transformers' VideoMAE has no layer scale to keep"
             )
-        tensors[target] = product
+        entries[target] = product
 
 
 def _tables(architecture: Architecture) -> dict[str, str]:
@@ -104,8 +100,10 @@ def _tables(architecture: Architecture) -> dict[str, str]:
     return tables
 
 
-def _same_positions(name: str, held: Tensor, architecture: Architecture) -> str:
+def _same_positions(name: str, held: Entry, architecture: Architecture) -> str:
     """Say by how much positions differ from the fixed ones; refuse more than rounding."""
+    from videomae.reference import sinusoid_positions
+
     config = architecture.config
     shape = [1, tokens(config), config[_tables(architecture)[name]]]
     if list(held.shape) != shape:

@@ -21,6 +21,7 @@ from videomae.files import sha256
 from videomae.lockstep import PIXEL_TOLERANCE, STEP_TOLERANCE, difference, run
 from videomae.reference import Reference
 from videomae.report import Check, Report, at_most
+from videomae.stored import Values
 
 AUTO = {
     "classifier": "AutoModelForVideoClassification",
@@ -53,8 +54,8 @@ class Loading:
         self.folder = model_folder
         self.architecture = architecture
         self.config = architecture.config
-        stored = checkpoint.stored(folding.fold(opened.tensors, architecture).tensors, dtype)
-        self.tensors = opened.tensors if dtype == "float32" else stored
+        folded = folding.fold(opened.entries, architecture).entries
+        self.entries = opened.entries if dtype == "float32" else checkpoint.cast(folded, dtype)
         self.clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
         self.report = Report(variant, rehearsal=opened.synthetic)
         self.report.facts = {"transformers": transformers.__version__}
@@ -91,16 +92,16 @@ class Loading:
 
     def _function(self, model: Any) -> Iterator[Check]:
         """Compare with the authors' network step by step; say what in the config explains it."""
-        widened = {name: checkpoint.widen(tensor) for name, tensor in self.tensors.items()}
+        widened = Values(checkpoint.cast(self.entries, "float32"))
         try:
-            ran = run(model, Reference(widened, self.architecture), self.clip)
+            ran = run(model, Reference(widened, self.architecture), [self.clip])
         except Exception as error:  # a model built wrongly can fail anywhere
             yield Check("function", False, message=f"the folder's model does not run: {error}")
             return
-        self.report.max_abs_difference, self.report.tolerance = ran.difference, ran.tolerance
+        self.report.max_abs_difference, self.report.tolerance = ran.difference(), ran.tolerance()
         self.report.layers = ran.comparison.differences
         message = "; ".join(filter(None, [ran.comparison.first_parting(), self._config(model)]))
-        yield at_most("function", ran.difference, ran.tolerance, message)
+        yield at_most("function", ran.difference(), ran.tolerance(), message)
         yield at_most("every layer", ran.comparison.largest(), STEP_TOLERANCE, message)
 
     def _config(self, model: Any) -> str:

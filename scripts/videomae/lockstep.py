@@ -1,7 +1,7 @@
 """Where do the two part?  Compares a transformers model with the reference step by step."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from videomae import clips, imagenet
+from videomae.architecture import tokens
 from videomae.errors import ConversionError
 from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference, Step
 
@@ -62,7 +63,7 @@ def lockstep(model: torch.nn.Module, steps: Iterator[Step]) -> Iterator[Comparis
             found = output[0] if isinstance(output, tuple) else output
             expected = advance(step)
             if expected is not None:
-                comparison.differences[step] = difference(found, expected) / scale(expected)
+                comparison.differences[step] = furthest(found, expected)
 
         return hook
 
@@ -100,6 +101,15 @@ def difference(found: Tensor, expected: Tensor) -> float:
     return (found.float() - expected.float()).abs().max().item()
 
 
+def furthest(found: Tensor, expected: Tensor) -> float:
+    """Give the largest difference of any clip's step, of that clip's scale; NaN if there is one."""
+    if found.shape != expected.shape:
+        return float("inf")
+    pairs = zip(found, expected, strict=True)
+    relative = {str(n): difference(*pair) / scale(pair[1]) for n, pair in enumerate(pairs)}
+    return relative[worst(relative)]
+
+
 def worst(differences: Mapping[str, float]) -> str:
     """Name the largest of some differences; a NaN is larger than any number."""
     return max(differences, key=lambda name: (math.isnan(differences[name]), differences[name]))
@@ -113,7 +123,7 @@ def scale(values: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Run:
-    """A folder's model and the reference, both run on one clip."""
+    """A folder's model and the reference, both run on the same clips."""
 
     pixels: Tensor
     mask: Tensor | None
@@ -130,28 +140,32 @@ class Run:
         """The folder's logits, or the tokens of an encoder alone."""
         return logits(self.output)
 
-    @property
-    def difference(self) -> float:
-        """The largest difference of any logit."""
-        return difference(self.logits, self.expected)
+    def difference(self, clip: int = 0) -> float:
+        """Give the largest difference of any logit of a clip."""
+        if self.logits.shape != self.expected.shape:
+            return float("inf")
+        return difference(self.logits[clip], self.expected[clip])
 
-    @property
-    def tolerance(self) -> float:
-        """What that may be."""
-        return OUTPUT_TOLERANCE * scale(self.expected)
+    def tolerance(self, clip: int = 0) -> float:
+        """Give what that may be."""
+        return OUTPUT_TOLERANCE * scale(self.expected[clip])
 
 
-def run(model: Any, reference: Reference, clip: clips.Clip, masked: bool = False) -> Run:
-    """Run both on a clip, normalised as the authors do, with transformers' eps in the last norm.
+def run(model: Any, reference: Reference, of: Sequence[clips.Clip], masked: bool = False) -> Run:
+    """Run both on clips, normalised as the authors do, with transformers' eps in the last norm.
 
-    Pre-training always has a mask, and an encoder alone has one if it is to be ``masked``.
+    All clips have one size, which may be smaller than the model's. Pre-training always has a mask,
+    and an encoder alone has one if it is to be ``masked``.
     """
-    pixels = clips.normalise(clip, imagenet.MEAN, imagenet.STD).to(reference.device)
+    pixels = torch.cat([clips.normalise(clip, imagenet.MEAN, imagenet.STD) for clip in of])
+    pixels = pixels.to(reference.device)
+    frames, size = of[0].shape[:2]
+    config = {**reference.config, "num_frames": frames, "image_size": size}
     mask = None
     if masked or reference.architecture.kind == "pretraining":
-        mask = clips.tube_mask({**reference.config, "num_frames": len(clip)}, MASK_RATIO)
-        mask = mask.to(reference.device)
-    with lockstep(model, reference.steps(pixels, mask, TRANSFORMERS_FINAL_NORM_EPS)) as comparison:
+        mask = clips.tube_mask(config, MASK_RATIO).expand(len(of), -1).to(reference.device)
+    steps = reference.steps(pixels, mask, TRANSFORMERS_FINAL_NORM_EPS)
+    with for_clips(model, size, tokens(config)), lockstep(model, steps) as comparison:
         output = forward(model, pixels, mask)
     return Run(pixels, mask, output, comparison)
 
@@ -180,16 +194,24 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if present and name != "cpu" else "cpu")
 
 
-@contextmanager
-def for_tokens(model: Any, tokens: int) -> Iterator[None]:
-    """Let a loaded model take fewer tokens for a while, with the leading ones of its positions."""
+def positions(model: Any) -> dict[Any, Tensor]:
+    """Give the position tables of a loaded model, by what holds each: (1, tokens, width)."""
     owners = [model.base_model.embeddings, model]
-    tables = {o: o.position_embeddings for o in owners if hasattr(o, "position_embeddings")}
+    return {one: one.position_embeddings for one in owners if hasattr(one, "position_embeddings")}
+
+
+@contextmanager
+def for_clips(model: Any, image_size: int, tokens: int) -> Iterator[None]:
+    """Let a loaded model take smaller clips for a while, with its positions' leading ones."""
+    tables, patches = positions(model), model.base_model.embeddings.patch_embeddings
+    usual = patches.image_size
+    patches.image_size = (image_size, image_size)
     for owner, table in tables.items():
         owner.position_embeddings = table[:, :tokens]
     try:
         yield
     finally:
+        patches.image_size = usual
         for owner, table in tables.items():
             owner.position_embeddings = table
 

@@ -2,14 +2,18 @@
 
 import html
 import re
+import struct
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import IO, NamedTuple
 
 from videomae.errors import ConversionError
 
 # A zip archive, or the bare pickle that torch wrote before 1.6.
 BEGINNINGS = (b"PK\x03\x04", b"\x80\x02")
+
+LOCAL_HEADER = 30  # bytes of a zip entry's header, which end with two lengths (APPNOTE 4.3.7)
 
 TORCHSCRIPT = "a TorchScript program, not a checkpoint; save its state dict"
 
@@ -29,8 +33,15 @@ def _is_zip(path: Path) -> bool:
         return False
 
 
-def entries(path: Path) -> dict[str, int] | None:
-    """Give the sizes of a zip archive's entries, by their names within its one folder.
+class Entry(NamedTuple):
+    """Where an archive's entry is in its file: its first byte, and how many there are."""
+
+    offset: int
+    size: int
+
+
+def entries(path: Path) -> dict[str, Entry] | None:
+    """Give where a zip archive's entries are, by their names within its one folder.
 
     None for a file of before torch 1.6, which is no archive. Raises `ConversionError` for one that
     torch would not have written so: it stores entries as they are, so that none is larger than the
@@ -40,29 +51,41 @@ def entries(path: Path) -> dict[str, int] | None:
         return None
     size = path.stat().st_size
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _checked(archive, size)
+        with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+            return _checked(archive, file, size)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise ConversionError(f"damaged: the archive can't be read: {error}") from error
 
 
-def _checked(archive: zipfile.ZipFile, size: int) -> dict[str, int]:
-    """Give the sizes of a sound archive's entries; ``size`` is that of the file, in bytes."""
-    held = archive.infolist()
-    sizes = {entry.filename.partition("/")[2]: entry.file_size for entry in held}
-    if "constants.pkl" in sizes:
+def _checked(archive: zipfile.ZipFile, file: IO[bytes], size: int) -> dict[str, Entry]:
+    """Give where a sound archive's entries are; ``size`` is that of the file, in bytes."""
+    found: dict[str, Entry] = {}
+    if any(name.partition("/")[2] == "constants.pkl" for name in archive.namelist()):
         raise ConversionError(TORCHSCRIPT)
-    for entry in held:
+    for entry in archive.infolist():
+        name = entry.filename.partition("/")[2]
+        if name in found:
+            raise ConversionError(f"damaged: entry {entry.filename} stands in it twice")
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > size:
             raise ConversionError(
                 f"not as torch saves: entry {entry.filename} is compressed, or larger than "
                 f"the file ({entry.file_size:,} bytes in {size:,}); save it again with torch"
             )
-        try:  # torch, mapping the file, would not notice a directory that points elsewhere
+        try:  # the header before its bytes must say the same as the directory
             archive.open(entry).close()
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
             raise ConversionError(f"damaged: entry {entry.filename}: {error}") from error
-    return sizes
+        found[name] = Entry(_first_byte(file, entry.header_offset), entry.file_size)
+        if sum(found[name]) > size:
+            raise ConversionError(f"damaged: entry {entry.filename} goes on behind the file's end")
+    return found
+
+
+def _first_byte(file: IO[bytes], header: int) -> int:
+    """Give where an entry's bytes begin: behind its header, a name and what was added to it."""
+    file.seek(header + LOCAL_HEADER - 4)
+    name, extra = struct.unpack("<HH", file.read(4))
+    return header + LOCAL_HEADER + int(name) + int(extra)
 
 
 def located(path: Path) -> Path:

@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 from transformers import VideoMAEConfig
 
-from videomae import checkpoint
+from videomae import checkpoint, safetensors_file, stored
 from videomae.architecture import GIVABLE, Architecture, require
 from videomae.errors import ConversionError, about
 from videomae.folder import CLASSES, CONFIG, WEIGHTS, read_json
@@ -75,7 +73,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
             for name, tensor in _load(path).items():
                 if name in tensors:
                     raise ConversionError(f"tensor {name} stands in an earlier shard too")
-                tensors[name] = checkpoint.checked(name, tensor)
+                tensors[name] = stored.read(checkpoint.checked(name, tensor))
     return tensors
 
 
@@ -94,10 +92,7 @@ def _weight_files(folder: Path) -> list[Path]:
 
 def _load(path: Path) -> dict[str, Any]:
     if path.suffix == ".safetensors":
-        try:
-            return dict(load_file(path))
-        except (SafetensorError, OSError) as error:
-            raise ConversionError(f"can't be read: {error}") from error
+        return dict(safetensors_file.entries(path))
     contents, _ = checkpoint.load(path)
     if not isinstance(contents, Mapping):
         raise ConversionError(f"no state dict but {type(contents).__name__}")

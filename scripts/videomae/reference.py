@@ -14,12 +14,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from videomae import imagenet
-from videomae.architecture import LAYER_NORM_EPS, Architecture
+from videomae.architecture import DECODER_POSITIONS, LAYER_NORM_EPS, Architecture
+
+CPU = torch.device("cpu")
 
 LOGITS = "logits"
-
-# The authors' pre-training model holds the decoder's positions itself.
-DECODER_POSITIONS = ("pos_embed", "decoder.pos_embed")
 BEFORE_FINAL_NORM = "input of the final norm"
 
 Step = tuple[str, Tensor]
@@ -28,15 +27,23 @@ Step = tuple[str, Tensor]
 class Reference:
     """The authors' network, computing on a state dict by their names.
 
-    ``tensors`` are float32 (narrower ones widened) and all on the device that is to compute;
-    ``architecture`` supplies the head counts.
+    ``tensors`` are float32 (narrower ones widened); each is asked for when it is needed and moved
+    to the ``device`` that is to compute. ``architecture`` supplies the head counts.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], architecture: Architecture) -> None:
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        architecture: Architecture,
+        device: torch.device = CPU,
+    ) -> None:
         self.tensors = tensors
         self.architecture = architecture
         self.config = architecture.config
-        self.device = next(iter(tensors.values())).device
+        self.device = device
+
+    def _tensor(self, name: str) -> Tensor:
+        return self.tensors[name].to(self.device)
 
     def steps(
         self, pixels: Tensor, mask: Tensor | None = None, final_norm_eps: float = LAYER_NORM_EPS
@@ -109,14 +116,14 @@ class Reference:
 
     def _embed(self, pixels: Tensor) -> Tensor:
         name = f"{self.architecture.prefix}patch_embed.proj"
-        weight, bias = self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
+        weight, bias = self._tensor(f"{name}.weight"), self._tensor(f"{name}.bias")
         patches = functional.conv3d(pixels.transpose(1, 2), weight, bias, stride=weight.shape[2:])
         tokens = patches.flatten(2).transpose(1, 2)
         return tokens + self._positions((f"{self.architecture.prefix}pos_embed",), tokens.shape)
 
     def _positions(self, names: Iterable[str], shape: Sequence[int]) -> Tensor:
         """Give positions for tokens of such a shape, learned ones if a tensor holds them."""
-        learned = [self.tensors[name] for name in names if name in self.tensors]
+        learned = [self._tensor(name) for name in names if name in self.tensors]
         table = learned[0] if learned else sinusoid_positions(shape[1], shape[2])
         return table[:, : shape[1]].to(self.device)
 
@@ -134,10 +141,10 @@ class Reference:
             yield f"{part} layer {layer}, output", tokens
 
     def _attention(self, name: str, tokens: Tensor, heads: int) -> Tensor:
-        weight = self.tensors[f"{name}.qkv.weight"]
+        weight = self._tensor(f"{name}.qkv.weight")
         bias = None
         if f"{name}.q_bias" in self.tensors:
-            query, value = self.tensors[f"{name}.q_bias"], self.tensors[f"{name}.v_bias"]
+            query, value = self._tensor(f"{name}.q_bias"), self._tensor(f"{name}.v_bias")
             bias = torch.cat([query, torch.zeros_like(value), value])
         batch, number, _ = tokens.shape
         projected = functional.linear(tokens, weight, bias).reshape(batch, number, 3, heads, -1)
@@ -147,7 +154,7 @@ class Reference:
 
     def _scale(self, name: str, tokens: Tensor) -> Tensor:
         """Multiply what a block adds by its layer scale, if the network has one."""
-        return self.tensors[name] * tokens if name in self.tensors else tokens
+        return self._tensor(name) * tokens if name in self.tensors else tokens
 
     def _pool(self, tokens: Tensor) -> Tensor:
         """Reduce tokens to what the classifier reads: their mean, or the first one normalised."""
@@ -159,11 +166,11 @@ class Reference:
         """Run the decoder on visible tokens, then mask tokens; the last step is the hidden ones."""
         encoded = self._norm("encoder.norm", visible)
         yield "encoder norm", encoded
-        visible = functional.linear(encoded, self.tensors["encoder_to_decoder.weight"])
+        visible = functional.linear(encoded, self._tensor("encoder_to_decoder.weight"))
         yield "encoder_to_decoder", visible
         table = self._positions(DECODER_POSITIONS, (*mask.shape, visible.shape[2]))
         positions = table.expand(len(mask), -1, -1)
-        hidden = self.tensors["mask_token"] + _select(positions, mask)
+        hidden = self._tensor("mask_token") + _select(positions, mask)
         tokens = torch.cat([visible + _select(positions, ~mask), hidden], dim=1)
         for step in self._blocks(tokens, "decoder.blocks", "decoder", "decoder_"):
             yield step
@@ -172,11 +179,11 @@ class Reference:
 
     def _linear(self, name: str, tokens: Tensor) -> Tensor:
         return functional.linear(
-            tokens, self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
+            tokens, self._tensor(f"{name}.weight"), self._tensor(f"{name}.bias")
         )
 
     def _norm(self, name: str, tokens: Tensor, eps: float = LAYER_NORM_EPS) -> Tensor:
-        weight, bias = self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"]
+        weight, bias = self._tensor(f"{name}.weight"), self._tensor(f"{name}.bias")
         return functional.layer_norm(tokens, weight.shape, weight, bias, eps)
 
 

@@ -9,14 +9,18 @@ every release. The authors' key has no bias, so there is none to write.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from videomae.architecture import Architecture, tensor_shapes
 from videomae.errors import ConversionError, listing
+from videomae.stored import Entry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Kept = TypeVar("Kept", bound=Entry)  # tensors in a file stay there
 
 
 @dataclass(frozen=True)
@@ -40,25 +44,28 @@ class Rename:
         targets = tuple(target.removeprefix("videomae.") for target in self.targets)
         return Rename(self.source, targets, self.split)
 
-    def forwards(self, tensor: Tensor) -> dict[str, Tensor]:
+    def forwards(self, entry: Kept) -> dict[str, Kept]:
         """Give the tensors in transformers that hold this tensor of the checkpoint."""
         if self.split:
-            return dict(zip(self.targets, tensor.chunk(len(self.targets)), strict=True))
-        # A second name is a copy (of a small bias), since safetensors allows no shared memory.
-        first, *others = self.targets
-        return {first: tensor, **{other: tensor.clone() for other in others}}
+            parts: Any = entry.chunk(len(self.targets))
+            return dict(zip(self.targets, parts, strict=True))
+        return dict.fromkeys(self.targets, entry)
 
-    def backwards(self, tensors: Mapping[str, Tensor]) -> Tensor | None:
-        """Give the checkpoint's tensor back; None where a name for it is missing.
+    def missing(self, names: Container[str]) -> list[str]:
+        """Name what is not there of the tensor; of several names for the whole, one is enough."""
+        absent = [target for target in self.targets if target not in names]
+        return absent if self.split or len(absent) == len(self.targets) else []
 
-        Of several names for one tensor, one is enough; if there are more they must be equal.
-        """
+    def backwards(self, tensors: Mapping[str, "Tensor"]) -> "Tensor":
+        """Give the checkpoint's tensor back; of several names for it, those present are equal."""
+        import torch
+
         present = [tensors[target] for target in self.targets if target in tensors]
         if self.split:
-            return torch.cat(present) if len(present) == len(self.targets) else None
+            return torch.cat(present)
         if any(not same_bits(present[0], other) for other in present[1:]):
             raise ConversionError(f"{' and '.join(self.targets)} should be equal and differ")
-        return present[0] if present else None
+        return present[0]
 
 
 def _block(source: str, target: str) -> Iterator[Rename]:
@@ -131,16 +138,16 @@ def renames(architecture: Architecture) -> list[Rename]:
     return [row.alone() for row in rows] if architecture.kind == "encoder" else rows
 
 
-def convert(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
-    """Rename a checkpoint's tensors for transformers; the results are views where they can be.
+def convert(entries: Mapping[str, Kept], architecture: Architecture) -> dict[str, Kept]:
+    """Rename a checkpoint's tensors for transformers; of two names for one both get it.
 
     Raises `ConversionError` for a tensor that the table does not name and for one it misses.
     """
-    check_tensors({name: tuple(tensor.shape) for name, tensor in tensors.items()}, architecture)
+    check_tensors({name: tuple(entry.shape) for name, entry in entries.items()}, architecture)
     return {
         name: part
         for row in renames(architecture)
-        for name, part in row.forwards(tensors[row.source]).items()
+        for name, part in row.forwards(entries[row.source]).items()
     }
 
 
@@ -175,23 +182,23 @@ def _explained(name: str) -> str:
     return f"{name} ({reason})" if reason else name
 
 
-def restore(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
-    """Rename transformers' tensors back to the authors' names, the reverse of `convert`.
+def restore(
+    tensors: Mapping[str, "Tensor"], architecture: Architecture
+) -> Iterator[tuple[str, "Tensor"]]:
+    """Give transformers' tensors back by the authors' names, one by one: the reverse of `convert`.
 
-    Raises `ConversionError` for a tensor that is missing or named by no row, and where two names
-    for one tensor hold different values.
+    Raises `ConversionError` for a tensor that is missing or named by no row, before it gives any,
+    and where two names for one tensor hold different values.
     """
     rows = renames(architecture)
     targets = {target for row in rows for target in row.targets}
     unknown = [name for name in tensors if name not in targets]
     if unknown:
         raise ConversionError(f"unexpected tensors {listing(merge_layers(unknown))}")
-    restored = {row.source: row.backwards(tensors) for row in rows}
-    missing = [row for row in rows if restored[row.source] is None]
+    missing = [name for row in rows for name in row.missing(tensors)]
     if missing:
-        names = [target for row in missing for target in row.targets if target not in tensors]
-        raise ConversionError(f"missing tensors {listing(merge_layers(names))}")
-    return {name: tensor for name, tensor in restored.items() if tensor is not None}
+        raise ConversionError(f"missing tensors {listing(merge_layers(missing))}")
+    return ((row.source, row.backwards(tensors)) for row in rows)
 
 
 def merge_layers(names: Iterable[str]) -> list[str]:
@@ -216,8 +223,10 @@ def _span(numbers: list[int]) -> str:
     return "{" + ",".join(map(str, numbers)) + "}"
 
 
-def same_bits(one: Tensor, other: Tensor) -> bool:
+def same_bits(one: "Tensor", other: "Tensor") -> bool:
     """Tell whether two tensors are equal to the bit: 0.0 is not -0.0, a NaN is itself."""
+    import torch
+
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
     bits = {2: torch.int16, 4: torch.int32, 8: torch.int64}[one.element_size()]

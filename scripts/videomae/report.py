@@ -33,14 +33,15 @@ class Report:
 
     Differences and tolerance are absolute: ``max_abs_difference`` is the model's (the same pixels
     into both), ``preprocessing_difference`` the processor's (the same clip into both). ``layers``
-    are each step's largest difference of its root mean square, in the order of computing.
+    are each step's largest difference of its root mean square, in the order of computing;
+    ``proven_on`` are the clips' names, their frames and the side of their images.
     """
 
     variant: str
     checks: list[Check] = field(default_factory=list)
     max_abs_difference: float | None = None
     tolerance: float | None = None
-    logits_shape: list[int] | None = None
+    proven_on: dict[str, Any] = field(default_factory=dict)
     preprocessing_difference: float | None = None
     eps_effect: float | None = None
     rounding_effect: float | None = None

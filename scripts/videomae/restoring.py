@@ -19,6 +19,7 @@ from videomae.checkpoint import Checkpoint
 from videomae.errors import ConversionError, listing
 from videomae.files import appearing, saving
 from videomae.folder import CONFIG
+from videomae.stored import Values
 
 
 def state_dict(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
@@ -40,7 +41,7 @@ def state_dict(tensors: Mapping[str, Tensor], architecture: Architecture) -> dic
                 f"tensor {name} has shape {list(tensors[name].shape)}; "
                 f"{CONFIG} makes it {list(expected.shape)}"
             )
-    restored = renaming.restore(tensors, architecture)
+    restored = dict(renaming.restore(tensors, architecture))
     checkpoint.check_finite(restored)
     return restored
 
@@ -85,7 +86,7 @@ def write(
         with saving(path, RuntimeError), new.open("wb") as file:
             torch.save(contents, file)
         opened = checkpoint.open_checkpoint(new)
-        converted = renaming.convert(opened.tensors, architecture)
+        converted = Values(renaming.convert(opened.entries, architecture))
         wrong = [n for n, held in tensors.items() if not renaming.same_bits(converted[n], held)]
         if wrong:
             raise ConversionError(f"read back, {listing(renaming.merge_layers(wrong))} differ")

@@ -9,31 +9,96 @@ import functools
 import pickle
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, BinaryIO
-
-import torch
-from torch import _utils
-from torch.serialization import _get_layout
+from typing import IO, Any, BinaryIO, NamedTuple
 
 from videomae import magic, opcodes
 from videomae.errors import ConversionError, one_line
+from videomae.stored import ITEM_BYTES, Stored
+
+MOST_DIMENSIONS, LARGEST = 64, 2**63 - 1  # as torch has them
+
+
+class Storage(NamedTuple):
+    """What tensors are views of: an entry of the archive, and how many elements it has."""
+
+    file: IO[bytes]
+    offset: int
+    dtype: str
+    held: int
+
+
+def _tensor(
+    storage: Any, first: Any, shape: Any, stride: Any, *_: Any, negated: bool = False
+) -> Stored:
+    """Give where a tensor's elements are; all of them must be in its storage."""
+    numbers = (first, *shape, *stride)
+    if not isinstance(storage, Storage) or not len(shape) == len(stride) <= MOST_DIMENSIONS:
+        raise pickle.UnpicklingError("a tensor without storage, shape and stride")
+    if any(type(number) is not int or not 0 <= number <= LARGEST for number in numbers):
+        raise pickle.UnpicklingError(f"a tensor of shape {shape}, stride {stride} from {first}")
+    last = first + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
+    if 0 not in shape and last >= storage.held:
+        raise pickle.UnpicklingError(
+            f"a tensor that goes to element {last:,} of a storage of {storage.held:,}"
+        )
+    offset = storage.offset + first * ITEM_BYTES[storage.dtype]
+    return Stored(
+        storage.file,
+        storage.dtype,
+        offset,
+        tuple(shape),
+        tuple(stride),
+        storage.held,
+        negated,
+    )
+
+
+def _tensor_v2(
+    storage: Any, first: Any, shape: Any, stride: Any, _grad: Any, _hooks: Any, said: Any = None
+) -> Stored:
+    """Give a tensor of which torch also notes whether its sign is left to whoever reads it."""
+    negated = isinstance(said, Mapping) and said.get("neg") is True
+    return _tensor(storage, first, shape, stride, negated=negated)
+
+
+def _parameter(tensor: Any, *_: Any) -> Any:
+    """Give a parameter's tensor."""
+    return tensor
+
 
 # What torch.save writes for tensors. Each is handed out anew and alone, so that a pickle which sets
 # attributes on it changes nothing that anyone else uses.
-REBUILDING: dict[str, Any] = {
-    "torch._utils._rebuild_tensor": _utils._rebuild_tensor,
-    "torch._utils._rebuild_tensor_v2": _utils._rebuild_tensor_v2,
-    "torch._utils._rebuild_parameter": _utils._rebuild_parameter,
-    "torch.serialization._get_layout": _get_layout,
+REBUILDING: dict[str, Callable[..., Any]] = {
+    "torch._utils._rebuild_tensor": _tensor,
+    "torch._utils._rebuild_tensor_v2": _tensor_v2,
+    "torch._utils._rebuild_parameter": _parameter,
+    "torch.serialization._get_layout": str,
 }
 # Types without attributes that could be set.
-PLAIN: dict[str, Any] = {
-    "collections.OrderedDict": OrderedDict,
-    "torch.Size": torch.Size,
-    "torch.device": torch.device,
+PLAIN: dict[str, Any] = {"collections.OrderedDict": OrderedDict, "torch.Size": tuple}
+
+# What the pickle calls the kinds of storage, by the dtype of their elements.
+STORAGES = {
+    "torch.DoubleStorage": "float64",
+    "torch.FloatStorage": "float32",
+    "torch.HalfStorage": "float16",
+    "torch.BFloat16Storage": "bfloat16",
+    "torch.LongStorage": "int64",
+    "torch.IntStorage": "int32",
+    "torch.ShortStorage": "int16",
+    "torch.CharStorage": "int8",
+    "torch.ByteStorage": "uint8",
+    "torch.BoolStorage": "bool",
+    "torch.ComplexFloatStorage": "complex64",
+    "torch.ComplexDoubleStorage": "complex128",
+    "torch.QUInt8Storage": "quint8",
+    "torch.QInt8Storage": "qint8",
+    "torch.QInt32Storage": "qint32",
+    "torch.storage.UntypedStorage": "uint8",
 }
 
 # Functions, and classes in small letters, that only make values; their calls become shadows too.
@@ -96,52 +161,69 @@ def _refusal(called: str) -> ConversionError:
 class Unpickler(pickle.Unpickler):
     """Loads a pickle in which every name is one of the above; ``shadows`` are the others' names."""
 
-    shadows: dict[str, type[Shadow]]
-    sizes: dict[str, int] | None  # of an archive's entries
-
-    def __init__(self, file: BinaryIO, **options: Any) -> None:
+    def __init__(self, file: BinaryIO, shadows: dict[str, type[Shadow]], **options: Any) -> None:
         super().__init__(file, **options)
         self.file = file
+        self.shadows = shadows
 
     def load(self) -> Any:
         """Load, unless that would take more than the pickle's size says."""
         opcodes.check(self.file)
-        if self.sizes is not None and hasattr(self, "persistent_load"):
-            load = functools.partial(self._storage, self.persistent_load)
-            self.persistent_load = load  # type: ignore[method-assign]  # as torch set its own
         return super().load()
-
-    def _storage(self, load: Callable[[Any], Any], saved: Any) -> Any:
-        """Load a storage that is its whole entry: torch would go on reading in the next one."""
-        storage = load(saved)
-        size = (self.sizes or {}).get(f"data/{saved[2]}")
-        held = storage._untyped_storage.nbytes()
-        if held != size:
-            raise pickle.UnpicklingError(
-                f"storage {saved[2]} has {held:,} bytes, its entry {size or 0:,}"
-            )
-        return storage
 
     def find_class(self, module: str, name: str) -> Any:
         """Give what a name may stand for."""
         full = f"{module}.{name}"
-        if full in REBUILDING:
-            return functools.partial(REBUILDING[full])
         if full in PLAIN:
             return PLAIN[full]
-        if module == "torch" and isinstance(dtype := getattr(torch, name, None), torch.dtype):
-            return dtype
+        if module == "torch" and name in ITEM_BYTES:  # a dtype
+            return full
+        if rebuild := self.rebuilding(full):
+            return rebuild
         return self.shadows.setdefault(full, type(name, (Shadow,), {"name": full}))
 
+    def rebuilding(self, full: str) -> Any:
+        """Give what makes a tensor, or names a kind of storage; None for anything else."""
+        raise NotImplementedError
 
-def _pickle_module(shadows: dict[str, type[Shadow]], sizes: dict[str, int] | None) -> Any:
-    """Make what `torch.load` needs of a pickle module, with our unpickler in it."""
-    unpickler = type("Unpickler", (Unpickler,), {"shadows": shadows, "sizes": sizes})
 
-    def load(file: BinaryIO, **options: Any) -> Any:  # before the zip format, a file holds several
-        return unpickler(file, **options).load()
+class ArchiveUnpickler(Unpickler):
+    """Loads the pickle of an archive, whose storages are entries; the tensors are not read."""
 
-    return SimpleNamespace(__name__=__name__, Unpickler=unpickler, load=load)
+    def __init__(
+        self, path: Path, entries: Mapping[str, magic.Entry], shadows: dict[str, type[Shadow]]
+    ) -> None:
+        self.archive = path.open("rb")
+        self.entries = entries
+        if "byteorder" in entries and self._content("byteorder") == b"big":
+            raise ConversionError("saved on a big-endian machine; save it again on another")
+        super().__init__(BytesIO(self._content("data.pkl")), shadows, encoding="utf-8")
+
+    def _content(self, name: str) -> bytes:
+        if name not in self.entries:
+            raise pickle.UnpicklingError(f"it has no {name}")
+        offset, size = self.entries[name]
+        self.archive.seek(offset)
+        return self.archive.read(size)
+
+    def rebuilding(self, full: str) -> Any:
+        """Give what finds a tensor in the file, or the dtype of a kind of storage."""
+        if full in REBUILDING:
+            return functools.partial(REBUILDING[full])
+        return STORAGES.get(full)
+
+    def persistent_load(self, saved: Any) -> Storage:
+        """Give a storage, which must be its whole entry."""
+        match saved:
+            case ("storage", str(dtype), str(key), str(), int(held)) if dtype in ITEM_BYTES:
+                size = self.entries.get(f"data/{key}", magic.Entry(0, 0))
+                if held * ITEM_BYTES[dtype] != size.size:
+                    raise pickle.UnpicklingError(
+                        f"storage {key} has {held * ITEM_BYTES[dtype]:,} bytes, its entry "
+                        f"{size.size:,}"
+                    )
+                return Storage(self.archive, size.offset, dtype, held)
+        raise pickle.UnpicklingError("a storage that is no entry of the archive")
 
 
 def load(path: Path) -> tuple[Any, list[str]]:
@@ -150,26 +232,17 @@ def load(path: Path) -> tuple[Any, list[str]]:
     Tensors of a zip stay on disk until they are read. Raises `ConversionError`, which does not name
     the file, where it would run something, is damaged, or is no state that `torch.save` wrote.
     """
-    sizes = magic.entries(path)
-    zipped = sizes is not None
+    entries = magic.entries(path)
     shadows: dict[str, type[Shadow]] = {}
     try:
-        # torch.load would run such a program's own code. Its reader, so that both see the same.
-        if zipped and "constants.pkl" in torch._C.PyTorchFileReader(str(path)).get_all_records():
-            raise ConversionError(magic.TORCHSCRIPT)
-        contents = torch.load(
-            path,
-            map_location="cpu",
-            weights_only=False,
-            mmap=zipped,
-            pickle_module=_pickle_module(shadows, sizes),
-        )
+        if entries is None:
+            contents = _load_before_zip(path, shadows)
+        else:
+            contents = ArchiveUnpickler(path, entries, shadows).load()
     except (ConversionError, OSError):
         raise
     except Exception as error:  # a damaged pickle can fail in any way
-        # torch adds what to do about its own zip reader, which is not at fault.
-        said = str(error).partition(". This is an internal")[0]
-        said = one_line(" ".join(said.split()) or type(error).__name__, most=300)
+        said = one_line(" ".join(str(error).split()) or type(error).__name__, most=300)
         if isinstance(error, MemoryError):
             said = "it asks for more memory than there is"
         raise ConversionError(
@@ -177,3 +250,29 @@ def load(path: Path) -> tuple[Any, list[str]]:
             f"cut short or damaged?): {said}"
         ) from error
     return contents, sorted(shadows)
+
+
+def _load_before_zip(path: Path, shadows: dict[str, type[Shadow]]) -> Any:
+    """Load a file of before torch 1.6 by torch itself, with our unpickler, into memory."""
+    import torch
+    from torch import _utils
+
+    rebuilding: dict[str, Callable[..., Any]] = {
+        "torch._utils._rebuild_tensor": _utils._rebuild_tensor,
+        "torch._utils._rebuild_tensor_v2": _utils._rebuild_tensor_v2,
+        "torch._utils._rebuild_parameter": _utils._rebuild_parameter,
+        "torch.serialization._get_layout": str,
+    }
+
+    class Whole(Unpickler):
+        def __init__(self, file: BinaryIO, **options: Any) -> None:
+            super().__init__(file, shadows, **options)
+
+        def rebuilding(self, full: str) -> Any:
+            return functools.partial(rebuilding[full]) if full in rebuilding else None
+
+    def load(file: BinaryIO, **options: Any) -> Any:  # such a file holds several pickles
+        return Whole(file, **options).load()
+
+    module = SimpleNamespace(__name__=__name__, Unpickler=Whole, load=load)
+    return torch.load(path, map_location="cpu", weights_only=False, pickle_module=module)

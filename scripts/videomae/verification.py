@@ -12,15 +12,24 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from videomae import checkpoint, clips, folder, folding, imagenet, labels, renaming
-from videomae.architecture import LAYER_NORM_EPS, Architecture, read_architecture
+from videomae import (
+    checkpoint,
+    clips,
+    folder,
+    folding,
+    imagenet,
+    labels,
+    renaming,
+    safetensors_file,
+)
+from videomae.architecture import LAYER_NORM_EPS, Architecture, read_architecture, tokens
 from videomae.checkpoint import Checkpoint
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
 from videomae.lockstep import (
+    MASK_RATIO,
     OUTPUT_TOLERANCE,
     PIXEL_TOLERANCE,
     STEP_TOLERANCE,
@@ -28,19 +37,23 @@ from videomae.lockstep import (
     Run,
     choose_device,
     difference,
-    for_tokens,
+    for_clips,
     forward,
     logits,
+    positions,
     run,
     scale,
     with_config,
     worst,
 )
+from videomae.positions import quick_positions
 from videomae.recorded import Recorded
-from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference
+from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference, sinusoid_positions
 from videomae.report import Check, Report, at_most
+from videomae.stored import Entry, Values
 
 LOSS_TOLERANCE = 1e-5  # relative
+POSITION_TOLERANCE = 1e-6  # absolute, of values in -1..1
 EPS_EFFECT_LIMIT = 1e-2  # absolute; 1e-6 to 1.5e-4 on trained models
 RECORDED_TOLERANCE = 1e-4  # absolute; what the script that recorded the values allowed
 # Of the outputs' root mean square; up to 9e-3 and 9e-2 on trained tiny models.
@@ -74,8 +87,8 @@ class Verification:
         self.config = self.architecture.config
         self.dtype = dtype
         self.device = choose_device(device)
-        self.folded = folding.fold(self.checkpoint.tensors, self.architecture)
-        self.stored = checkpoint.stored(self.folded.tensors, dtype)
+        self.folded = folding.fold(self.checkpoint.entries, self.architecture)
+        self.stored = checkpoint.cast(self.folded.entries, dtype)  # as the folder is to hold them
         self.processed: Tensor | None = None  # the usual clip, as the folder's processor gives it
         self.report = Report(variant, rehearsal=self.checkpoint.synthetic)
 
@@ -88,13 +101,15 @@ class Verification:
         checks += self._config()
         checks += self._processor()
         checks += self._file()
-        model, loaded = self._load()
-        checks += loaded
-        if model is not None:
-            checks += self._tensors(model)
-            model.to(self.device)
-            checks += self._function(model)
-            checks += self._recorded(model)
+        with quick_positions():
+            model, loaded = self._load()
+            checks += loaded
+            if model is not None:
+                checks += self._tensors(model)
+                checks += self._positions(model)
+                model.to(self.device)
+                checks += self._function(model)
+                checks += self._recorded(model)
         self.report.facts = self._facts()
         return self.report
 
@@ -139,11 +154,10 @@ class Verification:
     def _file(self) -> Iterator[Check]:
         """Hold the weights file against the checkpoint: every name, both biases, bit by bit."""
         try:
-            with safe_open(self.folder / folder.WEIGHTS, framework="pt") as file:
-                metadata = file.metadata() or {}
-                held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            yield Check("weights file", False, message=f"{folder.WEIGHTS} can't be read: {error}")
+            metadata = safetensors_file.metadata(self.folder / folder.WEIGHTS)
+            held = Values(safetensors_file.entries(self.folder / folder.WEIGHTS))
+        except (ConversionError, OSError) as error:
+            yield Check("weights file", False, message=f"{folder.WEIGHTS} {error}")
             return
         rows = renaming.renames(self.architecture)
         missing = [name for row in rows for name in row.targets if name not in held]
@@ -175,116 +189,115 @@ class Verification:
 
     def _tensors(self, model: torch.nn.Module) -> Iterator[Check]:
         """Turn the loaded model's tensors back into the checkpoint's, bit by bit."""
-        expected = {name: checkpoint.widen(tensor) for name, tensor in self.stored.items()}
+        expected = checkpoint.cast(self.stored, "float32")
         yield self._same_tensors("loaded tensors, bit by bit", model.state_dict(), expected)
 
+    def _positions(self, model: Any) -> Iterator[Check]:
+        """Compare all positions, of which the proof's smaller clips take the leading ones."""
+        number = tokens(self.config)
+        for owner, table in positions(model).items():
+            expected = sinusoid_positions(number, table.shape[-1])
+            name = f"positions of {type(owner).__name__}"
+            message = f"{list(table.shape)} of them, or other values than {list(expected.shape)}"
+            yield at_most(name, difference(table, expected), POSITION_TOLERANCE, message)
+
     def _same_tensors(
-        self, name: str, held: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+        self, name: str, held: Mapping[str, Tensor], expected: Mapping[str, Entry]
     ) -> Check:
+        values, differing = Values(expected), []
         try:
-            restored = renaming.restore(held, self.architecture)
+            for key, tensor in renaming.restore(held, self.architecture):  # one at a time
+                if not renaming.same_bits(tensor, values[key]):
+                    differing.append(f"{key} (by {difference(tensor, values[key]):.2g})")
         except ConversionError as error:
             return Check(name, False, message=str(error))
-        differing = [
-            f"{key} (by {difference(restored[key], tensor):.2g})"
-            for key, tensor in expected.items()
-            if not renaming.same_bits(restored[key], tensor)
-        ]
         message = f"{len(differing)} of {len(expected)} tensors differ: {listing(differing)}"
         return Check(name, not differing, message=message if differing else "")
 
     def _function(self, model: Any) -> Iterator[Check]:
-        """Run both on the usual clip: every step in lockstep, every element of the outputs."""
+        """Run both on the proof's clips: every step in lockstep, every element of the outputs."""
         # In float32 the original tensors, so that folding is proven and not presumed.
         exact = self.dtype == "float32"
-        reference = self._reference(self.checkpoint.tensors if exact else self.stored)
-        clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
+        reference = self._reference(self.checkpoint.entries if exact else self.stored)
+        proving = clips.proving(self.config)
         try:
-            ran = run(model, reference, clip)
+            ran = run(model, reference, proving)
         except Exception as error:  # a model built wrongly can fail anywhere
             yield Check("function", False, message=f"the folder's model does not run: {error}")
             return
         if not ran.expected.isfinite().all():
-            name = worst({n: t.abs().max().item() for n, t in self.checkpoint.tensors.items()})
-            largest = self.checkpoint.tensors[name].abs().max().item()
+            sizes = {n: t.abs().max().item() for n, t in self.checkpoint.tensors.items()}
+            name, largest = (worst(sizes), sizes[worst(sizes)])
             message = f"the authors' network itself gives NaN or infinity; {name} has {largest:.3g}"
             yield Check("function", False, message=message)
             return
         report, parting = self.report, ran.comparison.first_parting()
-        report.max_abs_difference = ran.difference
-        report.tolerance = ran.tolerance
-        report.logits_shape = list(ran.logits.shape)
+        report.max_abs_difference, report.tolerance = ran.difference(), ran.tolerance()
+        frames, size = proving[0].shape[:2]
+        report.proven_on = {"clips": list(clips.PROVING), "frames": frames, "image_size": size}
         report.layers = ran.comparison.differences
-        report.preprocessing_difference = self._preprocessing_difference(model, ran)
-        yield at_most("function", report.max_abs_difference, report.tolerance, parting)
+        report.preprocessing_difference = self._preprocessing_difference(model)
+        yield from _of_each_clip("function", ran)
         yield at_most("every layer", ran.comparison.largest(), STEP_TOLERANCE, parting)
         if self.architecture.kind == "pretraining":
             yield from self._losses(model, reference, ran)
         if self.architecture.kind == "encoder":  # whose users may hide tokens, or not
-            masked = run(model, reference, clip, masked=True)
-            parting = masked.comparison.first_parting()
-            yield at_most("function, masked", masked.difference, masked.tolerance, parting)
+            yield from _of_each_clip(
+                "function, masked", run(model, reference, proving, masked=True)
+            )
         authors = reference.logits(ran.comparison.expected[BEFORE_FINAL_NORM], LAYER_NORM_EPS)
-        report.eps_effect = difference(authors, ran.expected)
+        report.eps_effect = difference(authors[:1], ran.expected[:1])
         message = (
             f"transformers' eps in the final norm moves the outputs by {report.eps_effect:.3g} "
             f"(limit {EPS_EFFECT_LIMIT:g}), so it can't compute what the authors' network computes"
         )
         yield at_most("eps effect", report.eps_effect, EPS_EFFECT_LIMIT, message)
-        yield from self._sharp(model, reference)
         if not exact:
             yield from self._rounding_effect(ran)
 
-    def _preprocessing_difference(self, model: Any, ran: Run) -> float | None:
+    def _preprocessing_difference(self, model: Any) -> float | None:
         """Tell how far the folder's own processor moves the outputs, the model being the same."""
         if self.processed is None:
             return None
-        if self.processed.shape != ran.pixels.shape:  # nor would the model take them
+        clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
+        pixels = clips.normalise(clip, imagenet.MEAN, imagenet.STD)
+        if self.processed.shape != pixels.shape:  # nor would the model take them
             return float("inf")
-        processed = self.processed.to(self.device)
-        if torch.equal(processed, ran.pixels):
+        if torch.equal(self.processed, pixels):
             return 0.0
-        return difference(logits(forward(model, processed, ran.mask)), ran.logits)
+        mask = None
+        if self.architecture.kind == "pretraining":
+            mask = clips.tube_mask(self.config, MASK_RATIO).to(self.device)
+        both = (forward(model, one.to(self.device), mask) for one in (self.processed, pixels))
+        return difference(*map(logits, both))
 
-    def _reference(self, tensors: Mapping[str, Tensor]) -> Reference:
-        widened = {n: checkpoint.widen(tensor).to(self.device) for n, tensor in tensors.items()}
-        return Reference(widened, self.architecture)
+    def _reference(self, entries: Mapping[str, Entry]) -> Reference:
+        return Reference(
+            Values(checkpoint.cast(entries, "float32")), self.architecture, self.device
+        )
 
     def _rounding_effect(self, ran: Run) -> Iterator[Check]:
         """Tell how far rounding the weights alone moves the outputs from the checkpoint's."""
-        original = self._logits(self.checkpoint.tensors, ran)
+        original = self._logits(self.checkpoint.entries, ran)
         effect = difference(original, ran.expected)
         self.report.rounding_effect = effect
         limit = ROUNDING_LIMITS[self.dtype] * scale(ran.expected)
         yield at_most("rounding effect", effect, limit)
         if self.folded.notes:  # before rounding, which would hide what folding does
-            effect = difference(self._logits(self.folded.tensors, ran), original)
+            effect = difference(self._logits(self.folded.entries, ran), original)
             yield at_most("folding", effect, OUTPUT_TOLERANCE * scale(original))
 
-    def _logits(self, tensors: Mapping[str, Tensor], ran: Run) -> Tensor:
-        """Compute the authors' network on other tensors, of the same clip and mask."""
-        steps = self._reference(tensors).steps(ran.pixels, ran.mask, TRANSFORMERS_FINAL_NORM_EPS)
+    def _logits(self, entries: Mapping[str, Entry], ran: Run) -> Tensor:
+        """Compute the authors' network on other tensors, of the same clips and mask."""
+        steps = self._reference(entries).steps(ran.pixels, ran.mask, TRANSFORMERS_FINAL_NORM_EPS)
         return dict(steps)[LOGITS]
-
-    def _sharp(self, model: Any, reference: Reference) -> Iterator[Check]:
-        """Run both on clips that bring small faults out; one tubelet of them, to be quick.
-
-        All weights take part on any number of frames, and shorter clips have the same leading
-        positions.
-        """
-        frames = self.config["tubelet_size"]
-        usual = clips.synthetic_clip(frames, self.config["image_size"])
-        for name, sharpen in clips.SHARP.items():
-            with for_tokens(model, clips.tokens({**self.config, "num_frames": frames})):
-                ran = run(model, reference, sharpen(usual))
-            parting = ran.comparison.first_parting()
-            yield at_most(f"function, {name} clip", ran.difference, ran.tolerance, parting)
 
     def _losses(self, model: Any, reference: Reference, ran: Run) -> Iterator[Check]:
         """Compare both reconstruction losses, with normalised target pixels and without."""
         assert ran.mask is not None
         chosen = model.config.norm_pix_loss
-        with with_config(model, norm_pix_loss=not chosen):
+        size, number = ran.pixels.shape[-1], ran.mask.shape[1]
+        with for_clips(model, size, number), with_config(model, norm_pix_loss=not chosen):
             other = forward(model, ran.pixels, ran.mask)
         found = {chosen: ran.output.loss.item(), not chosen: other.loss.item()}
         losses = reference.losses(ran.expected, ran.pixels, ran.mask)
@@ -346,7 +359,7 @@ class Verification:
             "kind": self.architecture.kind,
             "dtype": self.dtype,
             "device": str(self.device),
-            "parameters": sum(tensor.numel() for tensor in self.stored.values()),
+            "parameters": sum(entry.numel() for entry in self.stored.values()),
             "folded": list(self.folded.notes),
             "config": dict(self.config),
             "origin": dict(self.architecture.origin),
@@ -358,6 +371,14 @@ class Verification:
                 "numpy": np.__version__,
             },
         }
+
+
+def _of_each_clip(name: str, ran: Run) -> Iterator[Check]:
+    """Compare the outputs of each clip of a proof; the usual one's check has the plain name."""
+    parting = ran.comparison.first_parting()
+    for number, clip in enumerate(clips.PROVING):
+        of = f"{name}, {clip} clip" if number else name
+        yield at_most(of, ran.difference(number), ran.tolerance(number), parting)
 
 
 def _label_message(found: dict[str, Any], expected: dict[str, Any], name: str) -> str:
