@@ -1,5 +1,6 @@
 """Converts the authors' VideoMAE checkpoints to transformers: download, convert, verify, push."""
 
+import gc
 import os
 import shlex
 import sys
@@ -14,8 +15,8 @@ from snakemake.utils import min_version, validate
 min_version("9.27")
 BEGAN = time.time()
 
-# Scripts and modules come through Snakemake's cache of sources: a step that has them as its input
-# runs again when one is edited, and finds them wherever the job runs.
+# Scripts and modules come through Snakemake's cache of sources, so that they are found wherever a
+# job runs.
 SCRIPT = {
     step: workflow.source_path(f"scripts/{step}.py")
     for step in ("download", "receipt", "convert", "verify", "card", "push", "snapshot", "load")
@@ -49,6 +50,12 @@ from videomae import (
     written,
 )
 from videomae.errors import ConversionError, one_line, said
+
+# By this a step runs again when a module that it uses is edited.
+CODE = {
+    step: imports.digest(SCRIPT[step], LIBRARY)
+    for step in ("convert", "verify", "card", "push", "load")
+}
 
 
 @contextmanager
@@ -122,6 +129,11 @@ wildcard_constraints:
     hub_file=r".+",
 
 
+def megabytes(path):
+    """Give the size of an input, which Snakemake calls to be determined where there is none yet."""
+    return os.path.getsize(path) >> 20  # input.size_mb takes a millisecond, ten times as long
+
+
 def release_table():
     """Draw what the releases of transformers make of the folders, as far as that is known."""
     return releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE)
@@ -142,6 +154,8 @@ def undone():
 
 
 onstart:
+    gc.freeze()  # as it was off, planning is an eighth faster
+    gc.enable()
     environments = [
         job for job in workflow.dag.needrun_jobs() if job.rule.name == "environment"
     ]
@@ -271,7 +285,6 @@ rule convert:
             LABELS.get(name, name) for name in VARIANTS[wildcards.variant].labels
         ],
         script=SCRIPT["convert"],
-        modules=imports.used_by(SCRIPT["convert"], LIBRARY),
     output:
         config="results/models/{variant}/config.json",
         weights="results/models/{variant}/model.safetensors",
@@ -283,17 +296,14 @@ rule convert:
     conda:
         "envs/videomae.yaml"
     resources:
-        # Measured: the checkpoint's pages, 1.1 times its size, and torch.
-        mem_mb=lambda wildcards, input: int(1.2 * input.size_mb) + 600,
+        mem_mb=300,  # measured: 40, and 250 where torch is needed, whatever the checkpoint's size
     params:
+        code=CODE["convert"],
         folder=subpath(output.config, parent=True),
-        given=lambda wildcards: VARIANTS[wildcards.variant].given,
-        labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
-        weights=lambda wildcards: VARIANTS[wildcards.variant].weights,
-        dtype=lambda wildcards: VARIANTS[wildcards.variant].dtype,
+        options=lambda wildcards, input: VARIANTS[wildcards.variant].options(input.labels),
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
-        " {params.weights:q} --dtype {params.dtype} --config {params.given:q} > {log:q} 2>&1"
+        'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q}'
+        " {params.options:q} > {log:q} 2>&1"
 
 
 rule verify:
@@ -311,7 +321,6 @@ rule verify:
             else []
         ),
         script=SCRIPT["verify"],
-        modules=imports.used_by(SCRIPT["verify"], LIBRARY),
     output:
         "results/verification/{variant}.json",
     log:
@@ -322,22 +331,20 @@ rule verify:
     conda:
         "envs/videomae.yaml"
     resources:
-        # Measured: the pages of checkpoint and folder, and up to 1 GB for torch and activations.
-        mem_mb=lambda wildcards, input: int(1.1 * input.size_mb) + 1200,
+        # Measured: the folder's pages, and up to 0.6 GB for transformers and activations.
+        mem_mb=lambda wildcards, input: megabytes(input.weights) + 700,
     params:
+        code=CODE["verify"],
         folder=subpath(input.config, parent=True),
-        given=rules.convert.params.given,
-        labels=rules.convert.params.labels,
-        weights=rules.convert.params.weights,
-        dtype=rules.convert.params.dtype,
+        options=rules.convert.params.options,
         recorded=lambda wildcards: VARIANTS[wildcards.variant].recorded_json,
         recorded_outputs=SETTINGS.recorded_outputs,
         device=SETTINGS.device,
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q} {params.labels:q}'
-        " --variant {wildcards.variant:q} {params.weights:q} --dtype {params.dtype} --recorded {params.recorded:q}"
-        " --recorded-outputs {params.recorded_outputs} --device {params.device} --report {log.report:q}"
-        " --passed {output:q} --config {params.given:q} > {log.text:q} 2>&1"
+        'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q}'
+        " --variant {wildcards.variant:q} {params.options:q} --recorded {params.recorded:q}"
+        " --recorded-outputs {params.recorded_outputs} --device {params.device}"
+        " --report {log.report:q} --passed {output:q} > {log.text:q} 2>&1"
 
 
 rule card:
@@ -348,7 +355,6 @@ rule card:
         loaded=lambda wildcards: releases.existing(wildcards.variant, Path("results")),
         script=SCRIPT["card"],
         template=workflow.source_path("scripts/videomae/card.md.jinja"),
-        modules=imports.used_by(SCRIPT["card"], LIBRARY),
     output:
         "results/models/{variant}/README.md",
     log:
@@ -356,6 +362,7 @@ rule card:
     conda:
         "envs/videomae.yaml"
     params:
+        code=CODE["card"],
         facts=lambda wildcards: VARIANTS[wildcards.variant].card_options(SETTINGS.license),
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {input.report:q} {input.receipt:q} {output:q}'
@@ -371,7 +378,6 @@ rule push:
         processor=rules.convert.output.processor,
         card=rules.card.output,
         script=SCRIPT["push"],
-        modules=imports.used_by(SCRIPT["push"], LIBRARY),
     output:
         PUSHED["push"],
     log:
@@ -381,6 +387,7 @@ rule push:
     conda:
         "envs/videomae.yaml"
     params:
+        code=CODE["push"],
         folder=subpath(input.config, parent=True),
         repository=lambda wildcards: f"{SETTINGS.push['namespace']}/{wildcards.variant}",
         visibility=[] if SETTINGS.push["private"] else ["--public"],
@@ -467,7 +474,6 @@ rule load:
         folder=files_to_load,
         environment=rules.environment.output[0],
         script=SCRIPT["load"],
-        modules=imports.used_by(SCRIPT["load"], LIBRARY),
     output:
         "results/releases/{place}/{variant}/{release}.json",
     log:
@@ -477,20 +483,19 @@ rule load:
         "envs/videomae.yaml"
     resources:
         # Two models beside the checkpoint's pages: by its own class and by the Auto class.
-        mem_mb=lambda wildcards, input: 2 * int(input.size_mb) + 1500,
+        mem_mb=lambda wildcards, input: 3 * megabytes(input.checkpoint) + 1500,
     params:
+        code=CODE["load"],
         folder=lambda wildcards: (
             VARIANTS[wildcards.variant].published_folder
             if wildcards.place == "published"
             else f"results/models/{wildcards.variant}"
         ),
-        given=rules.convert.params.given,
-        weights=rules.convert.params.weights,
-        dtype=rules.convert.params.dtype,
+        options=lambda wildcards: VARIANTS[wildcards.variant].options(),
     shell:
         "exec {input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
-        " --variant {wildcards.variant:q} {params.weights:q} --dtype {params.dtype} --report {log.report:q}"
-        " --passed {output:q} --config {params.given:q} > {log.text:q} 2>&1"
+        " --variant {wildcards.variant:q} {params.options:q} --report {log.report:q}"
+        " --passed {output:q} > {log.text:q} 2>&1"
 
 
 rule releases:

@@ -20,12 +20,12 @@ LAUGHS = "\n".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"a: [1\nb: 2", "line 2: expected ',' or ']'"),
+        (b"a: [1\nb: 2", "line 2: did not find expected ',' or ']'"),
         (b"a: \xff", "not UTF-8: "),
         (b"a: \0", "unacceptable character #x0000"),
         (b"- a", "it must have keys at its top level"),
         (b"", "it must have keys at its top level"),
-        (b"a: " + b"[" * 100_000, "line 1: more than 20 levels deep"),
+        (b"a: " + b"[" * 100_000, "line 1: exceeded maximum nesting depth"),
         (f"a0: &a0 x\n{LAUGHS}".encode(), "line 17: stands for 131,071 values by its aliases"),
         (b"a: &a\n- *a", "line 1: holds itself, by an alias"),
         (b"a:\n  b: 1\n  b: 2", "line 3: b stands in line 2 already"),

@@ -1,6 +1,7 @@
 """What do the commands have in common?  How they report errors, and the ``--config`` they take."""
 
 import argparse
+import gc
 import io
 import sys
 from collections.abc import Callable
@@ -18,6 +19,8 @@ DEVICES = ("cpu", "cuda", "auto")
 
 def run(main: Callable[[], None]) -> None:
     """Run a command; a `ConversionError` or a failing file becomes one line and exit code 1."""
+    gc.freeze()  # what the imports made stays
+    gc.enable()
     try:
         main()
     except (ConversionError, OSError) as error:

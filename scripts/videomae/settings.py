@@ -86,20 +86,12 @@ class Variant:
         expected = self.entry.get("sha256", recorded).lower()
         return source == str(self.source) and found.sha256 != expected
 
-    @property
-    def weights(self) -> list[str]:
-        """The option that chooses among several state dicts in one file."""
-        return [f"--weights={self.entry['weights']}"] if "weights" in self.entry else []
-
-    @property
-    def dtype(self) -> str:
-        """The precision of the converted weights."""
-        return str(self.entry["dtype"])
-
-    @property
-    def given(self) -> list[str]:
-        """What the person says of the network, as ``NAME=VALUE``."""
-        return [f"{name}={value}" for name, value in sorted(self.entry["config"].items())]
+    def options(self, labels: Iterable[str] = ()) -> list[str]:
+        """Give the options that say how it is to be converted; ``labels`` is its list's path."""
+        chosen = [f"--weights={self.entry['weights']}"] if "weights" in self.entry else []
+        given = [f"{name}={value}" for name, value in sorted(self.entry["config"].items())]
+        listed = [f"--labels={path}" for path in labels]
+        return [*listed, *chosen, f"--dtype={self.entry['dtype']}", "--config", *given]
 
     @property
     def labels(self) -> list[str]:

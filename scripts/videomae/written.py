@@ -13,6 +13,8 @@ import yaml
 
 from videomae.errors import ConversionError
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C ten times as fast
+
 DEEPEST = 20  # lists and mappings in one another; ours has six
 MOST = 100_000  # values, each as often as aliases repeat it
 TEMPLATE = "__use_yte__"
@@ -23,7 +25,7 @@ def check(path: Path) -> None:
     try:
         text = path.read_text(encoding="utf-8")
         _check_depth(text)
-        root = yaml.compose(text, yaml.SafeLoader)
+        root = yaml.compose(text, LOADER)
     except UnicodeDecodeError as error:
         raise ConversionError(f"not UTF-8: {error}") from error
     except yaml.MarkedYAMLError as error:
@@ -38,7 +40,7 @@ def check(path: Path) -> None:
 
 def _check_depth(text: str) -> None:
     depth = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
+    for event in yaml.parse(text, LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
