@@ -162,7 +162,8 @@ onstart:
     with told():
         liveness.hold(Path())
         record(undone())  # of a run that was killed
-        print(space.check(VARIANTS.values(), Path("results"), len(environments)))
+        kept = SETTINGS.keep_checkpoints
+        print(space.check(VARIANTS.values(), Path("results"), len(environments), kept))
         if SETTINGS.push_step:
             publishing.check_access(SETTINGS.push["namespace"])
 
@@ -188,6 +189,9 @@ rule all:
         expand("results/verification/{variant}.json", variant=VARIANTS),
         expand("results/models/{variant}/{file}", variant=VARIANTS, file=folder.PUBLISHED),
         expand(PUSHED[SETTINGS.push_step], variant=VARIANTS) if SETTINGS.push_step else [],
+        []
+        if SETTINGS.keep_checkpoints
+        else expand("results/discarded/{variant}.txt", variant=VARIANTS),
 
 
 # A download depends on nothing but where its bytes come from: Snakemake compares `source` and the
@@ -300,10 +304,11 @@ rule convert:
     params:
         code=CODE["convert"],
         folder=subpath(output.config, parent=True),
-        options=lambda wildcards, input: VARIANTS[wildcards.variant].options(input.labels),
+        labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
+        options=lambda wildcards: VARIANTS[wildcards.variant].options,
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q}'
-        " {params.options:q} > {log:q} 2>&1"
+        " {params.labels:q} {params.options:q} > {log:q} 2>&1"
 
 
 rule verify:
@@ -336,13 +341,15 @@ rule verify:
     params:
         code=CODE["verify"],
         folder=subpath(input.config, parent=True),
+        labels=rules.convert.params.labels,
         options=rules.convert.params.options,
         recorded=lambda wildcards: VARIANTS[wildcards.variant].recorded_json,
         recorded_outputs=SETTINGS.recorded_outputs,
         device=SETTINGS.device,
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q}'
-        " --variant {wildcards.variant:q} {params.options:q} --recorded {params.recorded:q}"
+        " --variant {wildcards.variant:q} {params.labels:q} {params.options:q}"
+        " --recorded {params.recorded:q}"
         " --recorded-outputs {params.recorded_outputs} --device {params.device}"
         " --report {log.report:q} --passed {output:q} > {log.text:q} 2>&1"
 
@@ -412,6 +419,27 @@ use rule push as push_plan with:
     params:
         dry_run=["--dry-run"],
         time=time.time(),
+
+
+# Snakemake's temp() would also take a checkpoint that was put there by hand, and not wait for a push.
+# Its note goes too, so that what is put there afterwards is not taken for the download.
+rule discard:
+    """Remove a downloaded checkpoint whose variant is done."""
+    input:
+        report=rules.verify.output,
+        pushed=PUSHED["push"] if SETTINGS.push_step == "push" else [],
+    output:
+        "results/discarded/{variant}.txt",
+    log:
+        "results/logs/discard/{variant}.log",
+    conda:
+        "envs/videomae.yaml"
+    params:
+        files=lambda wildcards: placed.downloaded(
+            Path(f"results/checkpoints/{wildcards.variant}.pth")
+        ),
+    shell:
+        "(rm --force --verbose {params.files:q} > {output:q}) 2> {log:q}"
 
 
 # -- every release of transformers: `snakemake releases` -------------------------------------------
@@ -491,7 +519,7 @@ rule load:
             if wildcards.place == "published"
             else f"results/models/{wildcards.variant}"
         ),
-        options=lambda wildcards: VARIANTS[wildcards.variant].options(),
+        options=lambda wildcards: VARIANTS[wildcards.variant].options,
     shell:
         "exec {input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
         " --variant {wildcards.variant:q} {params.options:q} --report {log.report:q}"

@@ -94,7 +94,7 @@ def test_entry_is_one_that_config_yaml_takes(ours: tuple[Path, list[str]]) -> No
     path, config = ours
     (variant,) = read(entry(describe(path, *config))).variants.values()
     assert variant.existing_file == [str(path)]
-    assert sorted(variant.given) == sorted(config[1:])
+    assert variant.options == ["--dtype=float32", "--config", *sorted(config[1:])]
     assert entry(describe(path, *config))["variants"] == described(path, *config)[0]["entry"]
 
 

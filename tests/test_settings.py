@@ -80,7 +80,7 @@ def test_small_models_were_recorded_with_sixteen_heads_and_the_scripts_eps() -> 
         overrides = variant.recorded["config"]
         assert overrides["layer_norm_eps"] == 1e-12
         assert overrides.get("num_attention_heads") == (16 if "small" in name else None)
-        assert variant.options() == ["--dtype=float32", "--config"]
+        assert variant.options == ["--dtype=float32", "--config"]
 
 
 def test_models_may_be_chosen_by_a_comma_separated_text(config: dict[str, Any]) -> None:
@@ -191,7 +191,7 @@ def test_checkpoints_without_an_entry_are_named_after_their_files(
 def test_checkpoint_without_an_entry_takes_what_is_said_beside_it(config: dict[str, Any]) -> None:
     beside = {"config": {"num_attention_heads": 3}, "weights": "model_ema", "labels": "ssv2"}
     found = read({**config, "license": "mit", "checkpoint": "hub:them/zoo/it.pth", **beside})
-    assert found.variants["it"].options() == [
+    assert found.variants["it"].options == [
         *("--weights=model_ema", "--dtype=float32", "--config", "num_attention_heads=3"),
     ]
     assert found.variants["it"].labels == ["ssv2"]

@@ -281,6 +281,29 @@ def test_checkpoint_placed_by_hand_or_in_a_shared_folder_is_taken_and_held_to_wh
     assert json.loads(lock.read_text()) == recorded
 
 
+def test_checkpoints_that_are_not_kept_go_when_done_but_never_one_put_there_by_hand(
+    workflow: Workflow, checkpoints: dict[str, Path], home: dict[str, str]
+) -> None:
+    placed, made = (workflow.results / f"checkpoints/{name}.pth" for name in ("placed", "made"))
+    placed.parent.mkdir(parents=True)
+    shutil.copy(DATA / "trained/v1-cls.pth", placed)
+    entries = {
+        "placed": {"checkpoint": "gdrive:1234567890placed", "config": {"num_attention_heads": 4}},
+        "made": {"checkpoint": "synthetic:tiny-finetuned", "config": GIVEN["tiny-finetuned"]},
+    }
+    workflow.configure(entries, keep_checkpoints=False)
+    outcome = workflow.run(**home)
+    assert outcome.code == 0, outcome.output
+    assert "GB stay, without the checkpoints" in outcome.output
+    assert placed.exists()
+    assert not made.exists()
+    assert (workflow.results / "models/made/model.safetensors").exists()
+    assert "Nothing to be done" in workflow.run(**home).output
+    shutil.copy(checkpoints["tiny-finetuned"], made)
+    assert workflow.run("--forcerun", "discard", **home).code == 0
+    assert made.exists()
+
+
 def test_receipt_that_a_killed_run_left_is_recorded_when_the_next_one_starts(
     workflow: Workflow, home: dict[str, str]
 ) -> None:

@@ -18,9 +18,9 @@ def accept(checkpoint: Path, source: str) -> None:
     """
     if not checkpoint.exists():
         return
-    _note("incomplete", checkpoint).unlink(missing_ok=True)
+    note("incomplete", checkpoint).unlink(missing_ok=True)
     receipt = checkpoint.with_suffix(".json")
-    if receipt.exists() and not _note("metadata", checkpoint).exists():
+    if receipt.exists() and by_hand(checkpoint):
         meant, _ = receipts.read(receipt)
         if meant != source:
             raise ConversionError(
@@ -29,6 +29,19 @@ def accept(checkpoint: Path, source: str) -> None:
             )
 
 
-def _note(kind: str, path: Path) -> Path:
+def downloaded(checkpoint: Path) -> list[str]:
+    """Give what there is, or will be, of a checkpoint that Snakemake brings, with its note of it.
+
+    Nothing if there is one that was put there by hand.
+    """
+    return [] if by_hand(checkpoint) else [str(checkpoint), str(note("metadata", checkpoint))]
+
+
+def by_hand(checkpoint: Path) -> bool:
+    """Tell whether there is a checkpoint that Snakemake did not make."""
+    return checkpoint.exists() and not note("metadata", checkpoint).exists()
+
+
+def note(kind: str, path: Path) -> Path:
     """Give the file in which Snakemake notes something of an output."""
     return NOTES / kind / urlsafe_b64encode(str(path).encode()).decode()

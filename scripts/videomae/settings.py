@@ -86,12 +86,12 @@ class Variant:
         expected = self.entry.get("sha256", recorded).lower()
         return source == str(self.source) and found.sha256 != expected
 
-    def options(self, labels: Iterable[str] = ()) -> list[str]:
-        """Give the options that say how it is to be converted; ``labels`` is its list's path."""
+    @property
+    def options(self) -> list[str]:
+        """The options that say how it is to be converted, but for its labels."""
         chosen = [f"--weights={self.entry['weights']}"] if "weights" in self.entry else []
         given = [f"{name}={value}" for name, value in sorted(self.entry["config"].items())]
-        listed = [f"--labels={path}" for path in labels]
-        return [*listed, *chosen, f"--dtype={self.entry['dtype']}", "--config", *given]
+        return [*chosen, f"--dtype={self.entry['dtype']}", "--config", *given]
 
     @property
     def labels(self) -> list[str]:
@@ -152,6 +152,7 @@ class Settings:
     device: str
     releases: list[str]
     published: bool
+    keep_checkpoints: bool
 
     @property
     def push_step(self) -> str | None:
@@ -202,6 +203,7 @@ def read(
         config["device"],
         config["releases"],
         pattern is not None,
+        config["keep_checkpoints"],
     )
 
 

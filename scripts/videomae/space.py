@@ -13,17 +13,18 @@ from videomae.settings import Variant
 ENVIRONMENT = 950_000_000  # bytes; measured with the CPU build of torch
 
 
-def check(variants: Iterable[Variant], results: Path, environments: int = 0) -> str:
+def check(
+    variants: Iterable[Variant], results: Path, environments: int = 0, kept: bool = True
+) -> str:
     """Say what is needed and free; raises `ConversionError` if that is less, or closed to writing.
 
     A variant takes its checkpoint (unless it is linked) and the folder made from it;
-    ``environments`` is how many are to be made for releases of transformers.
+    ``environments`` is how many are to be made for releases of transformers. If checkpoints are not
+    ``kept``, all of them may still be there at once, at the worst.
     """
-    needed, unknown = environments * ENVIRONMENT, 0
-    for variant in variants:
-        bytes_ = _bytes(variant, results)
-        unknown += bytes_ is None
-        needed += bytes_ or 0
+    sizes = [_bytes(variant, results) for variant in variants]
+    brought, made = (sum(known) for known in zip((0, 0), *filter(None, sizes), strict=True))
+    needed, unknown = environments * ENVIRONMENT + brought + made, sizes.count(None)
     results.mkdir(parents=True, exist_ok=True)
     if not os.access(results, os.W_OK):
         raise ConversionError(
@@ -32,6 +33,8 @@ def check(variants: Iterable[Variant], results: Path, environments: int = 0) -> 
         )
     free = shutil.disk_usage(results).free
     message = f"disk: {_gigabytes(needed)} needed in {results.absolute()}, {_gigabytes(free)} free"
+    if not kept:
+        message += f"; {_gigabytes(needed - brought)} stay, without the checkpoints"
     if unknown:
         message += f" ({unknown} variants come from the network, their sizes are not known yet)"
     if needed > free:
@@ -39,20 +42,23 @@ def check(variants: Iterable[Variant], results: Path, environments: int = 0) -> 
     return message
 
 
-def _bytes(variant: Variant, results: Path) -> int | None:
-    """Tell what a variant will add to the disk; None if that can't be known beforehand."""
-    brought, made = (
-        (results / STEPS[step].format(variant.name)).exists() for step in ("download", "convert")
+def _bytes(variant: Variant, results: Path) -> tuple[int, int] | None:
+    """Tell what a variant's checkpoint and its folder will add to the disk; None if unknown."""
+    checkpoint, folder = (
+        results / STEPS[step].format(variant.name) for step in ("download", "convert")
     )
-    source = variant.source
+    source, linked = variant.source, Path(variant.at_hand or variant.source.address)
+    size = variant.locked.bytes if variant.locked else None
     if source.kind == "synthetic":
-        return recipes.weights_bytes(source.address) * ((not made) + (not brought))
-    if made:
-        return 0
-    linked = Path(variant.at_hand or source.address)
-    if (variant.at_hand or source.kind == "file") and linked.is_file():
-        return linked.stat().st_size
-    return None
+        size = recipes.weights_bytes(source.address)
+    elif (variant.at_hand or source.kind == "file") and linked.is_file():
+        size = linked.stat().st_size
+    if folder.exists():
+        return 0, 0  # at most a checkpoint that was changed meanwhile
+    if size is None:
+        return None
+    there = checkpoint.exists() or variant.at_hand or source.kind == "file"
+    return 0 if there else size, size
 
 
 def _gigabytes(size: int) -> str:
