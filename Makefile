@@ -6,7 +6,7 @@ DIRECTORY ?= .
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup resume rehearsal releases test test-full test-releases mutations fuzz faults \
+.PHONY: help setup resume rehearsal releases test test-full test-releases mutations fuzz faults bench \
         lint dry-run format clean
 
 help:            ## list the targets
@@ -51,6 +51,9 @@ fuzz: $(VENV)/development.done     ## try 600 hostile files: each is refused cle
 
 faults: $(VENV)/development.done   ## kill 100 runs and fill disks: each comes right by `make resume` (root, half an hour)
 	PYTHONPATH=scripts $(BIN)/python -m tests.faults
+
+bench: $(VENV)/development.done    ## measure time and memory at full size and for 1,000 variants (25 GB, half an hour)
+	PYTHONPATH=scripts $(BIN)/python -m tests.bench
 
 lint: $(VENV)/development.done     ## check style, types and the workflow
 	$(BIN)/ruff check .

@@ -1,0 +1,92 @@
+"""What do the thirteen take?  Copied, converted, one at a time, and by the workflow."""
+
+import shutil
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.bench.measuring import Memory, clock, watched
+from tests.conftest import ROOT
+
+REHEARSAL = ROOT / "rehearsal/config.yaml"
+
+
+class Zoo:
+    """A folder with the rehearsal's checkpoints of some variants, and what is made from them."""
+
+    def __init__(self, folder: Path, variants: list[str]) -> None:
+        self.folder = folder
+        self.store = folder / "store"
+        self.config: dict[str, Any] = yaml.safe_load(REHEARSAL.read_text())
+        self.variants = variants or self.config["models"]
+        self.memory = Memory()
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints' paths."""
+        return [self.store / f"{name}.pth" for name in self.variants]
+
+    def make(self) -> None:
+        """Make the checkpoints, those that are not there from an earlier time."""
+        from videomae import synthetic
+
+        self.store.mkdir(parents=True, exist_ok=True)
+        for path in self.checkpoints:
+            if not path.exists():
+                synthetic.save(path.stem, path)
+
+    def _empty(self, name: str) -> Path:
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        (self.folder / name).mkdir()
+        return self.folder / name
+
+    def copy(self) -> float:
+        """Copy the checkpoints with cp."""
+        place = self._empty("made")
+        return clock(lambda: subprocess.run(["cp", *self.checkpoints, place], check=True))
+
+    def convert(self) -> float:
+        """Convert the checkpoints one after the other, in this process."""
+        place = self._empty("made")
+        return clock(lambda: convert(self.checkpoints, place))
+
+    def convert_alone(self, memory: Memory) -> None:
+        """Convert each in a process of its own."""
+        place, script = self._empty("made"), str(ROOT / "scripts/convert.py")
+        for path in self.checkpoints:
+            watched([sys.executable, script, str(path), str(place / path.stem)], place, memory)
+
+    def one_at_a_time(self) -> float:
+        """Convert the checkpoints as a script does, in one process."""
+        place = self._empty("made")
+        command = [sys.executable, "-m", "tests.bench.one_at_a_time", str(place), str(REHEARSAL)]
+        path = f"{ROOT}:{ROOT / 'scripts'}"
+        run = [*command, *map(str, self.checkpoints)]
+        return clock(lambda: watched(run, place, self.memory, PYTHONPATH=path))
+
+    def workflow(self, recorded_outputs: str) -> float:
+        """Convert and verify the checkpoints by the workflow, on two cores."""
+        place = self._empty("made")
+        entries = self.config["variants"]
+        variants = {p.stem: {**entries[p.stem], "checkpoint": str(p)} for p in self.checkpoints}
+        config = {**self.config, "variants": variants, "models": "all"}
+        config["recorded_outputs"] = recorded_outputs
+        (place / "config.yaml").write_text(yaml.safe_dump(config))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        run = [*command, "--cores", "2", "--quiet", "all"]
+        return clock(lambda: watched(run, place, self.memory))
+
+
+def convert(paths: list[Path], place: Path) -> None:
+    """Convert checkpoints as scripts/convert.py does, without what it prints."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import convert as script
+
+    with redirect_stdout(StringIO()):
+        for path in paths:
+            script.convert(path, place / path.stem, {}, None, None, "float32", None)

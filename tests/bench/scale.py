@@ -1,0 +1,124 @@
+"""What does Snakemake itself take, for as many variants as a training run leaves checkpoints?
+
+One tiny variant is really run. The others' files, and Snakemake's notes of them, are made from its.
+"""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from pathlib import Path
+
+import yaml
+from videomae import synthetic
+
+from tests.bench.measuring import clock
+from tests.conftest import GIVEN, ROOT
+
+FIRST = "epoch-0000"
+
+
+def variant(number: int) -> str:
+    """Name one of the variants."""
+    return f"epoch-{number:04}"
+
+
+class Scale:
+    """A folder with so many variants of one tiny checkpoint."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self.folder = folder
+        self.number = number
+        folder.mkdir(parents=True)
+        synthetic.save("tiny-finetuned", folder / f"{FIRST}.pth")
+        for other in self._others():
+            os.link(folder / f"{FIRST}.pth", folder / f"{other}.pth")
+        entry = {"config": GIVEN["tiny-finetuned"]}
+        names = [FIRST, *self._others()]
+        variants = {name: {"checkpoint": f"{name}.pth", **entry} for name in names}
+        (folder / "config.yaml").write_text(yaml.safe_dump({"variants": variants}))
+
+    def _others(self) -> list[str]:
+        return [variant(number) for number in range(1, self.number)]
+
+    def snakemake(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run the workflow here; an error is raised with what it said."""
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        return subprocess.run(
+            [*command, "--cores", "2", "--quiet", "all", *options],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
+    def plan(self) -> float:
+        """Give the seconds that planning all takes."""
+        return clock(lambda: self.snakemake("--dry-run"))
+
+    def no_op(self) -> float:
+        """Give the seconds that finding nothing to do takes."""
+        return clock(self.snakemake)
+
+    def finish(self) -> None:
+        """Bring all variants into the state of having been run."""
+        self.snakemake("--config", f"models={FIRST}")
+        results, notes = self.folder / "results", self.folder / ".snakemake/metadata"
+        made = [path for path in results.rglob("*") if FIRST in str(path) and not path.is_dir()]
+        texts = {path: path.read_text() for path in made if path.suffix in (".json", ".tsv")}
+        noted = {urlsafe_b64decode(note.name).decode(): note for note in notes.iterdir()}
+        contents = {of: note.read_text() for of, note in noted.items()}
+        for other in self._others():
+            for path in sorted(made, key=lambda path: path.lstat().st_mtime):
+                _make(path, Path(str(path).replace(FIRST, other)), texts.get(path), other)
+            for of, content in contents.items():
+                name = urlsafe_b64encode(of.replace(FIRST, other).encode()).decode()
+                (notes / name).write_text(content.replace(FIRST, other))
+        ran = self.snakemake()
+        assert "verified" not in ran.stdout + ran.stderr, "there was something left to do"
+
+    def cost_per_job(self) -> float:
+        """Run all, and give the seconds of Snakemake's own processor time for each job."""
+        before = self._own_seconds("--dry-run")
+        after = self._own_seconds()
+        jobs = len(list((self.folder / "results").rglob("epoch-*.log")))
+        return (after - before) / jobs
+
+    def _own_seconds(self, *options: str) -> float:
+        program = "import sys; from tests.bench import scale; scale.run_and_tell(sys.argv[1:])"
+        command = [sys.executable, "-c", program, "--snakefile", str(ROOT / "Snakefile")]
+        ran = subprocess.run(
+            [*command, "--cores", "2", "--quiet", "all", *options],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'scripts'}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return float(json.loads(ran.stdout.splitlines()[-1]))
+
+
+def _make(original: Path, path: Path, text: str | None, name: str) -> None:
+    """Make another variant's file from the one that was run: a link where only names differ."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if original.is_symlink():
+        path.symlink_to(str(original.readlink()).replace(FIRST, name))
+    elif text is not None:
+        path.write_text(text.replace(FIRST, name))
+        shutil.copystat(original, path)
+    else:
+        os.link(original, path)
+
+
+def run_and_tell(options: list[str]) -> None:
+    """Run Snakemake in this process, and print the processor time that it took itself."""
+    from snakemake.cli import main as snakemake
+
+    try:
+        snakemake(options)
+    finally:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        print(used.ru_utime + used.ru_stime)
