@@ -1,11 +1,12 @@
 """How is a file of safetensors read and written?  As ranges of bytes, so that none is held whole.
 
-The library writes tensors that are in memory, all of them at once. Here each goes from the
-checkpoint into its place a megabyte at a time, which stays in the processor's cache: measured with
-the huge model, 0.1 GB of memory in place of 2.7, and two thirds of the time. The format is the
-library's (https://huggingface.co/docs/safetensors), and so are the bytes.
+The library writes tensors that are in memory, all of them at once. Here the kernel copies each from
+the checkpoint into its place: measured with the huge model, 0.04 GB of memory in place of 2.6, and
+1 s, starting Python included, in place of 3.4. The format is the library's, and so are the bytes
+(https://huggingface.co/docs/safetensors).
 """
 
+import errno
 import json
 import math
 import os
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -37,7 +38,8 @@ DTYPES = {
 }
 LENGTH = 8  # bytes that say how long the header is; its end is filled up to as many
 
-CHUNK = 1 << 20  # bytes; half of it or four times as much are slower
+CHUNK = 1 << 20  # bytes, which stay in the processor's cache
+CANNOT_COPY = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)
 Piece = tuple[Entry, int]  # what to write, and where in the file
 
 
@@ -90,8 +92,9 @@ def write(path: Path, tensors: Mapping[str, Entry], said: Mapping[str, str]) -> 
     """
     header, pieces, size = _layout(tensors, said)
     with path.open("wb") as file:
-        # All at once, which the file system does in fewer and larger parts.
-        os.posix_fallocate(file.fileno(), 0, size)
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            # All at once, which the file system does in fewer and larger parts: 5.4 s became 4.2.
+            os.posix_fallocate(file.fileno(), 0, size)
         os.pwrite(file.fileno(), header, 0)
         with ThreadPoolExecutor(_threads()) as pool:
             for _ in pool.map(lambda piece: _write(file.fileno(), *piece), pieces):
@@ -110,7 +113,7 @@ def finite(entry: Entry) -> bool:
 
 def _threads() -> int:
     """Tell how many threads may write: as many as Snakemake gives the job, or all."""
-    return int(os.environ.get("OMP_NUM_THREADS", 0)) or len(os.sched_getaffinity(0))
+    return int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
 
 
 def _layout(
@@ -140,16 +143,40 @@ def _layout(
 
 def _write(file: int, entry: Entry, place: int) -> None:
     """Write one tensor to its place."""
-    for chunk in _chunks(entry):
-        written = 0
+    copied = _is_range(entry) and _copy(entry, file, place)
+    for chunk in _chunks(entry):  # which looks at every value, copied or not
+        written = len(chunk) if copied else 0
         while written < len(chunk):
             written += os.pwrite(file, chunk[written:], place + written)
         place += len(chunk)
 
 
+def _is_range(entry: Entry) -> TypeGuard[Stored]:
+    """Tell whether a tensor's bytes are there, and its values can be looked at without torch."""
+    return isinstance(entry, Stored) and entry.copied and entry.dtype == "float32"
+
+
+def _copy(entry: Stored, file: int, place: int) -> bool:
+    """Let the kernel copy a range, in a third of the time; False where file systems can't."""
+    offset, end = entry.offset, entry.offset + entry.nbytes
+    while offset < end:
+        try:
+            done = os.copy_file_range(
+                entry.file.fileno(), file, end - offset, offset, place + offset - entry.offset
+            )
+        except (AttributeError, OSError) as error:  # there is none on macOS
+            if isinstance(error, OSError) and error.errno not in CANNOT_COPY:
+                raise
+            return False
+        if not done:
+            return False  # the file became shorter, which reading it will say
+        offset += done
+    return True
+
+
 def _chunks(entry: Entry) -> Iterator[memoryview]:
     """Give a tensor's bytes in order, which are good until the next are asked for."""
-    if not (isinstance(entry, Stored) and entry.copied and entry.dtype == "float32"):
+    if not _is_range(entry):
         import torch
 
         tensor = stored.read(entry).contiguous()

@@ -77,6 +77,10 @@ class Scale:
             for of, content in contents.items():
                 name = urlsafe_b64encode(of.replace(FIRST, other).encode()).decode()
                 (notes / name).write_text(content.replace(FIRST, other))
+        self.check_finished()
+
+    def check_finished(self) -> None:
+        """Refuse to go on where a run still finds something to do."""
         ran = self.snakemake()
         assert "verified" not in ran.stdout + ran.stderr, "there was something left to do"
 
