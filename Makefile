@@ -6,7 +6,7 @@ DIRECTORY ?= .
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup resume rehearsal releases test test-full test-releases mutations fuzz faults bench \
+.PHONY: help setup resume status rehearsal releases test test-full test-releases mutations fuzz faults bench \
         lint dry-run format clean
 
 help:            ## list the targets
@@ -25,6 +25,9 @@ $(VENV)/development.done: envs/development.txt $(VENV)/workflow.done
 
 resume: $(VENV)/workflow.done      ## go on with a run that was killed (DIRECTORY=rehearsal: that one)
 	$(BIN)/python scripts/resume.py --cores $(CORES) --directory $(DIRECTORY)
+
+status: $(VENV)/workflow.done      ## show how far every variant is, during a run too (DIRECTORY=rehearsal: that one's)
+	@$(BIN)/python scripts/status.py --directory $(DIRECTORY)
 
 rehearsal: $(VENV)/workflow.done   ## run the whole job offline: the thirteen at full size
 	$(BIN)/snakemake --cores $(CORES) --directory rehearsal

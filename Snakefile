@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import min_version, validate
 
 min_version("9.27")
@@ -25,8 +26,8 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         __init__ architecture card checkpoint clips command containers data_sets description drive
         errors files folder folding hub imagenet imports labels liveness loading lockstep magic
         opcodes own placed positions progress publishing reading receipts recipes recorded reference
-        releases renaming report restoring retrying safetensors_file settings sources space stored
-        synthetic unpickling verification written
+        releases renaming report restoring retrying safetensors_file settings sources space status
+        stored synthetic totals unpickling verification written
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")
@@ -47,6 +48,7 @@ from videomae import (
     releases,
     settings,
     space,
+    totals,
     written,
 )
 from videomae.errors import ConversionError, one_line, said
@@ -166,6 +168,10 @@ onstart:
         print(space.check(VARIANTS.values(), Path("results"), len(environments), kept))
         if SETTINGS.push_step:
             publishing.check_access(SETTINGS.push["namespace"])
+    if not workflow.output_settings.quiet:
+        logger.addHandler(
+            totals.totals(VARIANTS, Path("results"), SETTINGS.push_step, undone())
+        )
 
 
 onsuccess:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -82,6 +83,13 @@ def test_finished_run_again_has_nothing_to_do(finished: Workflow) -> None:
     assert outcome.code == 0
     assert jobs(outcome) == []
     assert "Nothing to be done" in outcome.output
+
+
+def test_how_many_variants_are_done_is_said_as_each_is(finished_outcome: Outcome) -> None:
+    said = re.findall(
+        r"^(\d) of 3 verified(?:, ~\d+ (?:s|min) left)?$", finished_outcome.output, re.M
+    )
+    assert said == ["1", "2", "3"]
 
 
 def test_jobs_share_the_machines_memory(finished_outcome: Outcome) -> None:
@@ -226,6 +234,7 @@ def test_corrupt_checkpoint_stops_no_other_variant_and_mended_runs_alone(
     assert "NaN or infinite in head.weight (1 values)" in outcome.output
     assert "card own-0" in jobs(outcome)
     assert "verified" in row(outcome, "own-0")
+    assert "2 of 3 verified, 1 failed" in outcome.output
 
     content["module"]["head.weight"] = good
     torch.save(content, path)

@@ -10,6 +10,8 @@ Of a checkpoint:
 - unpickling: what may a pickle make?  (nothing that acts)
 - containers: where is the state dict, and what are its tensors called by the authors?
 - architecture: which network is it?  (tensors, args, table to VideoMAEConfig values)
+- stored: where in a file is a tensor, and what does it hold?
+- safetensors_file: how is a file of safetensors read and written?
 - folding: what can go, since the rest can do its work?
 - renaming: what is each tensor called in transformers?  (one table, read in both directions)
 - labels: what are the classes called?
@@ -29,6 +31,7 @@ Of the proof:
 
 - reference: what does the authors' network compute?
 - clips, imagenet: which pixels and masks go in, and how are they normalised?
+- positions: how are transformers' positions made quickly?
 - lockstep: where do reference and folder part?
 - recorded: do recorded outputs agree?
 - verification: does the folder compute what the checkpoint computes?
@@ -50,6 +53,8 @@ Of a run:
 - space: how much disk does it take?
 - imports: which modules does a script use?
 - progress: which variant is in which state?
+- totals: how far is a run?
+- status: how far is each step of each variant?
 - releases: in which releases does it load rightly?
 
 Everywhere: command, errors, files.

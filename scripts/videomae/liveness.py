@@ -9,8 +9,9 @@ import fcntl
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +23,7 @@ PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
 # Locked by every living run. The kernel ends a lock with the process that holds it.
 ALIVE = Path(".snakemake/alive")
 HELD: list[IO[str]] = []
+TRIES = 10  # since `alive` holds it for a moment
 
 
 def end_with_run() -> None:
@@ -52,13 +54,27 @@ def none_alive(directory: Path) -> Iterator[None]:
         yield
 
 
+def alive(directory: Path) -> bool:
+    """Tell whether a run is alive in a directory; one that is just starting there only waits."""
+    path = directory / ALIVE
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def _locked(directory: Path, kind: int, refusal: str) -> IO[str]:
     path = directory / ALIVE
     path.parent.mkdir(exist_ok=True)
     file = path.open("a")
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise ConversionError(f"{directory.absolute()} {refusal}") from None
-    return file
+    for _ in range(TRIES):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+            return file
+        time.sleep(0.05)
+    file.close()
+    raise ConversionError(f"{directory.absolute()} {refusal}")

@@ -113,7 +113,8 @@ def finite(entry: Entry) -> bool:
 
 def _threads() -> int:
     """Tell how many threads may write: as many as Snakemake gives the job, or all."""
-    return int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
+    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(given) if given.isdecimal() else os.cpu_count() or 1
 
 
 def _layout(

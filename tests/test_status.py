@@ -1,0 +1,68 @@
+"""`make status`: every step of every variant, during a run and after."""
+
+import json
+from pathlib import Path
+
+import pytest
+from videomae import liveness, placed
+from videomae.progress import STEPS
+from videomae.status import table, variants
+
+from tests.conftest import Outcome, Workflow, command
+
+
+def leave(directory: Path, step: str, name: str) -> None:
+    path = directory / "results" / STEPS[step].format(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}")
+
+
+def row(said: str, name: str) -> list[str]:
+    (line,) = [line for line in said.splitlines() if line.startswith(f"{name} ")]
+    return line.split()[1:]
+
+
+def test_every_step_is_done_running_failed_or_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for step in ("download", "receipt"):
+        for number in (2, 10):
+            leave(tmp_path, step, f"epoch-{number}")
+    log = tmp_path / "results/logs/convert/epoch-2.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("error: it is broken\n")
+    begun = tmp_path / placed.note("incomplete", Path("results/models/epoch-10/model.safetensors"))
+    begun.parent.mkdir(parents=True)
+    begun.touch()
+    said = table(tmp_path)
+    assert "a run is not alive in" in said
+    assert row(said, "epoch-2") == ["done", "done", "FAILED", "waiting", "waiting"]
+    assert row(said, "epoch-10") == ["done", "done", "interrupted", "waiting", "waiting"]
+    assert said.index("epoch-2 ") < said.index("epoch-10 ")
+    assert said.endswith(f"epoch-2 failed at convert ({log}):\n  it is broken")
+    liveness.hold(tmp_path)
+    try:
+        said = table(tmp_path)
+    finally:
+        liveness.HELD.pop().close()
+    assert "a run is alive in" in said
+    assert row(said, "epoch-10")[2] == "running"
+
+
+def test_status_of_a_finished_run(finished: Workflow) -> None:
+    outcome: Outcome = command("status", "--directory", finished.folder)
+    assert outcome.code == 0
+    assert variants(finished.results) == ["own-0", "own-1", "tiny-pretraining"]
+    for name in variants(finished.results):
+        assert row(outcome.output, name) == ["done"] * 5
+    (finished.results / "discarded").mkdir()
+    (finished.results / "discarded/own-1.txt").write_text(json.dumps("removed"))
+    (finished.results / "checkpoints/own-1.pth").unlink()
+    assert row(command("status", "-d", finished.folder).output, "own-1")[:2] == ["done,", "removed"]
+
+
+def test_where_nothing_has_run_it_says_so(tmp_path: Path) -> None:
+    outcome = command("status", "--directory", tmp_path)
+    assert outcome.code == 1
+    assert "there is none, so nothing has run there" in outcome.output
