@@ -18,7 +18,7 @@ def leave(directory: Path, step: str, name: str) -> None:
 
 
 def row(said: str, name: str) -> list[str]:
-    (line,) = [line for line in said.splitlines() if line.startswith(f"{name} ")]
+    line = next(line for line in said.splitlines() if line.startswith(f"{name} "))
     return line.split()[1:]
 
 

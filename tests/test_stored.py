@@ -241,7 +241,8 @@ def test_positions_are_made_as_transformers_makes_them() -> None:
         if key in ("hidden_size", "decoder_hidden_size")
     }
     original = modeling_videomae.get_sinusoid_encoding_table
-    for number, width in sorted(sizes)[:: max(1, len(sizes) // 4)]:  # each takes a second
+    assert len(sizes) > 8
+    for number, width in sorted(sizes)[:6]:  # the larger take seconds each
         with positions.quick_positions():
             quick = modeling_videomae.get_sinusoid_encoding_table(number, width)
         assert torch.equal(quick, original(number, width))

@@ -16,6 +16,7 @@ from transformers import VideoMAEForVideoClassification
 from videomae import clips, imports, space
 from videomae.checkpoint import open_checkpoint
 from videomae.errors import ConversionError
+from videomae.placed import note
 from videomae.settings import Variant
 
 from tests.conftest import (
@@ -195,7 +196,6 @@ def test_edited_module_reruns_what_uses_it_and_never_a_download(tmp_path: Path) 
     bringing = ("synthetic", "sources", "receipts")
     expected = {
         ("download.py", "receipt.py", *(f"videomae/{name}.py" for name in bringing)): [],
-        ("videomae/card.py",): ["card it"],
         ("videomae/card.md.jinja",): ["card it"],
         ("verify.py",): ["card it", "verify it"],
         ("videomae/lockstep.py",): ["card it", "verify it"],
@@ -250,8 +250,8 @@ def test_checkpoint_placed_by_hand_or_in_a_shared_folder_is_taken_and_held_to_wh
     workflow.configure({name: {"checkpoint": origins[name], **entry} for name in origins})
     lock, zoo = workflow.folder / "checkpoints.lock", workflow.folder / "zoo"
     placed, shared = workflow.results / "checkpoints/placed.pth", zoo / "shared.pth"
-    note = ".snakemake/incomplete/cmVzdWx0cy9jaGVja3BvaW50cy9wbGFjZWQucHRo"  # its path in base64
-    for path in (placed, shared, workflow.folder / note):
+    begun = ".snakemake/incomplete/cmVzdWx0cy9jaGVja3BvaW50cy9wbGFjZWQucHRo"  # its path in base64
+    for path in (placed, shared, workflow.folder / begun):
         path.parent.mkdir(parents=True)
         shutil.copy(DATA / "trained/v1-cls.pth", path)
     zoo.chmod(0o555)
@@ -291,26 +291,31 @@ def test_checkpoint_placed_by_hand_or_in_a_shared_folder_is_taken_and_held_to_wh
 
 
 def test_checkpoints_that_are_not_kept_go_when_done_but_never_one_put_there_by_hand(
-    workflow: Workflow, checkpoints: dict[str, Path], home: dict[str, str]
+    finished: Workflow, checkpoints: dict[str, Path]
 ) -> None:
-    placed, made = (workflow.results / f"checkpoints/{name}.pth" for name in ("placed", "made"))
-    placed.parent.mkdir(parents=True)
-    shutil.copy(DATA / "trained/v1-cls.pth", placed)
-    entries = {
-        "placed": {"checkpoint": "gdrive:1234567890placed", "config": {"num_attention_heads": 4}},
-        "made": {"checkpoint": "synthetic:tiny-finetuned", "config": GIVEN["tiny-finetuned"]},
-    }
-    workflow.configure(entries, keep_checkpoints=False)
-    outcome = workflow.run(**home)
+    made, placed = (
+        finished.results / f"checkpoints/{name}.pth" for name in ("tiny-pretraining", "own-0")
+    )
+    kept, inode = placed.stat(), made.stat().st_ino
+    placed.unlink()
+    shutil.copy(finished.folder / "own-0.pth", placed)
+    os.utime(placed, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+    (finished.folder / note("metadata", Path("results/checkpoints/own-0.pth"))).unlink()
+    options = ("--config", "keep_checkpoints=False")
+    outcome = finished.run(*options)
     assert outcome.code == 0, outcome.output
+    assert jobs(outcome) == every("discard")
     assert "GB stay, without the checkpoints" in outcome.output
     assert placed.exists()
     assert not made.exists()
-    assert (workflow.results / "models/made/model.safetensors").exists()
-    assert "Nothing to be done" in workflow.run(**home).output
-    shutil.copy(checkpoints["tiny-finetuned"], made)
-    assert workflow.run("--forcerun", "discard", **home).code == 0
+    assert (finished.folder / "own-1.pth").exists()  # of which only the link was ours
+    assert "Nothing to be done" in finished.run(*options).output
+    shutil.copy(checkpoints["tiny-pretraining"], made)
+    os.utime(made, (1, 1))
+    outcome = finished.run("--forcerun", "discard", *options)
+    assert outcome.code == 0, outcome.output
     assert made.exists()
+    assert made.stat().st_ino != inode
 
 
 def test_receipt_that_a_killed_run_left_is_recorded_when_the_next_one_starts(

@@ -29,7 +29,7 @@ PROVING: dict[str, Callable[[Clip], Clip]] = {
     "nearly constant": lambda clip: np.asarray(127 + clip % 2, dtype=np.uint8),
     "black and white": lambda clip: np.asarray(255 * (clip // 3 % 2), dtype=np.uint8),
 }
-PROVING_TUBELETS, PROVING_PATCHES = 2, 5  # at most so many, and so many a side
+PROVING_TUBELETS, PROVING_PATCHES = 2, 4  # at most so many, and so many a side
 
 
 def proving(config: Mapping[str, Any]) -> list[Clip]:
