@@ -51,6 +51,22 @@ def test_push_is_set_up_as_shown(workflow: Workflow) -> None:
     assert "results/pushed/it.json" in outcome.output
 
 
+def edges(mermaid: str) -> set[tuple[str, str]]:
+    """Read the arrows of a graph, whatever numbers Snakemake gives the steps."""
+    names = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]", mermaid, re.MULTILINE))
+    arrows = re.findall(r"^\s*(id\d+) --> (id\d+)", mermaid, re.MULTILINE)
+    return {(names[one], names[other]) for one, other in arrows}
+
+
+def test_graph_of_the_steps_is_the_one_that_snakemake_draws(tmp_path: Path) -> None:
+    workflow = Workflow(tmp_path)
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+    options = ("--rulegraph", "mermaid-js", "--config", "push={enabled: true, namespace: lab}")
+    drawn = edges(workflow.run(*options).output)
+    assert ("verify", "push") in drawn
+    assert edges(blocks("mermaid")[0]) == drawn
+
+
 def test_links_of_the_documents_lead_somewhere() -> None:
     for document in (README, CONTRIBUTING):
         for target in re.findall(r"\]\((?!https://)([^)]+)\)", document):

@@ -1,5 +1,6 @@
 """`verify.py`: right folders pass, wrong ones fail, each with a message that leads to the cause."""
 
+import gc
 import json
 import shutil
 from collections.abc import Callable
@@ -520,6 +521,25 @@ def test_outputs_recorded_with_other_heads_are_compared_with_those(
     overrides = {"num_attention_heads": 16}
     assert verify(checkpoints, folder, recorded(logits=logits, config=overrides)).code == 0
     assert json.loads((folder / "config.json").read_text())["num_attention_heads"] == 3
+
+
+def test_model_for_recorded_outputs_takes_the_place_of_the_first(
+    checkpoints: Folders, converted: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both at once would take twice the memory."""
+    kind, alive = transformers.VideoMAEForVideoClassification, []
+    load = kind.from_pretrained
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        held = [o for o in gc.get_objects() if isinstance(o, kind)]  # none from other tests
+        alive.append(len(held))
+        return load(*arguments, **options)
+
+    gc.collect()
+    monkeypatch.setattr(kind, "from_pretrained", counted)
+    overrides = recorded(config={"layer_norm_eps": 1e-12})
+    assert verify(checkpoints, converted["tiny-finetuned"], overrides).code == 0
+    assert [number - alive[0] for number in alive] == [0, 0]
 
 
 def test_recorded_clip_and_mask_come_from_files(

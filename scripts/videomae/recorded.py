@@ -50,15 +50,16 @@ class Recorded:
             entry.get("config", {}),
         )
 
+    def load(self, kind: Any, folder: Path, device: torch.device) -> Any:
+        """Load a folder's model of a class with the overrides; raises what transformers raises."""
+        config = transformers.AutoConfig.from_pretrained(folder, **self.config)
+        return kind.from_pretrained(folder, dtype=torch.float32, config=config).eval().to(device)
+
     def differences(self, model: Any, folder: Path, config: dict[str, Any]) -> dict[str, float]:
-        """Run the folder's model, or a copy with the overrides, and compare all that was recorded.
+        """Run a model with the overrides and compare all that was recorded.
 
         Raises whatever a clip or mask of other sizes makes transformers raise.
         """
-        if self.config:
-            copy = transformers.AutoConfig.from_pretrained(folder, **self.config)
-            loaded = type(model).from_pretrained(folder, dtype=torch.float32, config=copy)
-            model = loaded.eval().to(model.device)
         pixels, mask = self._inputs(model, folder, config)
         pixels, mask = pixels.to(model.device), None if mask is None else mask.to(model.device)
         output = forward(model, pixels, mask)
