@@ -3,7 +3,6 @@
 One tiny variant is really run. The others' files, and Snakemake's notes of them, are made from its.
 """
 
-import json
 import os
 import resource
 import shutil
@@ -12,7 +11,6 @@ import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from pathlib import Path
 
-import yaml
 from videomae import synthetic
 
 from tests.bench.measuring import clock
@@ -36,20 +34,25 @@ class Scale:
         synthetic.save("tiny-finetuned", folder / f"{FIRST}.pth")
         for other in self._others():
             os.link(folder / f"{FIRST}.pth", folder / f"{other}.pth")
-        entry = {"config": GIVEN["tiny-finetuned"]}
-        names = [FIRST, *self._others()]
-        variants = {name: {"checkpoint": f"{name}.pth", **entry} for name in names}
-        (folder / "config.yaml").write_text(yaml.safe_dump({"variants": variants}))
+        (folder / "config.yaml").write_text("variants: {}\n")
 
     def _others(self) -> list[str]:
         return [variant(number) for number in range(1, self.number)]
 
-    def snakemake(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """Run the workflow here; an error is raised with what it said."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    def snakemake(self, *options: str, of: str = "*") -> subprocess.CompletedProcess[str]:
+        """Run the workflow on a pattern of checkpoints; an error is raised with what it said."""
+        return self._run(["-m", "snakemake"], of, *options)
+
+    def _run(self, program: list[str], of: str, *options: str) -> subprocess.CompletedProcess[str]:
+        given = ", ".join(f"{name}: {value}" for name, value in GIVEN["tiny-finetuned"].items())
         return subprocess.run(
-            [*command, "--cores", "2", "--quiet", "all", *options],
+            [
+                *(sys.executable, *program, "--snakefile", str(ROOT / "Snakefile")),
+                *("--cores", "2", "--quiet", "all", *options),
+                *("--config", f"checkpoints={of}.pth", f"config={{{given}}}"),
+            ],
             cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'scripts'}"},
             capture_output=True,
             text=True,
             check=True,
@@ -65,7 +68,7 @@ class Scale:
 
     def finish(self) -> None:
         """Bring all variants into the state of having been run."""
-        self.snakemake("--config", f"models={FIRST}")
+        self.snakemake(of=FIRST)
         results, notes = self.folder / "results", self.folder / ".snakemake/metadata"
         made = [path for path in results.rglob("*") if FIRST in str(path) and not path.is_dir()]
         texts = {path: path.read_text() for path in made if path.suffix in (".json", ".tsv")}
@@ -93,16 +96,8 @@ class Scale:
 
     def _own_seconds(self, *options: str) -> float:
         program = "import sys; from tests.bench import scale; scale.run_and_tell(sys.argv[1:])"
-        command = [sys.executable, "-c", program, "--snakefile", str(ROOT / "Snakefile")]
-        ran = subprocess.run(
-            [*command, "--cores", "2", "--quiet", "all", *options],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'scripts'}"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return float(json.loads(ran.stdout.splitlines()[-1]))
+        ran = self._run(["-c", program], "*", *options)
+        return float(ran.stdout.splitlines()[-1])
 
 
 def _make(original: Path, path: Path, text: str | None, name: str) -> None:
