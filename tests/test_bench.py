@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.bench import plot
+from tests.bench.__main__ import main
 from tests.bench.measuring import Memory, alternate, rows, watched
 from tests.bench.scale import Scale
 
@@ -56,6 +57,17 @@ def test_many_variants_are_made_from_one_and_leave_nothing_to_do(tmp_path: Path)
     (results / "models/epoch-0002/config.json").unlink()
     with pytest.raises(AssertionError, match="something left to do"):
         scale.check_finished()
+
+
+def test_folder_of_the_benchmark_may_be_relative_as_its_default_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ("--only", "memory", "--variants", "videomae-small-finetuned-ssv2")
+    monkeypatch.setattr(sys, "argv", ["bench", *options, "--folder", "results/bench"])
+    main()
+    table = (tmp_path / "results/bench/table.txt").read_text()
+    assert "most MB, convert alone" in table
 
 
 def test_picture_has_a_bar_for_each_task(tmp_path: Path) -> None:

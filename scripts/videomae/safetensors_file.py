@@ -12,6 +12,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -49,12 +50,9 @@ class NotFiniteError(ConversionError):
 
 def entries(path: Path) -> dict[str, Stored]:
     """Give where a file's tensors are; raises `ConversionError` for one that can't be read."""
-    try:
-        with safe_open(path, framework="np") as opened:
-            slices = {name: opened.get_slice(name) for name in opened.offset_keys()}
-            held = {name: (one.get_dtype(), one.get_shape()) for name, one in slices.items()}
-    except (SafetensorError, OSError) as error:
-        raise ConversionError(f"can't be read as safetensors (cut short?): {error}") from error
+    with _opened(path) as opened:
+        slices = {name: opened.get_slice(name) for name in opened.offset_keys()}
+        held = {name: (one.get_dtype(), one.get_shape()) for name, one in slices.items()}
     known = {said: dtype for dtype, said in DTYPES.items()}
     for name, (said, _) in held.items():
         if said not in known:
@@ -73,9 +71,16 @@ def entries(path: Path) -> dict[str, Stored]:
 
 def metadata(path: Path) -> dict[str, str]:
     """Give what a file says beside its tensors; raises `ConversionError` if it can't be read."""
+    with _opened(path) as opened:
+        return dict(opened.metadata() or {})
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file by the library, which checks its header."""
     try:
         with safe_open(path, framework="np") as opened:
-            return dict(opened.metadata() or {})
+            yield opened
     except (SafetensorError, OSError) as error:
         raise ConversionError(f"can't be read as safetensors (cut short?): {error}") from error
 

@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--variants", nargs="*", default=[], help="in place of the thirteen")
     parser.add_argument("--folder", type=Path, default=Path("results/bench"))
     arguments = parser.parse_args()
-    work = arguments.folder / "work"
+    work = arguments.folder.resolve() / "work"  # what is run there runs in other folders
     zoo, measured, tables = Zoo(work / "zoo", arguments.variants), {}, [machine()]
     if set(arguments.only) - {"scale"}:
         zoo.make()
@@ -84,8 +84,9 @@ def _write(folder: Path, measured: dict[str, Seconds], tables: list[str]) -> Non
     text = "\n\n".join(tables) + "\n"
     (folder / "table.txt").write_text(text)
     (folder / "seconds.json").write_text(json.dumps(measured, indent=2) + "\n")
-    plot.draw(measured, folder / "plot.svg")
-    print(f"\n{text}\n{folder}: table.txt, seconds.json, plot.svg")
+    if measured:  # memory alone has no bars
+        plot.draw(measured, folder / "plot.svg")
+    print(f"\n{text}\nwritten to {folder}")
 
 
 if __name__ == "__main__":

@@ -74,8 +74,9 @@ class Scale:
         texts = {path: path.read_text() for path in made if path.suffix in (".json", ".tsv")}
         noted = {urlsafe_b64decode(note.name).decode(): note for note in notes.iterdir()}
         contents = {of: note.read_text() for of, note in noted.items()}
+        made.sort(key=lambda path: path.lstat().st_mtime)
         for other in self._others():
-            for path in sorted(made, key=lambda path: path.lstat().st_mtime):
+            for path in made:
                 _make(path, Path(str(path).replace(FIRST, other)), texts.get(path), other)
             for of, content in contents.items():
                 name = urlsafe_b64encode(of.replace(FIRST, other).encode()).decode()
