@@ -158,6 +158,11 @@ def undone():
 onstart:
     gc.freeze()  # as it was off, planning is an eighth faster
     gc.enable()
+    liveness.end_on_sigterm(workflow.scheduler.exit_gracefully)
+    # To keep a limit of jobs a second, Snakemake looks at its queue again a second after each look,
+    # so that looks add up. Where jobs are processes here, there is nothing to limit.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
     environments = [
         job for job in workflow.dag.needrun_jobs() if job.rule.name == "environment"
     ]

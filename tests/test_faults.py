@@ -61,6 +61,26 @@ def test_job_whose_run_is_dead_already_does_nothing(tmp_path: Path) -> None:
     assert process("-c", code, environment=environment).code == 0
 
 
+def test_run_ends_by_sigterm_that_comes_while_it_schedules(finished: Workflow) -> None:
+    # Under the lock that Snakemake's own handler waits for, in the same thread.
+    code = """
+import os, signal, sys
+from snakemake.cli import main
+from snakemake.scheduling.greedy import Scheduler
+select = Scheduler.select_jobs
+def interrupted(*arguments):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return select(*arguments)
+Scheduler.select_jobs = interrupted
+main(sys.argv[1:])
+"""
+    (finished.results / "verification/own-0.json").unlink()
+    made = Scene(finished.folder, HubStandIn(tokens={}), {})
+    outcome = process("-c", code, *made.options(), cwd=finished.folder)
+    assert outcome.code == 1
+    assert "Will exit after finishing currently running jobs" in outcome.output
+
+
 def test_run_does_not_start_while_the_directory_is_unlocked(tmp_path: Path) -> None:
     with (
         liveness.none_alive(tmp_path),

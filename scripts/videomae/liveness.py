@@ -9,8 +9,9 @@ import fcntl
 import os
 import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -37,6 +38,15 @@ def end_with_run() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(run):  # it was dead before
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end_on_sigterm(stop: Callable[[], None]) -> None:
+    """Have SIGTERM call what ends a run, Snakemake's scheduler's `exit_gracefully`.
+
+    Snakemake's own handler does so in the main thread, and waits there for a lock that the main
+    thread may hold: 4 of 12 runs that got SIGTERM never ended. Another thread can wait for it.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=stop).start())
 
 
 def hold(directory: Path) -> None:
