@@ -6,7 +6,8 @@ DIRECTORY ?= .
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup resume status rehearsal releases test test-full test-releases mutations fuzz faults bench \
+.PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report \
+        mutations fuzz faults bench \
         lint dry-run format clean
 
 help:            ## list the targets
@@ -29,6 +30,10 @@ resume: $(VENV)/workflow.done      ## go on with a run that was killed (DIRECTOR
 status: $(VENV)/workflow.done      ## show how far every variant is, during a run too (DIRECTORY=rehearsal: that one's)
 	@$(BIN)/python scripts/status.py --directory $(DIRECTORY)
 
+report: $(VENV)/workflow.done      ## draw report.html of what is there (DIRECTORY=rehearsal: that one's)
+	$(BIN)/snakemake --cores $(CORES) --directory $(DIRECTORY) pages
+	$(BIN)/snakemake --directory $(DIRECTORY) --report report.html
+
 rehearsal: $(VENV)/workflow.done   ## run the whole job offline: the thirteen at full size
 	$(BIN)/snakemake --cores $(CORES) --directory rehearsal
 
@@ -45,6 +50,10 @@ test-full: rehearsal $(VENV)/development.done   ## check the rehearsal's thirtee
 
 test-releases: $(VENV)/development.done   ## check tiny folders in every release of transformers (8 GB, four minutes)
 	$(BIN)/python -m pytest -n 0 -m full tests/releases
+
+test-report: $(VENV)/development.done   ## open the report of tiny variants in Chromium (installs Debian's, as root)
+	command -v chromium > /dev/null || (apt-get update && apt-get install --yes --no-install-recommends chromium)
+	$(BIN)/python -m pytest -n 0 -m full tests/browser
 
 mutations: $(VENV)/development.done   ## count how many wrong conversions verification catches
 	PYTHONPATH=scripts $(BIN)/python -m tests.mutations

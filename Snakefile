@@ -18,17 +18,21 @@ BEGAN = time.time()
 
 # Scripts and modules come through Snakemake's cache of sources, so that they are found wherever a
 # job runs.
-SCRIPT = {
-    step: workflow.source_path(f"scripts/{step}.py")
-    for step in ("download", "receipt", "convert", "verify", "card", "push", "snapshot", "load")
-}
-LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
-        __init__ architecture card checkpoint clips command containers data_sets description drive
-        errors files folder folding hub imagenet imports labels liveness loading lockstep magic
-        opcodes own placed positions progress publishing reading receipts recipes recorded reference
-        releases renaming report restoring retrying safetensors_file settings sources space status
-        stored synthetic totals unpickling verification written
+SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
+        download receipt convert verify card push snapshot load page overview
     """.split()}
+LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
+        __init__ architecture card checkpoint clips command containers data_sets description
+        drawing drive errors files folder folding hub imagenet imports labels liveness loading
+        lockstep magic opcodes own pages placed plots positions progress publishing reading
+        receipts recipes recorded reference releases renaming report reported restoring retrying
+        safetensors_file settings sources space status stored synthetic totals unpickling
+        verification written
+    """.split()}
+TEMPLATES = {
+    name: workflow.source_path(f"scripts/videomae/{name}")
+    for name in ("card.md.jinja", "page.html.jinja", "overview.html.jinja", "style.css")
+}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")
     for name in ("kinetics400", "k710", "ssv2", "ucf101")
@@ -46,6 +50,7 @@ from videomae import (
     publishing,
     receipts,
     releases,
+    reported,
     settings,
     space,
     totals,
@@ -56,7 +61,7 @@ from videomae.errors import ConversionError, one_line, said
 # By this a step runs again when a module that it uses is edited.
 CODE = {
     step: imports.digest(SCRIPT[step], LIBRARY)
-    for step in ("convert", "verify", "card", "push", "load")
+    for step in ("convert", "verify", "card", "push", "load", "page", "overview")
 }
 
 
@@ -125,6 +130,9 @@ if "downloads" not in workflow.global_resources:
     workflow.register_resource("downloads", 2)
 
 
+report: "report/workflow.rst"
+
+
 wildcard_constraints:
     variant=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     place="models|published",
@@ -139,6 +147,14 @@ def megabytes(path):
 def release_table():
     """Draw what the releases of transformers make of the folders, as far as that is known."""
     return releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE)
+
+
+def pages_to_show(wildcards):
+    """Give the report's pages that are there, where no jobs run: for `snakemake --report`."""
+    if workflow.execution_settings is not None:
+        return []
+    drawn = [*rules.overview.output, *expand(reported.PAGE, variant=VARIANTS)]
+    return [path for path in drawn if os.path.exists(path)]
 
 
 def record(left):
@@ -203,6 +219,7 @@ rule all:
         []
         if SETTINGS.keep_checkpoints
         else expand("results/discarded/{variant}.txt", variant=VARIANTS),
+        pages_to_show,
 
 
 # A download depends on nothing but where its bytes come from: Snakemake compares `source` and the
@@ -372,7 +389,7 @@ rule card:
         receipt=rules.receipt.output[0],
         loaded=lambda wildcards: releases.existing(wildcards.variant, Path("results")),
         script=SCRIPT["card"],
-        template=workflow.source_path("scripts/videomae/card.md.jinja"),
+        template=TEMPLATES["card.md.jinja"],
     output:
         "results/models/{variant}/README.md",
     log:
@@ -451,6 +468,85 @@ rule discard:
         ),
     shell:
         "(rm --force --verbose {params.files:q} > {output:q}) 2> {log:q}"
+
+
+# -- the report: `snakemake pages`, then `snakemake --report report.html` ---------------------------
+#
+# Apart from `all`, since what failed belongs into it too.
+
+
+rule page:
+    """Draw one variant's page of the report from what its steps left."""
+    input:
+        left=lambda wildcards: reported.sources(wildcards.variant, Path("results")),
+        clip=lambda wildcards: VARIANTS[wildcards.variant].clip_at_hand,
+        script=SCRIPT["page"],
+        templates=[TEMPLATES["page.html.jinja"], TEMPLATES["style.css"]],
+    output:
+        report(
+            reported.PAGE,
+            caption="report/page.rst",
+            category="Variants",
+            labels={"variant": "{variant}"},
+        ),
+    log:
+        "results/logs/page/{variant}.log",
+    conda:
+        "envs/videomae.yaml"
+    resources:
+        mem_mb=lambda wildcards, input: sum(map(megabytes, input.left)) + 700,
+    params:
+        code=CODE["page"],
+        clip=lambda wildcards, input: [f"--clip={path}" for path in input.clip],
+        last_step=[f"--last-step={SETTINGS.push_step}"] if SETTINGS.push_step else [],
+    shell:
+        'exec "${{PYTHON:-python}}" {input.script:q} {wildcards.variant:q} {output:q} {params.clip:q}'
+        " {params.last_step:q} > {log:q} 2>&1"
+
+
+rule overview:
+    """Draw the report's page of all variants, and the plots over them."""
+    input:
+        left=lambda _: [
+            path for name in VARIANTS for path in reported.sources(name, Path("results"))
+        ],
+        script=SCRIPT["overview"],
+        templates=[TEMPLATES["overview.html.jinja"], TEMPLATES["style.css"]],
+    output:
+        report(
+            reported.OVERVIEW,
+            caption="report/overview.rst",
+            category="All variants",
+            labels={"what": "table"},
+        ),
+        [
+            report(
+                reported.PLOT.format(name=name),
+                caption=f"report/{name}.rst",
+                category="Plots",
+                labels={"plot": name},
+            )
+            for name in reported.PLOTS
+        ],
+    log:
+        "results/logs/overview.log",
+    conda:
+        "envs/videomae.yaml"
+    params:
+        code=CODE["overview"],
+        folder=subpath(output[0], parent=True),
+        variants=list(VARIANTS),
+        last_step=rules.page.params.last_step,
+    shell:
+        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {params.variants:q}'
+        " {params.last_step:q} > {log:q} 2>&1"
+
+
+rule pages:
+    """Draw all pages of the report."""
+    input:
+        expand(reported.PAGE, variant=VARIANTS),
+        rules.overview.output,
 
 
 # -- every release of transformers: `snakemake releases` -------------------------------------------

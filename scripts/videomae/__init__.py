@@ -57,6 +57,13 @@ Of a run:
 - status: how far is each step of each variant?
 - releases: in which releases does it load rightly?
 
+Of the report:
+
+- reported: where is it, and what is it made from?
+- pages: what does it say of the variants?
+- drawing: what does a model make of a clip?
+- plots: what does it draw?
+
 Everywhere: command, errors, files.
 """
 

@@ -44,6 +44,13 @@ def add_given(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_last_step(parser: argparse.ArgumentParser) -> None:
+    """Let a command take how variants end where that is not with verifying."""
+    parser.add_argument(
+        "--last-step", choices=("push", "push_plan"), help="what comes after verifying, if anything"
+    )
+
+
 def add_weights(parser: argparse.ArgumentParser) -> None:
     """Let a command choose among several state dicts in one file."""
     parser.add_argument(

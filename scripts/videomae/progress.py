@@ -62,7 +62,7 @@ def state(
     behind the first that isn't is of an earlier run and not looked at.
     """
     steps = {step: STEPS[step] for step in STEPS if step == push or step not in ENDS}
-    seconds = sum(_seconds(results / f"benchmarks/{step}/{variant}.tsv") for step in steps)
+    seconds = sum(took(results / f"benchmarks/{step}/{variant}.tsv")[0] for step in steps)
     report: dict[str, Any] = {}
     for step, pattern in steps.items():
         if (step, variant) in undone or not (results / pattern.format(variant)).exists():
@@ -102,11 +102,14 @@ def _logs_of_missing_inputs(results: Path) -> Iterator[Path]:
                 yield log
 
 
-def _seconds(benchmark: Path) -> float:
-    # Perhaps none was written, or there was no space for it.
+def took(benchmark: Path) -> tuple[float, float]:
+    """Give the seconds that a step took and the most memory, in MB; 0 where none was written."""
+    # There was no space for it, or the step was too quick for its memory to be seen.
     with suppress(OSError, ValueError, KeyError), benchmark.open(newline="") as file:
-        return sum(float(row["s"]) for row in csv.DictReader(file, delimiter="\t"))
-    return 0.0
+        rows = list(csv.DictReader(file, delimiter="\t"))
+        memory = [float(row["max_rss"]) for row in rows if row["max_rss"] not in ("", "-", "NA")]
+        return sum(float(row["s"]) for row in rows), max(memory, default=0.0)
+    return 0.0, 0.0
 
 
 def table(

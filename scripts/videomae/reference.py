@@ -7,6 +7,7 @@ model can be compared as it runs and nothing has to be kept.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,22 +98,13 @@ class Reference:
             torch.tensor(values, device=self.device).view(shape)
             for values in (imagenet.MEAN, imagenet.STD)
         )
-        patches = self._patches(pixels * std + mean)
-        variance, average = torch.var_mean(patches, dim=-2, keepdim=True)
-        normalised = (patches - average) / (variance.sqrt() + 1e-6)
-        targets = {True: normalised, False: patches}
+        raw = patches(pixels * std + mean, self.config)
+        average, deviation = patch_statistics(raw)
+        targets = {True: (raw - average) / deviation, False: raw}
         return {
             norm_pix_loss: functional.mse_loss(logits, _select(target.flatten(2), mask)).item()
             for norm_pix_loss, target in targets.items()
         }
-
-    def _patches(self, frames: Tensor) -> Tensor:
-        """Cut (batch, frames, channels, height, width) into (batch, tokens, pixels, channels)."""
-        batch, time, channels, height, width = frames.shape
-        t, p = self.config["tubelet_size"], self.config["patch_size"]
-        cut = frames.reshape(batch, time // t, t, channels, height // p, p, width // p, p)
-        # batch, time, t, channels, rows, h, columns, w -> batch, time, rows, columns, t, h, w, c
-        return cut.permute(0, 1, 4, 6, 2, 5, 7, 3).flatten(4, 6).flatten(1, 3)
 
     def _embed(self, pixels: Tensor) -> Tensor:
         name = f"{self.architecture.prefix}patch_embed.proj"
@@ -185,6 +177,21 @@ class Reference:
     def _norm(self, name: str, tokens: Tensor, eps: float = LAYER_NORM_EPS) -> Tensor:
         weight, bias = self._tensor(f"{name}.weight"), self._tensor(f"{name}.bias")
         return functional.layer_norm(tokens, weight.shape, weight, bias, eps)
+
+
+def patches(frames: Tensor, config: Mapping[str, Any]) -> Tensor:
+    """Cut (batch, frames, channels, height, width) into (batch, tokens, pixels, channels)."""
+    batch, time, channels, height, width = frames.shape
+    t, p = config["tubelet_size"], config["patch_size"]
+    cut = frames.reshape(batch, time // t, t, channels, height // p, p, width // p, p)
+    # batch, time, t, channels, rows, h, columns, w -> batch, time, rows, columns, t, h, w, c
+    return cut.permute(0, 1, 4, 6, 2, 5, 7, 3).flatten(4, 6).flatten(1, 3)
+
+
+def patch_statistics(cut: Tensor) -> tuple[Tensor, Tensor]:
+    """Give each patch's mean and deviation (unbiased, plus 1e-6), by channel, of `patches`."""
+    variance, average = torch.var_mean(cut, dim=-2, keepdim=True)
+    return average, variance.sqrt() + 1e-6
 
 
 def _select(tokens: Tensor, mask: Tensor) -> Tensor:

@@ -105,6 +105,12 @@ class Variant:
         return [file for file in files if file and not file.startswith("synthetic")]
 
     @property
+    def clip_at_hand(self) -> list[str]:
+        """The clip that outputs were recorded on, if it is a file and there."""
+        clip = Path(self._recorded_locally().get("clip", ""))
+        return [str(clip)] if clip.is_file() else []
+
+    @property
     def recorded_json(self) -> str:
         """The recorded outputs as the verifying command reads them; null without any."""
         return json.dumps(self._recorded_locally() or None)

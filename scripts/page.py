@@ -1,0 +1,37 @@
+"""Write one variant's page of the report, from what its steps left."""
+
+import argparse
+from pathlib import Path
+
+from videomae import pages
+from videomae.command import add_last_step, run
+from videomae.files import appearing
+
+MADE_UP = "A made-up clip, since no recorded one is at hand."
+
+
+def main() -> None:
+    """Read the command line, run the model on a clip if it is verified, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("variant")
+    parser.add_argument("page", type=Path, help="the HTML file to write")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--clip", type=Path, help="what the pictures are of, an .npy file")
+    add_last_step(parser)
+    arguments = parser.parse_args()
+    facts = pages.Facts(arguments.variant, arguments.results, arguments.last_step)
+    pictures, clip = None, MADE_UP
+    if facts.kind and facts.report["passed"]:
+        from videomae import clips, drawing  # which take torch
+
+        pixels = clips.synthetic_clip(facts.config["num_frames"], facts.config["image_size"])
+        if arguments.clip:
+            pixels, clip = clips.load_clip(arguments.clip), f"The clip {arguments.clip.name}."
+        made = arguments.results / "models" / arguments.variant
+        pictures = drawing.draw(made, facts.kind, pixels)
+    with appearing(arguments.page) as new:
+        new.write_text(pages.page(facts, pictures, clip), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,181 @@
+"""What does the report say of the variants?  A page of each and one of all, as HTML.
+
+They are made from what the steps leave, so that variants that failed, and those of which there is
+nothing yet, are in the report too.
+"""
+
+import datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader
+
+from videomae import architecture, folder, plots, progress, releases
+from videomae.progress import STEPS
+
+if TYPE_CHECKING:
+    from videomae.drawing import Pictures
+
+LAYERS = "every layer"  # the check whose figures are drawn
+TIMED = ("download", "convert", "verify", "push")  # the steps that are worth a column
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a step took: seconds, and at most so many megabytes of memory."""
+
+    seconds: float
+    megabytes: float
+
+
+class Facts:
+    """What there is to say of one variant; the pages' templates read it by these names."""
+
+    def __init__(self, variant: str, results: Path, push: str | None = None) -> None:
+        state = progress.state(variant, results, push)
+        self.variant, self.status = variant, state.status
+        self.failed, self.reason, self.log = state.failed, state.reason, state.log
+        self.report = report = state.report
+        self.checks: list[dict[str, Any]] = report.get("checks", [])
+        self.kind: architecture.Kind | None = report.get("kind")
+        self.rehearsal: str | None = report.get("rehearsal")
+        self.parameters: int | None = report.get("parameters")
+        self.config: dict[str, Any] = report.get("config", {})
+        self.origin: dict[str, str] = report.get("origin", {})
+        self.difference, self.tolerance = figures(report, "max_abs_difference", "tolerance")
+        (self.eps_effect,) = figures(report, "eps_effect")
+        self.recorded, self.recorded_tolerance = figures(
+            report.get("recorded", {}), "max_abs_difference", "tolerance"
+        )
+        receipt = results / STEPS["receipt"].format(variant)
+        held = folder.read_json(receipt) if receipt.exists() else {}
+        self.source: str | None = held.get("source")
+        self.bytes: int | None = held.get("bytes")
+        self.sha256: str = held.get("sha256", "")
+        self.loaded = {
+            cell["transformers"]: number(cell["max_abs_difference"])
+            for cell in map(folder.read_json, map(Path, releases.existing(variant, results)))
+        }
+        took = {step: progress.took(results / f"benchmarks/{step}/{variant}.tsv") for step in TIMED}
+        self.took = {step: Took(*pair) for step, pair in took.items() if any(pair)}
+        self.checked_at = _date(results / f"logs/verify/{variant}.json") if report else None
+
+    @property
+    def network(self) -> str | None:
+        """Name the authors' network of this size, or give width and depth."""
+        if not self.kind:
+            return None
+        built = architecture.Architecture(self.kind, self.config, self.origin)
+        size = "{hidden_size} wide, {num_hidden_layers} layers".format(**self.config)
+        return architecture.factory(built) or size
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Say where the folder comes from and by what it was made."""
+        report = self.report
+        said = {
+            "source": self.source,
+            "SHA-256 of the checkpoint": self.sha256,
+            "checkpoint": f"{self.bytes:,} bytes" if self.bytes else None,
+            "state dict": report.get("container"),
+            "weights": report.get("dtype"),
+            "SHA-256 of model.safetensors": report.get("sha256", {}).get(folder.WEIGHTS),
+            "checked": self.checked_at,
+            "computed on": report.get("device"),
+            **report.get("versions", {}),
+        }
+        return {name: value for name, value in said.items() if value}
+
+    @property
+    def layers(self) -> dict[str, float]:
+        """Give each step's difference, of its scale."""
+        return {step: float(value) for step, value in self.report.get("layers", {}).items()}
+
+    @property
+    def shares(self) -> tuple[float | None, float | None]:
+        """Give both largest differences divided by what is allowed, None where not compared."""
+        return (
+            _share(self.difference, self.tolerance),
+            _share(self.recorded, self.recorded_tolerance),
+        )
+
+
+def figures(content: Mapping[str, Any], *names: str) -> tuple[float | None, ...]:
+    """Give numbers of a report, None for what it does not have."""
+    return tuple(number(content.get(name)) for name in names)
+
+
+def number(value: Any) -> float | None:
+    """Give a report's number, in which infinity and NaN are words."""
+    return None if value is None else float(value)
+
+
+def page(facts: Facts, pictures: "Pictures | None", clip: str) -> str:
+    """Write a variant's page; ``clip`` says what the pictures are of."""
+    limits = [check["limit"] for check in facts.checks if check["name"] == LAYERS]
+    layers = plots.layers(facts.layers, limits[0]) if facts.layers and limits else ""
+    template = _environment().get_template("page.html.jinja")
+    return template.render(facts=facts, pictures=pictures, clip=clip, layers=layers)
+
+
+def overview(variants: Iterable[Facts]) -> str:
+    """Write the page of all variants, those that failed first."""
+    ordered = sorted(variants, key=lambda facts: not facts.failed)
+    counted = Counter(facts.status.split(" (")[0] for facts in ordered)
+    counts = ", ".join(f"{number} {status}" for status, number in counted.most_common())
+    steps = [step for step in TIMED if any(step in facts.took for facts in ordered)]
+    template = _environment().get_template("overview.html.jinja")
+    return template.render(variants=ordered, steps=steps, counts=f"{len(ordered)}: {counts}")
+
+
+def drawn(variants: Iterable[Facts]) -> dict[str, str]:
+    """Draw the plots over all variants, as SVG by name."""
+    known = list(variants)
+    taken = {
+        quantity: {
+            step: [
+                (facts.bytes, getattr(facts.took[step], quantity))
+                for facts in known
+                if facts.bytes and step in facts.took and getattr(facts.took[step], quantity)
+            ]
+            for step in TIMED
+        }
+        for quantity in ("seconds", "megabytes")
+    }
+    return {
+        "differences": plots.differences({facts.variant: facts.shares for facts in known}),
+        "seconds": plots.by_size(taken["seconds"], "seconds"),
+        "memory": plots.by_size(taken["megabytes"], "most memory, MB"),
+    }
+
+
+def _share(value: float | None, limit: float | None) -> float | None:
+    return None if value is None or not limit else value / limit
+
+
+def _date(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    moment = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = _figure
+    environment.filters["megabytes"] = lambda value: f"{value:,.0f} MB" if value else ""
+    environment.filters["thousands"] = lambda value: "" if value is None else f"{value:,}"
+    return environment
+
+
+def _figure(value: Any) -> str:
+    """Give a number in two digits; what is none, as it is."""
+    return f"{value:.2g}" if isinstance(value, float) else str("" if value is None else value)
