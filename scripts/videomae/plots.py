@@ -70,14 +70,15 @@ def differences(shares: Mapping[str, tuple[float | None, float | None]]) -> str:
 def by_size(points: Mapping[str, Sequence[tuple[float, float]]], quantity: str) -> str:
     """Draw what each step takes against the size of the checkpoint, from (bytes, value)."""
     figure, axes = _axes(8, 4.2)
-    for step, places in points.items():
+    held = {step: places for step, places in points.items() if places}
+    for step, places in held.items():
         sizes, values = [size / 1e6 for size, _ in places], [value for _, value in places]
         axes.scatter(sizes, values, s=24, label=step, color=COLOURS.get(step), zorder=3)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("size of the checkpoint, MB")
     axes.set_ylabel(quantity)
-    if points:
+    if held:
         axes.legend()
     return _svg(figure)
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,9 +46,11 @@ class Watched:
             self.wrong.append(f"{kind}: {text}")
 
 
-@pytest.fixture
-def report(finished: Workflow) -> Path:
+@pytest.fixture(scope="module")
+def report(_finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the report of three tiny variants, one of which has failed."""
+    folder = tmp_path_factory.mktemp("reported") / "it"
+    finished = Workflow(shutil.copytree(_finished, folder, symlinks=True))
     (finished.results / "verification/own-0.json").unlink()
     (finished.results / "logs/verify/own-0.log").write_text("error: it is wrong\n")
     for options in (("pages",), ("--report", "report.html")):
