@@ -23,11 +23,11 @@ SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description
-        drawing drive errors files folder folding hub imagenet imports labels liveness loading
-        lockstep magic opcodes own pages placed plots positions progress publishing reading
-        receipts recipes recorded reference releases renaming report reported restoring retrying
-        safetensors_file settings sources space status stored synthetic totals unpickling
-        verification written
+        drawing drive errors files folder folding hub imagenet imports labels licenses liveness
+        loading lockstep magic metadata opcodes own pages placed plots positions progress
+        publishing reading receipts recipes recorded reference releases renaming report reported
+        restoring retrying safetensors_file settings sources space status stored synthetic totals
+        unpickling verification written
     """.split()}
 TEMPLATES = {
     name: workflow.source_path(f"scripts/videomae/{name}")
@@ -398,7 +398,9 @@ rule card:
         "envs/videomae.yaml"
     params:
         code=CODE["card"],
-        facts=lambda wildcards: VARIANTS[wildcards.variant].card_options(SETTINGS.license),
+        facts=lambda wildcards: VARIANTS[wildcards.variant].card_options(
+            SETTINGS.license, SETTINGS.push.get("namespace")
+        ),
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {input.report:q} {input.receipt:q} {output:q}'
         " --loaded {input.loaded:q} {params.facts:q} > {log:q} 2>&1"

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from videomae.card import model_card
+from videomae.card import Stated, model_card
 from videomae.command import run
 from videomae.files import appearing
 from videomae.folder import read_json
@@ -16,15 +16,27 @@ def main() -> None:
     parser.add_argument("report", type=Path, help="the verification's report (JSON)")
     parser.add_argument("receipt", type=Path, help="the download's receipt (JSON)")
     parser.add_argument("card", type=Path, help="the README.md to write")
-    parser.add_argument("--license", help="license of the weights; none is assumed")
+    parser.add_argument("--license", help="the hub's identifier of the license; none is assumed")
+    parser.add_argument("--license-name", help="what a license without an identifier is called")
+    parser.add_argument("--license-link", help="where that stands")
     parser.add_argument("--published", type=json.loads, help="the accuracy that the authors state")
+    parser.add_argument("--data-set", action="append", default=[], help="what it was trained on")
+    parser.add_argument("--base-model", help="what it was fine-tuned from; on the hub OWNER/NAME")
     parser.add_argument(
         "--loaded", type=Path, nargs="*", default=[], help="reports of releases it loads rightly in"
     )
     arguments = parser.parse_args()
     report, receipt = read_json(arguments.report), read_json(arguments.receipt)
     loaded = [read_json(path) for path in arguments.loaded]
-    text = model_card(report, receipt, arguments.license, arguments.published, loaded)
+    stated = Stated(
+        license=arguments.license,
+        license_name=arguments.license_name,
+        license_link=arguments.license_link,
+        published=arguments.published,
+        datasets=arguments.data_set,
+        base_model=arguments.base_model,
+    )
+    text = model_card(report, receipt, stated, loaded)
     with appearing(arguments.card) as new:
         new.write_text(text, encoding="utf-8")
 

@@ -79,6 +79,11 @@ def given(name: str) -> list[str]:
     return ["--config", *(f"{key}={value}" for key, value in GIVEN[name].items())]
 
 
+def snippets(card: str) -> list[str]:
+    """Give the programs that a model card shows."""
+    return re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+
+
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Give the two tiny synthetic checkpoints; not to be written to."""

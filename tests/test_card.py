@@ -1,17 +1,33 @@
-"""The model card: what it states, and that its snippet runs as it stands."""
+"""The model card: what it states, that the hub would take it, and that what it shows runs."""
 
+import copy
 import json
-import re
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
+import torch
 import yaml
-from videomae.card import model_card
+from huggingface_hub import ModelCard
+from snakemake.utils import validate
+from transformers import AutoImageProcessor, AutoModelForVideoClassification, pipeline
+from videomae import metadata, settings
+from videomae.card import Stated, model_card
+from videomae.errors import ConversionError
 
-from tests.conftest import Workflow, process
+from tests.conftest import ROOT, SEVEN_LABELS, Workflow, command, snippets
 
 RECEIPT = {"source": "gdrive:1MzwteHH-1yuMnFb8vRBQDvngV1Zl-d3z", "sha256": "ab" * 32}
+ZOO = "https://example.org/MODEL_ZOO.md"
+PUBLISHED = {"dataset": "Kinetics-400", "top1": 81.5, "top5": 95.1, "source": ZOO}
+STATED = Stated(
+    license="cc-by-nc-4.0",
+    published=PUBLISHED,
+    datasets=["Kinetics-400"],
+    base_model="lab/videomae-base",
+)
 
 
 @pytest.fixture
@@ -21,27 +37,110 @@ def report(finished: Workflow) -> dict[str, Any]:
     return {**content, "rehearsal": None}
 
 
-def metadata(card: str) -> dict[str, Any]:
+def read(card: str) -> Any:
+    """Read a card's metadata as the hub's client does."""
+    return ModelCard(card).data
+
+
+def head(card: str) -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load(card.split("---")[1])
     return content
 
 
+def body(card: str) -> str:
+    return " ".join(card.split("---", 2)[2].split())
+
+
+# -- what it states --------------------------------------------------------------------------------
+
+
 def test_card_states_source_hashes_and_figures(report: dict[str, Any]) -> None:
-    card = model_card(report, RECEIPT, "cc-by-nc-4.0", {"dataset": "UCF101", "top1": 91.3})
+    card = model_card(report, RECEIPT, STATED)
     assert RECEIPT["source"] in card
     assert RECEIPT["sha256"] in card
     assert report["sha256"]["model.safetensors"] in card
     assert f"{report['max_abs_difference']:.2g} (allowed" in card
-    assert "The authors state 91.3 % top-1 on UCF101" in " ".join(card.split())
     assert "Rehearsal" not in card
-    assert metadata(card)["license"] == "cc-by-nc-4.0"
-    assert metadata(card)["pipeline_tag"] == "video-classification"
+    assert head(card)["license"] == "cc-by-nc-4.0"
+    assert head(card)["pipeline_tag"] == "video-classification"
 
 
-def test_no_license_is_assumed(report: dict[str, Any]) -> None:
-    card = model_card(report, RECEIPT, None, None)
-    assert "license" not in metadata(card)
-    assert "The authors state" not in card
+def test_nothing_is_assumed_of_what_nobody_states(report: dict[str, Any]) -> None:
+    card = model_card(report, RECEIPT)
+    absent = ("license", "license_name", "license_link", "datasets", "base_model", "model-index")
+    assert not set(absent) & head(card).keys()
+    for words in ("The authors [state]", "trained on", "fine-tuned from", "authors test"):
+        assert words not in card
+
+
+def test_accuracy_is_the_authors_with_their_protocol_and_never_called_verified(
+    report: dict[str, Any],
+) -> None:
+    card = model_card(report, RECEIPT, STATED)
+    views = "the mean of 15 views of each video: 5 clips of 4 frames, every fourth of a stretch"
+    assert f"[state]({ZOO}) 81.5 % top-1 and 95.1 % top-5 on Kinetics-400, by {views}" in body(card)
+    assert "in 3 crops each. The accuracy was not measured here." in body(card)
+    results = read(card).eval_results
+    assert [(result.metric_name, result.metric_value) for result in results] == [
+        ("Top-1 accuracy, stated by the authors", 81.5),
+        ("Top-5 accuracy, stated by the authors", 95.1),
+    ]
+    for result in results:
+        assert (result.metric_type, result.task_type) == ("accuracy", "video-classification")
+        assert (result.dataset_type, result.dataset_name) == ("kinetics-400", "Kinetics-400")
+        assert result.metric_args == {"clips": 5, "crops": 3}
+        assert (result.source_name, result.source_url) == (
+            *("the authors' statement, not measured on this conversion", ZOO),
+        )
+        assert result.verified is None
+
+
+def test_protocol_that_is_not_known_is_not_stated(report: dict[str, Any]) -> None:
+    published = {"dataset": "lab/own-videos", "top1": 50, "source": ZOO}
+    card = model_card(report, RECEIPT, Stated(published=published))
+    assert f"[state]({ZOO}) 50 % top-1 on lab/own-videos. The accuracy was not" in body(card)
+    (result,) = head(card)["model-index"][0]["results"]
+    (metric,) = result["metrics"]
+    assert metric == {
+        "name": "Top-1 accuracy, stated by the authors",
+        "type": "accuracy",
+        "value": 50,
+    }
+
+
+def test_data_sets_come_from_config_or_else_from_the_training_options(
+    report: dict[str, Any],
+) -> None:
+    trained = {**report, "data_set": "Something-Something V2"}
+    card = model_card(trained, RECEIPT)
+    assert head(card)["datasets"] == ["something-something-v2"]
+    assert "| trained on | Something-Something V2 |" in card
+    card = model_card(trained, RECEIPT, Stated(datasets=["Kinetics-400", "lab/own-videos"]))
+    assert head(card)["datasets"] == ["kinetics-400", "lab/own-videos"]
+
+
+def test_base_model_is_for_the_hub_only_with_its_owner(report: dict[str, Any]) -> None:
+    card = model_card(report, RECEIPT, Stated(base_model="lab/videomae-base"))
+    assert head(card)["base_model"] == "lab/videomae-base"
+    card = model_card(report, RECEIPT, Stated(base_model="videomae-base"))
+    assert "base_model" not in head(card)
+    assert "| fine-tuned from | videomae-base |" in card
+
+
+def test_rehearsal_weights_have_nothing_of_what_the_authors_trained(
+    report: dict[str, Any],
+) -> None:
+    rehearsal = {**report, "rehearsal": "made by a rule", "data_set": "UCF101"}
+    card = model_card(rehearsal, RECEIPT, STATED)
+    assert not {"datasets", "base_model", "model-index"} & head(card).keys()
+    for words in ("81.5", "95.1", "The authors [state]", "trained on", "fine-tuned from"):
+        assert words not in card
+
+
+def test_rehearsal_card_warns_before_anything_else(finished: Workflow) -> None:
+    card = Path(finished.results / "models/own-0/README.md").read_text()
+    assert card.index("Rehearsal weights, not a model") < card.index("## What was converted")
+    assert "rehearsal" in head(card)["tags"]
 
 
 def test_card_states_the_releases_it_loads_rightly_in(report: dict[str, Any]) -> None:
@@ -50,9 +149,9 @@ def test_card_states_the_releases_it_loads_rightly_in(report: dict[str, Any]) ->
         {"transformers": "4.57.6", "max_abs_difference": 2.5e-7, "loader": loader},
         {"transformers": "5.24.0", "max_abs_difference": 0.0, "loader": {"left over": []}},
     ]
-    card = model_card(report, RECEIPT, None, None, cells)
+    card = model_card(report, RECEIPT, loaded=cells)
     assert "| 4.57.6 | 2.5e-07 | left over: query.bias |\n| 5.24.0 | 0 | none |" in card
-    assert "It loads rightly in" not in model_card(report, RECEIPT, None, None)
+    assert "It loads rightly in" not in model_card(report, RECEIPT)
 
 
 @pytest.mark.parametrize(
@@ -67,20 +166,168 @@ def test_card_states_the_releases_it_loads_rightly_in(report: dict[str, Any]) ->
 def test_card_says_how_recorded_outputs_compared(
     report: dict[str, Any], recorded: dict[str, Any], said: str
 ) -> None:
-    assert said in model_card({**report, "recorded": recorded}, RECEIPT, None, None)
+    assert said in model_card({**report, "recorded": recorded}, RECEIPT)
+
+
+def test_limits_say_what_holds_for_the_kind(report: dict[str, Any]) -> None:
+    limits = body(model_card(report, RECEIPT, STATED)).split("## Limits")[1]
+    assert "ImageNet's mean and standard deviation" in limits
+    assert "takes 4 frames, no more and no fewer" in limits
+    assert "When the authors test, they are every fourth" in limits
+    assert "`frame_sampling_rate=N` takes as many of the first N x 4" in limits
+    assert "Accuracy on videos" in limits
+    assert "No classes" not in limits
+    limits = body(model_card({**report, "kind": "pretraining"}, RECEIPT)).split("## Limits")[1]
+    assert "No classes" in limits
+    assert "pipeline" not in limits
+
+
+# -- the twenty ------------------------------------------------------------------------------------
+
+
+def test_cards_of_all_twenty_state_what_config_states(
+    report: dict[str, Any], tmp_path: Path
+) -> None:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    validate(config, str(ROOT / "config.schema.yaml"))
+    asked = settings.read({**config, "models": "all"}, ("kinetics400", "k710", "ssv2", "ucf101"))
+    (tmp_path / "receipt.json").write_text(json.dumps(RECEIPT))
+    for name, variant in asked.variants.items():
+        (tmp_path / "report.json").write_text(json.dumps({**report, "variant": name}))
+        files = (tmp_path / "report.json", tmp_path / "receipt.json", tmp_path / f"{name}.md")
+        outcome = command("card", *files, *variant.card_options(asked.license, "lab"))
+        assert outcome.code == 0, outcome.output
+        data = read(files[-1].read_text())
+        stated = variant.entry.get("published", {})
+        assert [result.metric_value for result in data.eval_results or []] == [
+            stated[key] for key in ("top1", "top5") if key in stated
+        ]
+        assert ("finetuned" in name) == (data.base_model is not None)
+        assert data.license == "cc-by-nc-4.0"
+        assert len(data.datasets) == 1
+
+
+# -- whether the hub would take it -----------------------------------------------------------------
+
+
+def test_metadata_survives_the_text_as_it_was_meant(report: dict[str, Any]) -> None:
+    card = model_card(report, RECEIPT, STATED)
+    assert read(card).to_dict() == head(card)
+    other = Stated(license="other", license_name="our-license", license_link="LICENSE")
+    assert head(model_card(report, RECEIPT, other))["license_name"] == "our-license"
+
+
+RESULT = ("model-index", 0, "results", 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("license",), "my own", "license: 'my own' is no identifier that the hub knows"),
+        (("license",), ["mit"], r"license: \['mit'\] is no identifier"),
+        (("license",), "other", "license: other needs a license_name and a license_link"),
+        (("library_name",), "keras", "library_name is 'keras', should be transformers"),
+        (("pipeline_tag",), "videos", "pipeline_tag is 'videos', should be video-classification"),
+        (("datasets",), "ssv2", "datasets is 'ssv2', should be a list of texts"),
+        (("tags", 0), 7, r"tags is \[7, .*should be a list of texts"),
+        (("datasets", 0), 400, r"datasets is \[400\], should be a list of texts"),
+        (("datasets", 0), "Kinetics 400", "datasets: Repo id must .*Kinetics 400"),
+        (("base_model",), "videomae-base", "base_model is 'videomae-base', should be OWNER/NAME"),
+        (("base_model",), "lab/a--b", "base_model: .*a--b"),
+        (("base_model",), "lab/base/2", "base_model: .*lab/base/2"),
+        ((*RESULT, "dataset", "type"), 400, "dataset.type of a result is 400"),
+        ((*RESULT, "metrics", 0, "value"), "81.5 %", "value of a result is '81.5 %'"),
+        ((*RESULT, "metrics", 0, "verified"), True, "verified, which only the hub can say"),
+        ((*RESULT, "metrics", 0), {"value": 1}, "metadata can't be read: Invalid `model_index`"),
+        ((*RESULT, "source"), {"name": "us"}, "metadata can't be read"),
+    ],
+)
+def test_metadata_that_the_hub_would_refuse_is_one_message(
+    report: dict[str, Any], path: tuple[Any, ...], value: Any, said: str
+) -> None:
+    data = copy.deepcopy(head(model_card(report, RECEIPT, STATED)))
+    metadata.check(f"---\n{yaml.safe_dump(data)}---\n")
+    place: Any = data
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(ConversionError, match=said):
+        metadata.check(f"---\n{yaml.safe_dump(data)}---\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("---\nlicense: [\n---\n", "metadata can't be read"),
+        ("---\n- mit\n---\n", "metadata can't be read: repo card metadata block should be a dict"),
+        ("# A model\n", "library_name is None"),
+    ],
+)
+def test_head_that_can_not_be_read_is_one_message(text: str, said: str) -> None:
+    with pytest.raises(ConversionError, match=said):
+        metadata.check(text)
+
+
+def test_command_refuses_such_a_card_and_writes_none(
+    report: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    (tmp_path / "receipt.json").write_text(json.dumps(RECEIPT))
+    files = (tmp_path / "report.json", tmp_path / "receipt.json", tmp_path / "README.md")
+    outcome = command("card", *files, "--license=my own")
+    assert outcome.code == 1
+    assert "error: license: 'my own' is no identifier that the hub knows" in outcome.output
+    assert not files[-1].exists()
+
+
+# -- that it runs ----------------------------------------------------------------------------------
+
+
+def write_video(path: Path, frames: int = 20, side: int = 48) -> None:
+    """Write a short mp4 of a pattern that moves."""
+    y, x, c = np.ogrid[:side, : side + 16, :3]
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = side + 16, side, "yuv420p"
+        for number in range(frames):
+            picture = ((7 * number + 3 * x + 5 * y * (c + 1)) % 256).astype(np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        file.mux(stream.encode())
 
 
 @pytest.mark.parametrize("variant", ["own-1", "tiny-pretraining"])
-def test_snippet_of_the_card_runs(variant: str, finished: Workflow) -> None:
-    models = finished.results / "models"
-    card = (models / variant / "README.md").read_text()
-    snippet = re.findall(r"```python\n(.*?)```", card, re.DOTALL)[0]
-    outcome = process("-c", snippet, cwd=models)
-    assert outcome.code == 0, outcome.output
-    assert ("label " if variant == "own-1" else "tensor(") in outcome.output
+def test_snippets_of_the_card_run(
+    variant: str,
+    finished: Workflow,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(finished.results / "models")
+    write_video(Path("video.mp4"))
+    shown = snippets(Path(variant, "README.md").read_text())
+    assert len(shown) == (2 if variant == "own-1" else 1)
+    for snippet in shown:
+        exec(snippet, {})
+        assert ("label " if variant == "own-1" else "tensor(") in capsys.readouterr().out
 
 
-def test_rehearsal_card_warns_before_anything_else(finished: Workflow) -> None:
-    card = Path(finished.results / "models/own-0/README.md").read_text()
-    assert card.index("Rehearsal weights, not a model") < card.index("## What was converted")
-    assert "rehearsal" in metadata(card)["tags"]
+@pytest.mark.parametrize("rate", [1, 4])
+def test_pipeline_gives_what_the_auto_classes_give_on_the_frames_that_the_card_names(
+    rate: int, finished: Workflow, tmp_path: Path
+) -> None:
+    folder, file = finished.results / "models/own-1", tmp_path / "short.mp4"
+    write_video(file)
+    classify = pipeline("video-classification", model=str(folder))
+    found = classify(str(file), top_k=7, frame_sampling_rate=rate)
+    processor = AutoImageProcessor.from_pretrained(folder)
+    model = AutoModelForVideoClassification.from_pretrained(folder)
+    with av.open(str(file)) as opened:
+        frames = [frame.to_ndarray(format="rgb24") for frame in opened.decode(video=0)]
+    count = model.config.num_frames
+    chosen = [frames[n] for n in np.linspace(0, count * rate - 1, count, dtype=int)]
+    with torch.no_grad():
+        scores = model(**processor(chosen, return_tensors="pt")).logits[0].softmax(-1).tolist()
+    expected = dict(zip(SEVEN_LABELS.splitlines(), scores, strict=True))
+    assert {guess["label"]: guess["score"] for guess in found} == pytest.approx(expected, rel=1e-5)
+    with torch.no_grad(), pytest.raises(RuntimeError):
+        model(**processor(chosen[1:], return_tensors="pt"))

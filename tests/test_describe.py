@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 from videomae import settings
-from videomae.data_sets import DATA_SETS, data_set
+from videomae.data_sets import DATA_SETS, data_set, trained_on
 from videomae.labels import read_labels
 
 from tests.conftest import DATA, GIVEN, ROOT, Outcome, command, process
@@ -291,8 +291,16 @@ def test_data_set_is_never_guessed_against_what_is_said() -> None:
     assert (hmdb.why, hmdb.labels) == ("args.data_set", None)
 
 
+def test_data_set_is_beyond_doubt_only_if_the_options_name_it_and_the_classes_agree() -> None:
+    assert trained_on({"data_set": "SSV2"}, 174) == "Something-Something V2"
+    assert trained_on({"data_set": "SSV2"}, 7) is None
+    assert trained_on({"data_set": "image_folder"}, 400) is None
+    assert trained_on({"data_set": ["SSV2"]}, 174) is None
+    assert trained_on({}, 400) is None
+
+
 def test_table_of_data_sets_agrees_with_the_shipped_lists() -> None:
-    shipped = {labels: count for count, labels in DATA_SETS.values() if labels}
+    shipped = {known.labels: known.classes for known in DATA_SETS.values() if known.labels}
     files = (ROOT / "data/labels").glob("*.txt")
     assert shipped == {path.stem: len(read_labels(path)) for path in files}
 

@@ -1,7 +1,6 @@
 """Files without head and decoder become the encoder alone, verified; parts of a decoder do not."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from transformers import VideoMAEForPreTraining, VideoMAEModel
 from videomae import card, renaming
 
-from tests.conftest import DATA, Outcome, command, process
+from tests.conftest import DATA, Outcome, command, snippets
 from tests.test_reference import inputs, trained
 
 HEADS = ("--config", "num_attention_heads=3")
@@ -130,17 +129,22 @@ def test_encoder_is_restored_bit_by_bit(file: Path, tmp_path: Path) -> None:
     assert outcome.code == 0, outcome.output
 
 
-def test_card_of_an_encoder_says_so_and_its_snippet_runs(file: Path, tmp_path: Path) -> None:
+def test_card_of_an_encoder_says_so_and_its_snippet_runs(
+    file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     convert(file, tmp_path / "it")
     command("verify", file, tmp_path / "it", *HEADS, "--passed", tmp_path / "report.json")
-    text = card.model_card(json.loads((tmp_path / "report.json").read_text()), RECEIPT, None, None)
+    text = card.model_card(json.loads((tmp_path / "report.json").read_text()), RECEIPT)
     assert "VideoMAE (encoder alone)" in text
     assert "no head and no decoder" in text
     assert "eps 1e-5" not in text
-    snippet = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
-    outcome = process("-c", snippet, cwd=tmp_path)
-    assert outcome.code == 0, outcome.output
-    assert "torch.Size([1, 128, 48])" in outcome.output
+    monkeypatch.chdir(tmp_path)
+    (snippet,) = snippets(text)
+    exec(snippet, {})
+    assert "torch.Size([1, 128, 48])" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_layer_scale_is_folded_aloud_and_proven_against_the_unfolded_network(
     content = json.loads(report.read_text())
     assert content["folded"] == [said]
     assert content["max_abs_difference"] <= content["tolerance"] / 2
-    assert said in model_card(content, RECEIPT, None, None)
+    assert said in model_card(content, RECEIPT)
     assert command("load", path, tmp_path / "folder", *options(name)).code == 0
 
 

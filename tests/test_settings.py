@@ -139,6 +139,39 @@ def test_schema_knows_every_value_that_can_be_given() -> None:
             r"recorded\.mask: 'synthetic:x' has no ratio between 0 and 1",
         ),
         ("variants.mine.sha256", "9" * 5000, r"^.{900,1100}$"),
+        (
+            "variants.mine.published",
+            {"dataset": "UCF101", "top1": 91.3},
+            r"mine\.published: 'source' is a required",
+        ),
+        (
+            "variants.mine.published",
+            {"dataset": "Kinetics", "top1": 80, "source": "https://example.org"},
+            r"mine\.published\.dataset: 'Kinetics' is no data set that .*\(did you mean Kinetics-",
+        ),
+        (
+            "variants.mine.published",
+            {"dataset": "UCF101", "top1": 913, "source": "https://example.org"},
+            r"published\.top1: 913 is greater than the maximum",
+        ),
+        (
+            "variants.mine.datasets",
+            ["UCF101", "SSV2"],
+            r"mine\.datasets: 'SSV2' is no data set .*known are Kinetics-400, .*Something-Some",
+        ),
+        (
+            "variants.mine.base_model",
+            "mine",
+            r"mine\.base_model: 'mine' is neither another variant nor OWNER/NAME on the hub",
+        ),
+        ("license", "cc-by-nc-4", r"license: 'cc-by-nc-4' is no identifier .*mean cc-by-nc-4\.0\?"),
+        (
+            "license",
+            "my own",
+            r"license: 'my own' is no identifier .*write other with license_name",
+        ),
+        ("license", "other", r"license: other needs .* there is neither"),
+        ("license_name", "my own", r"license_name: this goes with `license: other` only"),
         ("models", ["min"], r"models: 'min' is no variant \(did you mean mine\?\)"),
         ("recorded_outputs", "ignore", r"recorded_outputs: 'ignore' is not one of require, warn"),
         ("push.enabled", True, r"push: 'namespace' is a required property"),
@@ -195,7 +228,7 @@ def test_checkpoint_without_an_entry_takes_what_is_said_beside_it(config: dict[s
         *("--weights=model_ema", "--dtype=float32", "--config", "num_attention_heads=3"),
     ]
     assert found.variants["it"].labels == ["ssv2"]
-    assert found.license is None  # that one is the authors' weights'
+    assert found.license == {}  # that one is the authors' weights'
     with pytest.raises(ConversionError, match=r"config\.heads: no such key"):
         read({**config, "checkpoint": "hub:them/zoo/it.pth", "config": {"heads": 3}})
 
@@ -223,6 +256,25 @@ def test_every_release_has_its_pins() -> None:
     for release in pins:
         lines = (ROOT / f"envs/releases/{release}.txt").read_text().splitlines()
         assert f"transformers=={release}" in lines
+
+
+def test_card_is_given_what_config_states_and_no_more(config: dict[str, Any]) -> None:
+    license_ = {"license": "other", "license_name": "ours", "license_link": "LICENSE"}
+    stated = {"datasets": ["UCF101", "lab/videos"], "base_model": "base"}
+    config["variants"]["base"] = {"checkpoint": "gdrive:1234567890"}
+    config["variants"]["mine"] |= stated
+    found = read({**config, **license_})
+    assert found.license == license_
+    assert found.variants["base"].card_options({}, "lab") == []
+    options = found.variants["mine"].card_options(license_, None)
+    assert options == [
+        *("--license=other", "--license-name=ours", "--license-link=LICENSE"),
+        *("--data-set=UCF101", "--data-set=lab/videos", "--base-model=base"),
+    ]
+    # A variant is on the hub where this one goes; another's model stays where it is.
+    assert "--base-model=lab/base" in found.variants["mine"].card_options({}, "lab")
+    found = read(edited(config, "variants.mine.base_model", "them/base"))
+    assert "--base-model=them/base" in found.variants["mine"].card_options({}, "lab")
 
 
 def test_rehearsal_weights_can_not_be_set_to_be_pushed(config: dict[str, Any]) -> None:

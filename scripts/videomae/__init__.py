@@ -24,6 +24,8 @@ Of a folder:
 - reading: what does one hold, whoever saved it?
 - restoring: how does it become the authors' checkpoint again?
 - card: what does its model card say?
+- metadata: would the hub take what stands at a card's head?
+- licenses: which licenses does the hub know?
 - publishing: how does it go to the hub?
 - hub: what does a failure there mean?
 

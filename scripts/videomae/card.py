@@ -1,46 +1,102 @@
 """What does the model card say?  What was converted from what, and how it was verified."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from videomae import data_sets, metadata
 from videomae.folder import CLASSES
 from videomae.releases import said
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
 
 
+@dataclass(frozen=True)
+class Stated:
+    """What config.yaml states of a model and verifying can't find; nothing of it is assumed.
+
+    ``published`` is the accuracy that the authors state: ``dataset``, ``top1``, ``top5`` and its
+    ``source``. ``base_model`` is OWNER/NAME if it is known where on the hub it is.
+    """
+
+    license: str | None = None
+    license_name: str | None = None
+    license_link: str | None = None
+    published: Mapping[str, Any] | None = None
+    datasets: Sequence[str] = ()
+    base_model: str | None = None
+
+
+NOTHING = Stated()
+
+
 def model_card(
     report: Mapping[str, Any],
     receipt: Mapping[str, Any],
-    license: str | None,
-    published: Mapping[str, Any] | None,
+    stated: Stated = NOTHING,
     loaded: Iterable[Mapping[str, Any]] = (),
 ) -> str:
     """Write the card from the reports of verifying and loading, and the download's receipt.
 
-    No license is assumed: without one the card names none.
+    Raises `ConversionError` for metadata that the hub would refuse.
     """
-    kind = report["kind"]
-    data = ModelCardData(
-        license=license,
-        library_name="transformers",
-        pipeline_tag="video-classification" if kind == "classifier" else None,
-        tags=["videomae", *(["rehearsal"] if report["rehearsal"] else [])],
-        model_name=report["variant"],
-    )
+    if report["rehearsal"]:  # whose network may be the authors', but not what they trained
+        stated = replace(stated, published=None, datasets=(), base_model=None)
+    elif not stated.datasets and report["data_set"]:
+        stated = replace(stated, datasets=[report["data_set"]])
+    published = stated.published
     card = ModelCard.from_template(
-        data,
+        _metadata(report, stated),
         template_path=str(TEMPLATE),
         variant=report["variant"],
-        kind=kind,
-        model_class=CLASSES[kind],
+        kind=report["kind"],
+        model_class=CLASSES[report["kind"]],
         rehearsal=report["rehearsal"],
         report=report,
         receipt=receipt,
-        published=published,
+        stated=stated,
+        protocol=data_sets.protocol(published["dataset"]) if published else None,
         loaded=[(cell, "; ".join(said(cell))) for cell in loaded],
     )
+    metadata.check(str(card))
     return f"{card}\n"
+
+
+def _metadata(report: Mapping[str, Any], stated: Stated) -> ModelCardData:
+    """Give what the hub reads: it finds the paper by the link in the text."""
+    base = stated.base_model
+    return ModelCardData(
+        license=stated.license,
+        license_name=stated.license_name,
+        license_link=stated.license_link,
+        library_name=metadata.LIBRARY,
+        pipeline_tag=metadata.TASK if report["kind"] == "classifier" else None,
+        tags=["videomae", "video", *(["rehearsal"] if report["rehearsal"] else [])],
+        datasets=[data_sets.identifier(name) for name in stated.datasets] or None,
+        base_model=base if base and "/" in base else None,  # the hub takes no bare name
+        model_name=report["variant"],
+        eval_results=list(_results(stated.published)) if stated.published else None,
+    )
+
+
+def _results(published: Mapping[str, Any]) -> Iterator[EvalResult]:
+    """Give the accuracy as the authors state it, and as theirs; `verified` is the hub's to say."""
+    protocol = data_sets.protocol(published["dataset"])
+    for best in (1, 5):
+        if f"top{best}" in published:
+            yield EvalResult(
+                task_type=metadata.TASK,
+                dataset_type=data_sets.identifier(published["dataset"]),
+                dataset_name=published["dataset"],
+                metric_type="accuracy",
+                metric_name=f"Top-{best} accuracy, stated by the authors",
+                metric_value=published[f"top{best}"],
+                metric_args={"clips": protocol.clips, "crops": protocol.crops}
+                if protocol
+                else None,
+                source_name="the authors' statement, not measured on this conversion",
+                source_url=published["source"],
+            )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -57,6 +58,12 @@ def listing(names: Iterable[str], most: int = 6) -> str:
     names = [one_line(name, most=120) for name in names]
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Give what a misspelt word may have been meant to be, for a message; empty if unknown."""
+    close = get_close_matches(word, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def last_words(log: Path) -> str | None:

@@ -7,14 +7,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
 from jsonschema import ValidationError
 
-from videomae import magic, own, receipts, recipes, sources
-from videomae.errors import ConversionError, listing, one_line
+from videomae import data_sets, licenses, magic, own, receipts, recipes, sources
+from videomae.errors import ConversionError, about, listing, one_line, suggestion
 
 # What is brought from the hub beside the checkpoints.
 INPUTS = ("clip", "mask", "labels")
@@ -128,11 +127,18 @@ class Variant:
             return [self.published_folder]
         return [str(path) for path in sorted(Path(self.published).iterdir()) if path.is_file()]
 
-    def card_options(self, license_: str | None) -> list[str]:
-        """What the model card states beside the verification's figures."""
-        options = [f"--license={license_}"] if license_ else []
+    def card_options(self, license_: Mapping[str, str], namespace: str | None) -> list[str]:
+        """What the model card states beside the verification's figures.
+
+        A base model of this config.yaml is on the hub where this one is, if that is known.
+        """
+        options = [f"--{key.replace('_', '-')}={value}" for key, value in license_.items()]
         if "published" in self.entry:
             options.append(f"--published={json.dumps(self.entry['published'])}")
+        options += [f"--data-set={name}" for name in self.entry.get("datasets", [])]
+        if base := self.entry.get("base_model"):
+            whole = base if "/" in base or not namespace else f"{namespace}/{base}"
+            options.append(f"--base-model={whole}")
         return options
 
     def _recorded_locally(self) -> dict[str, Any]:
@@ -149,12 +155,15 @@ def local_path(kind: str, name: Any) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """A whole config.yaml; ``variants`` are those that this run converts."""
+    """A whole config.yaml; ``variants`` are those that this run converts.
+
+    ``license`` holds what the cards' metadata states of it, under the hub's keys.
+    """
 
     variants: dict[str, Variant]
     recorded_outputs: str
     push: Mapping[str, Any]
-    license: str | None
+    license: Mapping[str, str]
     device: str
     releases: list[str]
     published: bool
@@ -180,9 +189,11 @@ def read(
     Raises `ConversionError`, which names the path in config.yaml, for what no schema can tell.
     """
     push = config["push"]
+    license_ = {key: config[key] for key in licenses.KEYS if key in config}
+    licenses.check(license_)
     if (mine := own.variants(config)) is not None:
-        # The license in config.yaml is that of the authors' weights.
-        config = {**config, "variants": mine, "models": "all", "license": None}
+        config = {**config, "variants": mine, "models": "all"}
+        license_ = {}  # the one in config.yaml is that of the authors' weights
     elif not config["variants"]:
         raise ConversionError("variants: there are none; give some, or `checkpoint` with a path")
     chosen = _chosen(config["models"], config["variants"])
@@ -205,7 +216,7 @@ def read(
         variants,
         config["recorded_outputs"],
         push,
-        config.get("license"),
+        license_,
         config["device"],
         config["releases"],
         pattern is not None,
@@ -228,7 +239,7 @@ def _explained(error: ValidationError) -> str:
         prefix = f"{path}." if path else ""
         return (
             f"config.yaml: {prefix}{unknown[0]}: no such key"
-            f"{_suggestion(unknown[0], allowed)}; allowed are {', '.join(allowed)}"
+            f"{suggestion(unknown[0], allowed)}; allowed are {', '.join(allowed)}"
         )
     if error.validator == "required":
         return f"{where}: {error.message}"
@@ -247,15 +258,10 @@ def _chosen(models: str | list[str], known: Mapping[str, Any]) -> list[str]:
     for name in names:
         if name not in known:
             raise ConversionError(
-                f"models: {name!r} is no variant{_suggestion(name, known)}; "
+                f"models: {name!r} is no variant{suggestion(name, known)}; "
                 f"there are {listing(known, most=30)}, or all"
             )
     return list(dict.fromkeys(names))
-
-
-def _suggestion(word: str, known: Mapping[str, Any]) -> str:
-    close = get_close_matches(word, known, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _variant(name: str, config: Mapping[str, Any], shipped_labels: tuple[str, ...]) -> Variant:
@@ -267,6 +273,7 @@ def _variant(name: str, config: Mapping[str, Any], shipped_labels: tuple[str, ..
     except ConversionError as error:
         raise ConversionError(f"variants.{name}.checkpoint: {error}") from error
     _check_file(f"variants.{name}.labels", entry.get("labels"), shipped_labels)
+    _check_stated(name, entry, config["variants"])
     if variant.recorded and config["recorded_outputs"] != "skip":
         _check_file(f"variants.{name}.recorded.clip", variant.recorded["clip"], ("synthetic",))
         _check_logits(f"variants.{name}.recorded.logits", variant.recorded["logits"])
@@ -274,6 +281,23 @@ def _variant(name: str, config: Mapping[str, Any], shipped_labels: tuple[str, ..
         _check_ratio(f"variants.{name}.recorded.mask", mask)
         _check_file(f"variants.{name}.recorded.mask", mask.split(":")[0], ("synthetic", "hub", ""))
     return variant
+
+
+def _check_stated(name: str, entry: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Refuse data sets and a base model that the card could not state."""
+    stated = [("datasets", each) for each in entry.get("datasets", [])]
+    if "published" in entry:
+        stated.append(("published.dataset", entry["published"]["dataset"]))
+    for key, data_set in stated:
+        with about(f"variants.{name}.{key}"):
+            data_sets.identifier(data_set)
+    base = entry.get("base_model")
+    another = base in known and base != name
+    if base is not None and not another and not data_sets.ON_HUB.fullmatch(base):
+        raise ConversionError(
+            f"variants.{name}.base_model: {base!r} is neither another variant"
+            f"{suggestion(base, known.keys() - {name})} nor OWNER/NAME on the hub"
+        )
 
 
 def _locked(variant: Variant, lock: Mapping[str, receipts.Content]) -> receipts.Content | None:

@@ -27,6 +27,7 @@ from videomae import (
 )
 from videomae.architecture import LAYER_NORM_EPS, Architecture, read_architecture, tokens
 from videomae.checkpoint import Checkpoint
+from videomae.data_sets import trained_on
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
 from videomae.lockstep import (
@@ -373,6 +374,7 @@ class Verification:
             "config": dict(self.config),
             "origin": dict(self.architecture.origin),
             "container": self.checkpoint.container,
+            "data_set": trained_on(self.checkpoint.args, self.architecture.num_labels),
             "sha256": {path.name: sha256(path) for path in files},
             "versions": {
                 "torch": torch.__version__,

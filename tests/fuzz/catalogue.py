@@ -225,7 +225,14 @@ CONFIG: dict[str, Any] = {
             "sha256": "0" * 64,
             "config": {"num_attention_heads": 6, "num_frames": 16},
             "labels": "kinetics400",
-            "published": {"dataset": "Kinetics-400", "top1": 79.0, "top5": 93.8},
+            "datasets": ["Kinetics-400"],
+            "base_model": "two",
+            "published": {
+                "dataset": "Kinetics-400",
+                "top1": 79.0,
+                "top5": 93.8,
+                "source": "https://example.org/zoo",
+            },
             "recorded": {"under": "script", "shape": [1, 400], "logits": [-0.9, -0.4, -0.9]},
         },
         "two": {
