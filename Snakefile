@@ -27,7 +27,7 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         errors files folder folding hub imagenet imports labels liveness loading lockstep magic
         opcodes own placed positions progress publishing reading receipts recipes recorded reference
         releases renaming report restoring retrying safetensors_file settings sources space status
-        stored synthetic totals unpickling verification written
+        stored synthetic totals transfers unpickling verification written
     """.split()}
 LABELS = {
     name: workflow.source_path(f"data/labels/{name}.txt")
@@ -494,7 +494,7 @@ rule snapshot:
             [SCRIPT["snapshot"], VARIANTS[wildcards.variant].published, output[0]]
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
+        'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
 
 
 def files_to_load(wildcards):
