@@ -545,13 +545,13 @@ def test_every_source_says_how_far_it_is_and_how_long_the_rest_will_take(
         for name, value in {**home, **server.environment, "HF_TOKEN": ""}.items():
             monkeypatch.setenv(name, value)
         path = "{repo_id}/resolve/{revision}/{filename}"
-        for name, value in {
+        for name, constant in {
             "HUGGINGFACE_CO_URL_TEMPLATE": f"{hub.endpoint}/{path}",
             "HF_HUB_CACHE": str(tmp_path / "cache"),
             "HF_HUB_DISABLE_XET": True,
             "DOWNLOAD_CHUNK_SIZE": 1 << 20,
         }.items():
-            monkeypatch.setattr(constants, name, value)
+            monkeypatch.setattr(constants, name, constant)
         server.add(FILE_ID, BIG, behaviour=standin.slow(FIRST, stall=0.2))
         hub.add_file("model", "lab/zoo", "it.pth", BIG)
         source = {
