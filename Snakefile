@@ -27,7 +27,7 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         loading lockstep magic metadata opcodes own pages placed plots positions progress
         publishing reading receipts recipes recorded reference releases renaming report reported
         restoring retrying safetensors_file settings sources space status stored synthetic totals
-        unpickling verification written
+        transfers unpickling verification written
     """.split()}
 TEMPLATES = {
     name: workflow.source_path(f"scripts/videomae/{name}")
@@ -592,7 +592,7 @@ rule snapshot:
             [SCRIPT["snapshot"], VARIANTS[wildcards.variant].published, output[0]]
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
+        'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
 
 
 def files_to_load(wildcards):

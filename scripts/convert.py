@@ -8,6 +8,7 @@ from videomae.architecture import read_architecture
 from videomae.command import add_dtype, add_given, add_weights, run
 from videomae.errors import ConversionError, about
 from videomae.files import sha256
+from videomae.transfers import Progress
 
 
 def main() -> None:
@@ -43,10 +44,11 @@ def convert(
     chosen: str | None,
 ) -> None:
     """Convert one checkpoint; raises `ConversionError`, and writes nothing, where it can't."""
+    print(f"reading {path}")
     opened = checkpoint.open_checkpoint(path, chosen)
     if pinned and (found := sha256(path)) != pinned.lower():
         raise ConversionError(f"SHA-256 is {found}, but {pinned} is pinned")
-    print(path, *opened.describe(), sep="\n")
+    print(*opened.describe(), sep="\n")
     architecture = read_architecture(opened.shapes, opened.args, given)
     print("\n".join(architecture.describe()))
     if architecture.kind == "encoder":
@@ -65,6 +67,7 @@ def convert(
             folder.model_config(architecture, names, opened.synthetic, dtype),
             folder.processor_config(architecture),
             converted,
+            Progress(f"writing {destination}"),
         )
     except safetensors_file.NotFiniteError:
         for entries in (opened.entries, rounded):  # what it is that isn't finite, by name

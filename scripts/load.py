@@ -27,7 +27,7 @@ def main() -> None:
         loading = Loading(variant, opened, architecture, arguments.folder, arguments.dtype)
         report = loading.run()
     release = f"transformers {report.facts['transformers']}"
-    print(release)
+    print(release, *report.checks, sep="\n")
     failing = f"{arguments.folder} is wrong in {release}"
     report.deliver(arguments.report, arguments.passed, failing)
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from videomae import sources
-from videomae.command import run
+from videomae.command import add_log, run
 from videomae.files import appearing
 from videomae.retrying import add_wait
 
@@ -15,6 +15,7 @@ def main() -> None:
     parser.add_argument("repository", help="OWNER/REPO[@REVISION]")
     parser.add_argument("folder", type=Path, help="the folder to make; it appears when complete")
     add_wait(parser)
+    add_log(parser)
     arguments = parser.parse_args()
     with appearing(arguments.folder) as new:
         sources.fetch_model(arguments.repository, new, arguments.wait)

@@ -29,6 +29,7 @@ def main() -> None:
         help="what a difference from the recorded outputs means (default: %(default)s)",
     )
     arguments = parser.parse_args()
+    print(f"reading {arguments.checkpoint}")
     with about(arguments.checkpoint):
         verification = Verification(
             arguments.variant or arguments.folder.resolve().name,
@@ -42,7 +43,7 @@ def main() -> None:
             arguments.device,
             arguments.weights,
         )
-        report = verification.run()
+        report = verification.run(print)
     failing = f"{arguments.folder} failed verification"
     report.deliver(arguments.report, arguments.passed, failing)
 

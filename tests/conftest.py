@@ -125,7 +125,7 @@ class Workflow:
         """Run ``snakemake --cores 2`` there."""
         return process(
             *("-m", "snakemake", "--snakefile", self.snakefile, "--directory", self.folder),
-            *("--cores", "2", "--nocolor", *options),
+            *("--cores", "2", *options),
             environment=environment,
         )
 

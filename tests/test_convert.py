@@ -62,6 +62,11 @@ def test_conversion_says_what_it_found_and_left_behind(
     assert "num_attention_heads: 3 (given)" in outcome.output
     assert "hidden_size: 48 (tensor patch_embed.proj.weight)" in outcome.output
     assert "left behind: buffer_names, optimizer" in outcome.output
+    lines = outcome.output.splitlines()
+    assert lines[0] == f"reading {path}"
+    assert lines[-3] == f"writing {tmp_path / 'out'}: 0.0 of 528.0 kB"
+    assert lines[-2].startswith(f"writing {tmp_path / 'out'}: 528.0 of 528.0 kB")
+    assert lines[-1].endswith(" tensors written")
 
 
 def test_labels_go_into_both_maps(checkpoints: Folders, tmp_path: Path) -> None:

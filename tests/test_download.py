@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,9 +13,11 @@ from typing import NamedTuple
 import httpx2
 import huggingface_hub
 import pytest
+from huggingface_hub import constants
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 from videomae import magic, sources
 from videomae.errors import ConversionError
+from videomae.transfers import Progress
 
 from tests.conftest import ROOT, Outcome, Workflow, command, process
 from tests.standins import drive as standin
@@ -445,6 +448,7 @@ def test_published_folder_is_asked_for_again(out: Path, home: dict[str, str]) ->
         outcome = process(script, "lab/it", out, "--wait=0", environment=environment)
     assert outcome.code == 0, outcome.output
     assert only(out, "config.json", "model.safetensors")
+    assert "\nlab/it: 0.0 of 0.0 kB" in outcome.output  # beside the lines of the three tries
 
 
 def test_https_file_comes_whole(checkpoint: bytes, out: Path, tmp_path: Path) -> None:
@@ -528,10 +532,40 @@ def test_text_that_is_no_source_is_refused(text: str) -> None:
         sources.parse(text)
 
 
-def test_progress_is_said_with_speed_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = sources.Progress("videomae-base", seconds=0)
-    progress(50_000_000, 100_000_000)
-    assert "videomae-base: 50 of 100 MB, " in capsys.readouterr().err
+@pytest.mark.parametrize("kind", ["gdrive", "https", "hub"])
+def test_every_source_says_how_far_it_is_and_how_long_the_rest_will_take(
+    kind: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    home: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(Progress, "seconds", 0)
+    with DriveStandIn(tmp_path) as server, HubStandIn(tokens={}) as hub:
+        for name, value in {**home, **server.environment, "HF_TOKEN": ""}.items():
+            monkeypatch.setenv(name, value)
+        path = "{repo_id}/resolve/{revision}/{filename}"
+        for name, constant in {
+            "HUGGINGFACE_CO_URL_TEMPLATE": f"{hub.endpoint}/{path}",
+            "HF_HUB_CACHE": str(tmp_path / "cache"),
+            "HF_HUB_DISABLE_XET": True,
+            "DOWNLOAD_CHUNK_SIZE": 1 << 20,
+        }.items():
+            monkeypatch.setattr(constants, name, constant)
+        server.add(FILE_ID, BIG, behaviour=standin.slow(FIRST, stall=0.2))
+        hub.add_file("model", "lab/zoo", "it.pth", BIG)
+        source = {
+            "gdrive": f"gdrive:{FILE_ID}",
+            "https": f"https://drive.usercontent.google.com/download?id={FILE_ID}",
+            "hub": "hub:lab/zoo/it.pth",
+        }[kind]
+        sources.fetch(sources.parse(source), tmp_path / "new", "base", tmp_path / "it.pth")
+    first, *rest, last = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"base: 0\.\d of 4\.0 MB", first)
+    assert len(rest) >= 3
+    for line in rest:
+        assert re.fullmatch(r"base: \d\.\d of 4\.0 MB, [\d.,]+ MB/s, \d+ s left", line)
+    assert re.fullmatch(r"base: 4\.0 of 4\.0 MB, [\d.,]+ MB/s", last)
 
 
 def test_checkpoints_are_told_by_their_bytes(checkpoints: dict[str, Path]) -> None:

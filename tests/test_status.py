@@ -35,6 +35,8 @@ def test_every_step_is_done_running_failed_or_waiting(
     begun = tmp_path / placed.note("incomplete", Path("results/models/epoch-10/model.safetensors"))
     begun.parent.mkdir(parents=True)
     begun.touch()
+    doing = tmp_path / "results/logs/convert/epoch-10.log"
+    doing.write_text("error: of the try before\nreading it\nwriting it: 1.2 of 2.5 GB\n\n")
     said = table(tmp_path)
     assert "a run is not alive in" in said
     assert row(said, "epoch-2") == ["done", "done", "FAILED", "waiting", "waiting"]
@@ -48,6 +50,16 @@ def test_every_step_is_done_running_failed_or_waiting(
         liveness.HELD.pop().close()
     assert "a run is alive in" in said
     assert row(said, "epoch-10")[2] == "running"
+    assert said.endswith(f"epoch-10 is at convert ({doing}):\n  writing it: 1.2 of 2.5 GB")
+
+
+@pytest.mark.parametrize("step", ["push", "push_plan"])
+def test_steps_that_push_are_shown_where_one_has_run(step: str, tmp_path: Path) -> None:
+    leave(tmp_path, "download", "it")
+    assert len(row(table(tmp_path), "it")) == 5
+    leave(tmp_path, step, "it")
+    (tmp_path / f"results/logs/{step}").mkdir(parents=True)
+    assert row(table(tmp_path), "it") == ["done", *["waiting"] * 4, "done"]
 
 
 def test_status_of_a_finished_run(finished: Workflow) -> None:

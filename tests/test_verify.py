@@ -21,6 +21,7 @@ from videomae.folder import CLASSES
 from videomae.recipes import RECIPES
 from videomae.recorded import Recorded
 from videomae.reference import Reference
+from videomae.verification import Verification
 
 from tests.conftest import DATA, GIVEN, Outcome, command, given
 from tests.test_reference import TRAINED, inputs, leading, logits_of, trained
@@ -76,6 +77,30 @@ def test_right_folder_passes_and_the_report_says_by_how_much(
     assert set(content["versions"]) == {"torch", "transformers", "numpy"}
     assert all(set(c) >= {"name", "passed", "value", "limit"} for c in content["checks"])
     assert "never trained" in content["rehearsal"]
+
+
+def test_each_step_and_each_check_is_said_when_its_turn_comes(
+    checkpoints: Folders, converted: Folders
+) -> None:
+    name = "tiny-pretraining"
+    verification = Verification(name, checkpoints[name], converted[name], GIVEN[name])
+    said: list[tuple[str, int]] = []
+    report = verification.run(
+        lambda made: said.append((str(made), len(verification.report.checks)))
+    )
+    checks = [str(check) for check in report.checks]
+    assert [line for line, _ in said if line in checks] == checks
+    function = next(n for n, check in enumerate(report.checks) if check.name == "function")
+    steps = {line: before for line, before in said if line not in checks}
+    assert list(steps) == [
+        "comparing config and processor",
+        "comparing model.safetensors with 49 tensors",
+        "loading the folder",
+        "comparing the model that was loaded with 49 tensors",
+        "proof on 3 clips",
+        "hashing the folder",
+    ]
+    assert steps["proof on 3 clips"] == function
 
 
 @pytest.mark.parametrize("name", TRAINED)

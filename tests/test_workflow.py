@@ -1,9 +1,13 @@
 """The workflow as people run it: what a run does, and what an edit or a fault makes run again."""
 
+import contextlib
 import json
 import os
+import pty
 import re
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -33,6 +37,7 @@ from tests.standins.hub import Account, HubStandIn
 VARIANTS = ("own-0", "own-1", "tiny-pretraining")
 BROUGHT = ("download", "receipt")
 AFTER = ("card", "convert", "verify")
+ESCAPE = "\x1b"  # begins colours, and what moves a cursor
 
 
 def every(*rules: str, variants: tuple[str, ...] = VARIANTS) -> list[str]:
@@ -101,6 +106,73 @@ def test_run_without_activating_an_environment(workflow: Workflow) -> None:
     """No python on the PATH: the rules use the one that Snakemake runs under."""
     workflow.configure({"it": {"checkpoint": "synthetic:tiny-pretraining"}})
     assert "can't be read from this checkpoint" in workflow.run(PATH="/usr/bin:/bin").output
+
+
+def test_summary_names_every_file_with_its_date_and_log(finished: Workflow) -> None:
+    (finished.results / "models/own-0/README.md").unlink()
+    outcome = finished.run("--summary")
+    assert outcome.code == 0, outcome.output
+    lines = [line.split("\t") for line in outcome.output.splitlines() if line.count("\t") == 5]
+    assert lines[0] == ["output_file", "date", "rule", "log-file(s)", "status", "plan"]
+    found = {line[0]: line[1:] for line in lines[1:]}
+    assert len(found) == 7 * len(VARIANTS)
+    assert found.pop("results/models/own-0/README.md")[3:] == ["missing", "update pending"]
+    for file, (date, rule, log, *plan) in found.items():
+        assert time.strptime(date), file
+        assert log.startswith(f"results/logs/{rule}/"), file
+        assert plan == ["ok", "no update"], file
+
+
+# -- on a terminal, and not ------------------------------------------------------------------------
+
+
+def test_run_writes_no_colours_into_anything_but_a_terminal(
+    finished_outcome: Outcome, finished: Workflow
+) -> None:
+    logs = [*finished.results.glob("logs/**/*.log"), *finished.folder.glob(".snakemake/log/*")]
+    assert len(logs) == 5 * len(VARIANTS) + 1
+    assert ESCAPE not in finished_outcome.output
+    assert all(ESCAPE not in log.read_text() for log in logs)
+
+
+def on_terminal(workflow: Workflow, **environment: str) -> str:
+    """Plan on a pseudo-terminal, and give all that it shows."""
+    ours, its = pty.openpty()
+    arguments = ("--snakefile", workflow.snakefile, "--directory", workflow.folder, "--dry-run")
+    with subprocess.Popen(
+        [sys.executable, "-m", "snakemake", *arguments],
+        env={**os.environ, "TERM": "xterm", **environment},
+        stdin=its,
+        stdout=its,
+        stderr=its,
+    ):
+        os.close(its)
+        shown = b""
+        with contextlib.suppress(OSError):  # at its end
+            while part := os.read(ours, 1 << 16):
+                shown += part
+    os.close(ours)
+    return shown.decode()
+
+
+def test_colours_of_a_terminal_go_by_no_color(workflow: Workflow) -> None:
+    workflow.configure({"it": {"checkpoint": "synthetic:tiny-finetuned"}})
+    coloured, plain = on_terminal(workflow, NO_COLOR=""), on_terminal(workflow, NO_COLOR="1")
+    assert ESCAPE in coloured
+    assert ESCAPE not in plain
+    assert "rule download:" in plain
+
+
+def test_rich_logger_starts_and_ends_and_says_the_totals(finished: Workflow) -> None:
+    (finished.results / "models/own-0/README.md").unlink()
+    edit(finished, "own-1", config={**GIVEN["tiny-finetuned"], "num_attention_heads": 5})
+    outcome = finished.run("--logger", "rich")
+    assert outcome.code == 1
+    assert (finished.results / "models/own-0/README.md").exists()
+    assert "2 of 3 verified, 1 failed" in outcome.output
+    assert "5, which does not divide hidden_size 48" in outcome.output
+    assert "FAILED at convert" in row(outcome, "own-1")
+    assert ESCAPE not in outcome.output
 
 
 # -- edits -----------------------------------------------------------------------------------------
@@ -475,6 +547,9 @@ def test_checkpoint_labels_and_clip_come_from_the_hub_and_the_folder_goes_there(
             *("download", "receipt", "clip", "labels", "convert", "verify", "card", "push")
         }
         assert "pushed" in row(outcome, "mine")
+        said = re.search(r"^mine: 2\.4 of 2\.4 MB", outcome.output, re.MULTILINE)
+        assert said
+        assert said[0] in (workflow.results / "logs/download/mine.log").read_text()
         assert "mask" not in jobs(outcome)
         assert hub.repos["model", "lab/mine"].private
         receipt = json.loads((workflow.results / "pushed/mine.json").read_text())

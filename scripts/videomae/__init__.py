@@ -47,6 +47,7 @@ Of a run:
 - own: which variants do checkpoints without an entry become?
 - sources: where do bytes come from?
 - drive: what does Google Drive give for a file's id?
+- transfers: how far is a transfer?
 - retrying: what is tried again, and when?
 - receipts: are these the bytes that should have come?
 - placed: did someone put a checkpoint in its place by hand?

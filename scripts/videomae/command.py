@@ -21,6 +21,8 @@ def run(main: Callable[[], None]) -> None:
     """Run a command; a `ConversionError` or a failing file becomes one line and exit code 1."""
     gc.freeze()  # what the imports made stays
     gc.enable()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # so that a log tells which step a job is in
     try:
         main()
     except (ConversionError, OSError) as error:

@@ -1,7 +1,7 @@
 """How is a transformers folder written?  config.json, the processor's config, the weights."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +109,13 @@ def write_folder(
     config: Mapping[str, Any],
     processor: Mapping[str, Any],
     tensors: Mapping[str, Entry],
+    progress: Callable[[int, int], object] = lambda *_: None,
 ) -> None:
     """Write a model folder, which appears whole or not at all.
 
-    Raises `ConversionError` where the folder already holds something that is not a conversion of
-    ours, and `safetensors_file.NotFiniteError` for values that are not finite.
+    ``progress`` is called with the weights' bytes that are written and all of them. Raises
+    `ConversionError` where the folder already holds something that is not a conversion of ours, and
+    `safetensors_file.NotFiniteError` for values that are not finite.
     """
     from videomae import safetensors_file  # NumPy, which reading a config need not import
 
@@ -125,7 +127,7 @@ def write_folder(
         if REHEARSAL in config:
             metadata[REHEARSAL] = str(config[REHEARSAL])
         with saving(new / WEIGHTS):
-            safetensors_file.write(new / WEIGHTS, tensors, metadata)
+            safetensors_file.write(new / WEIGHTS, tensors, metadata, progress)
         for name, content in ((PROCESSOR, processor), (CONFIG, config)):
             (new / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 

@@ -1,5 +1,6 @@
 """How is a folder published?  One commit on the hub, of what was verified and nothing else."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.utils.sha import git_hash
+from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from videomae.errors import ConversionError, PassingError, listing
 from videomae.files import sha256
@@ -113,6 +115,8 @@ def publish(folder: Path, target: Target, wait: float = WAIT) -> dict[str, Any]:
     mend is tried again from the start, which finds out how far the last one came: so an answer
     that is lost after the commit makes no second one. Returns the receipt.
     """
+    if not sys.stderr.isatty():
+        disable_progress_bars()  # those of uploads move a cursor, in a log too
     api, here = HfApi(), _hashes(folder)
     commit = retrying(lambda: _push(api, folder, target, here), "push", wait)
     return {

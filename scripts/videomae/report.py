@@ -62,11 +62,10 @@ class Report:
         return f"{failed[0].name}: {failed[0].message}{others}"
 
     def deliver(self, kept: Path | None, passed: Path | None, failing: str) -> None:
-        """Print the checks; save to ``kept`` in any case, and to ``passed`` if all passed.
+        """Save to ``kept`` in any case, and to ``passed`` if all passed.
 
         Raises `ConversionError` if one failed; ``failing`` says what did.
         """
-        print("\n".join(map(str, self.checks)))
         if kept:
             self.save(kept)
         if not self.passed:

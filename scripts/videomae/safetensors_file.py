@@ -10,7 +10,7 @@ import errno
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import accumulate
@@ -90,20 +90,29 @@ def strides(shape: list[int]) -> tuple[int, ...]:
     return tuple(math.prod(shape[dimension + 1 :]) for dimension in range(len(shape)))
 
 
-def write(path: Path, tensors: Mapping[str, Entry], said: Mapping[str, str]) -> None:
+def write(
+    path: Path,
+    tensors: Mapping[str, Entry],
+    said: Mapping[str, str],
+    progress: Callable[[int, int], object] = lambda *_: None,
+) -> None:
     """Write tensors and metadata; the same give the same bytes.
 
-    Raises `NotFiniteError` for values that are not finite, and `OSError`.
+    ``progress`` is called with the bytes that are written and all that there will be. Raises
+    `NotFiniteError` for values that are not finite, and `OSError`.
     """
     header, pieces, size = _layout(tensors, said)
+    progress(0, size)
     with path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):  # not on macOS
             # All at once, which the file system does in fewer and larger parts: 5.4 s became 4.2.
             os.posix_fallocate(file.fileno(), 0, size)
         os.pwrite(file.fileno(), header, 0)
+        ends = [*(place for _, place in pieces[1:]), size]
         with ThreadPoolExecutor(_threads()) as pool:
-            for _ in pool.map(lambda piece: _write(file.fileno(), *piece), pieces):
-                pass
+            written = pool.map(lambda piece: _write(file.fileno(), *piece), pieces)
+            for end, _ in zip(ends, written, strict=True):
+                progress(end, size)
 
 
 def finite(entry: Entry) -> bool:

@@ -7,8 +7,6 @@ A source is written as in config.yaml:
 """
 
 import re
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from videomae import drive, magic
 from videomae.errors import ConversionError, PassingError
 from videomae.files import remove
 from videomae.retrying import WAIT, may_pass, retry_after, retrying
+from videomae.transfers import Progress, bar
 
 CHUNK = 1 << 20
 
@@ -76,27 +75,7 @@ def fetch(source: Source, path: Path, name: str, final: Path, wait: float = WAIT
         remove(drive.parts_of(final))
 
 
-class Progress:
-    """Says how far a transfer is, a line every few seconds; called with bytes done and in all."""
-
-    def __init__(self, name: str, seconds: float = 10.0) -> None:
-        self.name = name
-        self.seconds = seconds
-        self.started = self.said = time.monotonic()
-
-    def __call__(self, done: int, total: int | None) -> None:
-        """Note that so many bytes have come."""
-        now = time.monotonic()
-        if now - self.said < self.seconds and done != total:
-            return
-        self.said = now
-        speed = done / max(now - self.started, 1e-3)
-        amount = f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else f"{done / 1e6:,.0f} MB"
-        left = f", {(total - done) / speed:,.0f} s left" if total and speed else ""
-        print(f"{self.name}: {amount}, {speed / 1e6:.1f} MB/s{left}", file=sys.stderr, flush=True)
-
-
-def _from_hub(address: str, path: Path, _progress: Progress) -> None:
+def _from_hub(address: str, path: Path, progress: Progress) -> None:
     from huggingface_hub import hf_hub_download
 
     match = HUB.fullmatch(address)
@@ -107,6 +86,7 @@ def _from_hub(address: str, path: Path, _progress: Progress) -> None:
             match["path"],
             repo_type="dataset" if match["type"] else "model",
             revision=match["revision"],
+            tqdm_class=bar(progress),
         )
     # The hub's cache keeps the file; a second name for it costs no space on the same disk.
     real = Path(cached).resolve()
@@ -143,10 +123,10 @@ def fetch_model(address: str, path: Path, wait: float = WAIT) -> None:
 
     ``address`` is OWNER/REPO[@REVISION]. Raises `ConversionError` where the hub doesn't give it.
     """
-    retrying(lambda: _link_model(address, path), address, wait)
+    retrying(lambda: _link_model(address, path, Progress(address)), address, wait)
 
 
-def _link_model(address: str, path: Path) -> None:
+def _link_model(address: str, path: Path, progress: Progress) -> None:
     from huggingface_hub import snapshot_download
 
     match = REPOSITORY.fullmatch(address)
@@ -154,7 +134,10 @@ def _link_model(address: str, path: Path) -> None:
     for weights in ("*.safetensors", "*.bin"):  # as transformers prefers them
         with _asking_the_hub(address):
             cached = snapshot_download(
-                match["repo"], revision=match["revision"], allow_patterns=["*.json", weights]
+                match["repo"],
+                revision=match["revision"],
+                allow_patterns=["*.json", weights],
+                tqdm_class=bar(progress),
             )
         if list(Path(cached).glob(weights)):
             break
@@ -177,6 +160,7 @@ def _from_https(url: str, path: Path, progress: Progress) -> None:
             response.raise_for_status()
             length = response.headers.get("Content-Length")
             total = int(length) if length and "Content-Encoding" not in response.headers else None
+            progress(0, total)
             for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
                 progress(file.tell(), total)

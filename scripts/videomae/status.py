@@ -6,28 +6,30 @@ from pathlib import Path
 from tabulate import tabulate
 
 from videomae import liveness, placed
-from videomae.errors import last_words
-from videomae.progress import STEPS
+from videomae.errors import last_words, one_line
+from videomae.progress import ENDS, STEPS
 
-STEP_NAMES = ("download", "receipt", "convert", "verify", "card", "push")
+FAILED = "FAILED"
 
 
 def table(directory: Path) -> str:
-    """Draw the table of variants and steps, then the reason and log of each failure."""
+    """Draw the table of variants and steps, then what running steps say and why others failed."""
     results, alive = directory / "results", liveness.alive(directory)
+    # Those that push are shown where one has run.
+    steps = [step for step in STEPS if step not in ENDS or (results / f"logs/{step}").is_dir()]
     cells = {
-        name: {step: _cell(directory, step, name, alive) for step in STEP_NAMES}
+        (name, step): _cell(directory, step, name, alive)
         for name in variants(results)
+        for step in steps
     }
-    steps = [step for step in STEP_NAMES if step != "push" or (results / "logs/push").is_dir()]
-    rows = [(name, *(cells[name][step][0] for step in steps)) for name in cells]
+    rows = [(name, *(cells[name, step][0] for step in steps)) for name in variants(results)]
     lines = [f"a run is {'alive' if alive else 'not alive'} in {directory.absolute()}", ""]
     lines.append(tabulate(rows, ("variant", *steps), disable_numparse=True))
-    for name, of in cells.items():
-        for step, (_, reason) in of.items():
-            if reason:
-                log = results / f"logs/{step}/{name}.log"
-                lines.append(f"\n{name} failed at {step} ({log}):\n  {reason}")
+    for (name, step), (state, said) in cells.items():
+        if said:
+            does = "failed at" if state == FAILED else "is at"
+            log = results / f"logs/{step}/{name}.log"
+            lines.append(f"\n{name} {does} {step} ({log}):\n  {said}")
     return "\n".join(lines)
 
 
@@ -50,16 +52,21 @@ def _by_number(name: str) -> list[tuple[int, str]]:
 
 
 def _cell(directory: Path, step: str, name: str, alive: bool) -> tuple[str, str]:
-    """Give one step's state, and the reason if it has failed."""
+    """Give one step's state, and the reason if it has failed, or what it said last if it runs."""
     output = Path("results", STEPS[step].format(name))
-    if (directory / placed.note("incomplete", output)).exists():
-        return ("running", "") if alive else ("interrupted", "")
     log = directory / f"results/logs/{step}/{name}.log"
+    if (directory / placed.note("incomplete", output)).exists():
+        return ("running", _last_line(log)) if alive else ("interrupted", "")
     if (directory / output).exists():
         return "done", ""
     if reason := last_words(log):
-        return "FAILED", reason
+        return FAILED, reason
     return ("done, removed", "") if _discarded(directory, step, name) else ("waiting", "")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+    return next((one_line(line) for line in reversed(lines) if line.strip()), "")
 
 
 def _discarded(directory: Path, step: str, name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from snakemake.logging import LogEvent
 
 from videomae.progress import STEPS, Undone
+from videomae.transfers import duration
 
 # What a variant is once its last step is done.
 WORDS = {"verify": "verified", "push": "pushed", "push_plan": "verified"}
@@ -54,7 +55,7 @@ class Totals(logging.Handler):
         left = sum(w for name, w in self.weights.items() if name not in self.done | self.failed)
         past = sum(self.weights[name] for name in self.done) - self.before
         if left and past:
-            said.append(f"~{_duration(seconds * left / past)} left")
+            said.append(f"~{duration(seconds * left / past)} left")
         return ", ".join(said)
 
 
@@ -71,7 +72,3 @@ def _size(name: str, results: Path) -> float:
     """Give a checkpoint's size, to which its work is proportional; without one, a base model's."""
     path = results / STEPS["download"].format(name)
     return path.stat().st_size if path.exists() else 4e8
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

@@ -6,7 +6,7 @@ silently: it gives a value, its limit, and what to look at when it fails.
 """
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,29 +95,46 @@ class Verification:
         self.report = Report(variant, rehearsal=self.checkpoint.synthetic)
 
     @torch.no_grad()
-    def run(self) -> Report:
-        """Run every check that can still say something; a folder that doesn't load ends it."""
+    def run(self, say: Callable[[object], None] = lambda _: None) -> Report:
+        """Run every check that can still say something; a folder that doesn't load ends it.
+
+        ``say`` is called with the name of each step as it begins, and each check as it is made.
+        """
         transformers.utils.logging.disable_progress_bar()
         transformers.utils.logging.set_verbosity_error()
-        checks = self.report.checks
-        checks += self._config()
-        checks += self._processor()
-        checks += self._file()
+        for made in self._steps():
+            if isinstance(made, Check):
+                self.report.checks.append(made)
+            say(made)
+        self.report.facts = self._facts()
+        return self.report
+
+    def _steps(self) -> Iterator[str | Check]:
+        """Give what each step is, and then its checks."""
+        yield "comparing config and processor"
+        yield from self._config()
+        yield from self._processor()
+        yield f"comparing {folder.WEIGHTS} with {len(self.stored)} tensors"
+        yield from self._file()
         with quick_positions():
+            yield "loading the folder"
             model, loaded = self._load()
-            checks += loaded
+            yield from loaded
             if model is not None:
-                checks += self._tensors(model)
-                checks += self._positions(model)
+                yield f"comparing the model that was loaded with {len(self.stored)} tensors"
+                yield from self._tensors(model)
+                yield from self._positions(model)
+                yield f"proof on {len(clips.PROVING)} clips"
                 model.to(self.device)
-                checks += self._function(model)
+                yield from self._function(model)
                 kind = type(model)
                 if self.recorded and self.recorded.config:
                     model = None  # before another is loaded: two would take twice the memory
                     gc.collect()
-                checks += self._recorded(kind, model)
-        self.report.facts = self._facts()
-        return self.report
+                if self.recorded:
+                    yield "recorded outputs"
+                yield from self._recorded(kind, model)
+        yield "hashing the folder"
 
     # -- the folder's files ------------------------------------------------------------------------
 
