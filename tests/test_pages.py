@@ -47,7 +47,7 @@ def test_report_has_a_page_of_each_variant_failed_or_not_and_needs_nothing_else(
         assert f"Adding {name}.html" in gathered.output
     assert "No pages are in this report" not in (finished.folder / "report.html").read_text()
     overview = text_of((finished.folder / reported.OVERVIEW).read_text())
-    assert "3: 2 verified, 1 FAILED at verify" in overview
+    assert "3 variants: 2 verified, 1 FAILED at verify." in overview
     table = overview[overview.index("sha256") :]
     assert table.index("own-0") < table.index("own-1") < table.index("tiny-pretraining")
     of_own, of_pretraining = (
@@ -80,7 +80,7 @@ def test_page_says_what_its_pictures_are_of(finished: Workflow, tmp_path: Path) 
 def test_page_of_a_variant_of_which_nothing_is_there(tmp_path: Path) -> None:
     facts = pages.Facts("it", tmp_path)
     assert "download not done" in text_of(pages.page(facts, None, ""))
-    assert "1: 1 download not done" in text_of(pages.overview([facts]))
+    assert "1 variants: 1 download not done" in text_of(pages.overview([facts]))
     assert reported.sources("it", tmp_path) == []
 
 

@@ -65,12 +65,13 @@ class Facts:
 
     @property
     def network(self) -> str | None:
-        """Name the authors' network of this size, or give width and depth."""
+        """Give the authors' name of the size, if it is one of theirs, with width and depth."""
         if not self.kind:
             return None
         built = architecture.Architecture(self.kind, self.config, self.origin)
-        size = "{hidden_size} wide, {num_hidden_layers} layers".format(**self.config)
-        return architecture.factory(built) or size
+        size = architecture.FACTORY.match(architecture.factory(built) or "")
+        name = f"{size[1]}: " if size else ""
+        return name + "{num_hidden_layers} layers of {hidden_size}".format(**self.config)
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -128,7 +129,7 @@ def overview(variants: Iterable[Facts]) -> str:
     counts = ", ".join(f"{number} {status}" for status, number in counted.most_common())
     steps = [step for step in TIMED if any(step in facts.took for facts in ordered)]
     template = _environment().get_template("overview.html.jinja")
-    return template.render(variants=ordered, steps=steps, counts=f"{len(ordered)}: {counts}")
+    return template.render(variants=ordered, steps=steps, counts=counts)
 
 
 def drawn(variants: Iterable[Facts]) -> dict[str, str]:
