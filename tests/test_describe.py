@@ -86,7 +86,7 @@ def test_values_and_origins_are_those_that_convert_finds(
     assert (outcome.code, converted.code) == (0, 0), outcome.output
     shown = {line.strip() for line in outcome.output.splitlines()}
     found = converted.output.splitlines()[1:-1]
-    assert {line for line in found if "LABEL_0" not in line} <= shown
+    assert {line for line in found if not re.search("LABEL_0|^writing ", line)} <= shown
     assert "can be converted" in shown
 
 

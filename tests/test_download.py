@@ -564,8 +564,8 @@ def test_every_source_says_how_far_it_is_and_how_long_the_rest_will_take(
     assert re.fullmatch(r"base: 0\.\d of 4\.0 MB", first)
     assert len(rest) >= 3
     for line in rest:
-        assert re.fullmatch(r"base: \d\.\d of 4\.0 MB, [\d.,]+ MB/s, \d+ s left", line)
-    assert re.fullmatch(r"base: 4\.0 of 4\.0 MB, [\d.,]+ MB/s", last)
+        assert re.fullmatch(r"base: \d\.\d of 4\.0 MB, [\d.,]+ [kMG]B/s, \d+ s left", line)
+    assert re.fullmatch(r"base: 4\.0 of 4\.0 MB, [\d.,]+ [kMG]B/s", last)
 
 
 def test_checkpoints_are_told_by_their_bytes(checkpoints: dict[str, Path]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from huggingface_hub import constants
+from huggingface_hub.utils.tqdm import enable_progress_bars
 from videomae.errors import ConversionError
 from videomae.publishing import check_access
 
@@ -64,6 +65,7 @@ def test_four_files_go_in_one_commit_with_a_receipt(base: Path, hub: HubStandIn)
     (base / "lab" / "model").mkdir(
         parents=True
     )  # a local folder of the repo's name changes nothing
+    enable_progress_bars()  # which verifying, in this process, has turned off
     outcome = push(base, "lab/model")
     assert outcome.code == 0, outcome.output
     repo = hub.repos["model", "lab/model"]
@@ -76,7 +78,12 @@ def test_four_files_go_in_one_commit_with_a_receipt(base: Path, hub: HubStandIn)
     assert receipt["repo_id"] == "lab/model"
     assert receipt["commit"] == commit.sha
     assert len(receipt["sha256"]) == 4
-    assert TOKEN not in outcome.output + (base / "pushed.json").read_text()
+    sent = f"{sum(path.stat().st_size for path in (base / 'model').iterdir()):,}"
+    assert outcome.output.splitlines() == [  # and no bars of the hub's client
+        f"lab/model: sending 4 files, {sent} bytes",
+        f"lab/model: commit {commit.sha}",
+    ]
+    assert TOKEN not in (base / "pushed.json").read_text()
 
 
 def test_public_is_on_request(base: Path, hub: HubStandIn) -> None:

@@ -35,7 +35,7 @@ def test_line_comes_at_the_start_four_times_a_minute_and_at_the_end(
     [
         (0, 1_000_000_000, 5_000_000_000, "1.0 of 5.0 GB, 20.0 MB/s, 3 min left"),
         (500_000_000, 1_000_000_000, 5_000_000_000, "1.0 of 5.0 GB, 10.0 MB/s, 7 min left"),
-        (0, 2_000_000, None, "2.0 MB, 0.0 MB/s"),
+        (0, 2_000_000, None, "2.0 MB, 40.0 kB/s"),
         (700, 700, 700, "0.7 of 0.7 kB"),
     ],
 )

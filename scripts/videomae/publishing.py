@@ -116,7 +116,7 @@ def publish(folder: Path, target: Target, wait: float = WAIT) -> dict[str, Any]:
     that is lost after the commit makes no second one. Returns the receipt.
     """
     if not sys.stderr.isatty():
-        disable_progress_bars()  # those of uploads move a cursor, in a log too
+        disable_progress_bars()  # the client's, which move a cursor, in a log too
     api, here = HfApi(), _hashes(folder)
     commit = retrying(lambda: _push(api, folder, target, here), "push", wait)
     return {
@@ -138,9 +138,13 @@ def plan(folder: Path, target: Target, wait: float = WAIT) -> str:
     for name in PUBLISHED:
         state = ("changed" if name in held.hashes else "new") if name in wrong else "same"
         lines.append(f"  {state:<8} {(folder / name).stat().st_size:>15,} bytes  {name}")
-    sent = sum((folder / name).stat().st_size for name in wrong)
-    would = f"one commit of {len(wrong)} files, {sent:,} bytes" if wrong else "no commit needed"
+    would = f"one commit of {_amount(folder, wrong)}" if wrong else "no commit needed"
     return "\n".join([*lines, f"  {would} (dry run: nothing was written at the hub)"])
+
+
+def _amount(folder: Path, names: list[str]) -> str:
+    sent = sum((folder / name).stat().st_size for name in names)
+    return f"{len(names)} files, {sent:,} bytes"
 
 
 def _push(api: HfApi, folder: Path, target: Target, here: Mapping[str, str]) -> str:
@@ -154,6 +158,7 @@ def _push(api: HfApi, folder: Path, target: Target, here: Mapping[str, str]) -> 
             raise PassingError(f"the hub created {target}, but does not show it yet")
         if not wrong:
             return held.commit
+        print(f"{target}: sending {_amount(folder, wrong)}")
         commit = api.create_commit(
             target.repo_id,
             # Not upload_folder, which through Xet may make several commits of a folder.

@@ -33,15 +33,21 @@ class Progress:
 
     def line(self, done: int, total: int | None, seconds: float) -> str:
         """Say how far it is, how fast in so many seconds, and how long the rest will take."""
-        unit = next((unit for unit, size in UNITS.items() if (total or done) >= size), "kB")
-        amount = f"{done / UNITS[unit]:,.1f}"
-        said = [f"{amount} of {total / UNITS[unit]:,.1f} {unit}" if total else f"{amount} {unit}"]
+        unit, size = _unit(total or done)
+        of = f" of {total / size:,.1f}" if total else ""
+        said = [f"{done / size:,.1f}{of} {unit}"]
         come = done - self.before
         if come > 0 and seconds > 0:
-            said.append(f"{come / seconds / 1e6:,.1f} MB/s")
+            unit, size = _unit(come / seconds)
+            said.append(f"{come / seconds / size:,.1f} {unit}/s")
             if total and total > done:
                 said.append(f"{duration((total - done) * seconds / come)} left")
         return ", ".join(said)
+
+
+def _unit(amount: float) -> tuple[str, float]:
+    """Give the largest unit that an amount has one of, and its bytes."""
+    return next(((unit, size) for unit, size in UNITS.items() if amount >= size), ("kB", 1e3))
 
 
 def duration(seconds: float) -> str:
