@@ -311,7 +311,7 @@ def test_table_of_data_sets_agrees_with_the_shipped_lists() -> None:
 def test_readme_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     readme = (ROOT / "README.md").read_text()
-    shown = re.search(r"scripts/describe\.py (\S.*)\n```\n\n```\n(.*?)```", readme, re.DOTALL)
+    shown = re.search(r"scripts/describe\.py (.*)\n```\n\n```\n((?:.*\n)*?)```", readme)
     assert shown
     pieces = map(re.escape, shown[2].split("  …\n"))
     assert re.fullmatch("(.*\n)+".join(pieces), describe(*shown[1].split()).output)

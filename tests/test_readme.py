@@ -1,6 +1,7 @@
 """The README's commands exist and do what it says."""
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -65,6 +66,22 @@ def test_graph_of_the_steps_is_the_one_that_snakemake_draws(tmp_path: Path) -> N
     drawn = edges(workflow.run(*options).output)
     assert ("verify", "push") in drawn
     assert edges(blocks("mermaid")[0]) == drawn
+
+
+def test_tasks_are_planned_by_the_commands_that_are_shown(tmp_path: Path) -> None:
+    workflow = Workflow(tmp_path)
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+    shutil.copy(DATA / "trained/v1-cls.pth", tmp_path / "best.pth")
+    (tmp_path / "DIR").mkdir()
+    shown = re.findall(r"^\|.*\| `[^`]*snakemake ([^`]+)` \|", README, re.MULTILINE)
+    assert len(shown) == 5
+    for options in shown:
+        outcome = workflow.run("--dry-run", "--quiet", "all", *shlex.split(options))
+        assert outcome.code == 0, outcome.output
+
+
+def test_make_targets_of_the_tasks_exist() -> None:
+    assert set(re.findall(r"\| `make ([a-z-]+)`", README)) <= TARGETS
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:

@@ -20,18 +20,19 @@ SHARED = ("config", "labels", "weights", "dtype")
 
 
 def type_values(config: dict[str, Any]) -> None:
-    """Give the values under a top-level ``config``, and the switches under ``push``, their types.
+    """Give the values under a top-level ``config``, and switches elsewhere, their types.
 
-    Snakemake's ``--config 'config={num_frames: 8}' 'push={dry_run: true}'`` leaves them as text.
+    Snakemake's ``--config 'config={num_frames: 8}' 'push={dry_run: true}' keep_checkpoints=false``
+    leaves them as text.
     """
     given = config.get("config")
     if isinstance(given, dict):
         texts = {name: value for name, value in given.items() if isinstance(value, str)}
         given.update({name: yaml.safe_load(text) for name, text in texts.items()})
-    push = config.get("push")
-    if isinstance(push, dict):  # whose other values are text
-        switches = {name: text for name, text in push.items() if text in ("true", "false")}
-        push.update({name: yaml.safe_load(text) for name, text in switches.items()})
+    for place in (config, config.get("push")):  # whose other values are text
+        if isinstance(place, dict):
+            switches = {name: text for name, text in place.items() if text in ("true", "false")}
+            place.update({name: yaml.safe_load(text) for name, text in switches.items()})
 
 
 def variants(config: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
