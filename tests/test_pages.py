@@ -85,7 +85,10 @@ def test_page_of_a_variant_of_which_nothing_is_there(tmp_path: Path) -> None:
     assert reported.sources("it", tmp_path) == []
 
 
-def test_page_of_a_push_that_failed_has_the_proof_too(finished: Workflow) -> None:
+def test_page_of_a_push_that_failed_has_the_proof_and_the_releases_too(finished: Workflow) -> None:
+    release = finished.results / "releases/models/own-1/4.57.6.json"
+    release.parent.mkdir(parents=True)
+    release.write_text('{"transformers": "4.57.6", "max_abs_difference": 2.5e-7}')
     log = finished.results / "logs/push/own-1.log"
     log.parent.mkdir()
     log.write_text("error: the hub says 403\n")
@@ -93,6 +96,7 @@ def test_page_of_a_push_that_failed_has_the_proof_too(finished: Workflow) -> Non
     assert " FAILED at push " in said
     assert " the hub says 403 log: " in said
     assert "loaded tensors, bit by bit ok" in said
+    assert "largest difference 4.57.6 2.5e-07" in said
 
 
 # -- pictures --------------------------------------------------------------------------------------
