@@ -7,8 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report \
-        mutations fuzz faults bench \
-        lint dry-run format clean
+        mutations fuzz faults bench lint dry-run lock format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -77,6 +76,11 @@ lint: $(VENV)/development.done     ## check style, types and the workflow
 dry-run: $(VENV)/workflow.done     ## plan the real thirteen and the rehearsal, running nothing
 	$(BIN)/snakemake --dry-run --quiet rules
 	$(BIN)/snakemake --dry-run --quiet rules --directory rehearsal
+
+lock: $(VENV)/development.done     ## write envs/requirements.lock anew, after an edit of envs/requirements.txt
+	(head --lines 1 envs/requirements.lock; $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate \
+	    --python-version 3.11 --python-platform linux envs/requirements.txt) > envs/requirements.lock.new
+	mv envs/requirements.lock.new envs/requirements.lock
 
 format: $(VENV)/development.done   ## bring the code into shape
 	$(BIN)/ruff check --fix .
