@@ -15,6 +15,7 @@ from typing import Any
 from snakemake.logging import LogEvent
 
 from videomae.errors import ConversionError, last_words, one_line
+from videomae.progress import STEPS
 
 # Why a job waits in the queue though no end of other jobs will start it.
 LASTING = re.compile(
@@ -181,10 +182,14 @@ class Watch(logging.Handler):
 def explain(logs: Iterable[Path], reason: str | None) -> None:
     """Write why a Slurm job ended into a log of each variant in it that does not say so itself.
 
-    Logs are ``…/STEP/VARIANT.log``; of a variant's, the one that was written last.
+    Logs are ``…/STEP/VARIANT.log``; of a variant's, the one that was written last, or the first
+    step's where none was.
     """
     by_variant: dict[str, list[Path]] = defaultdict(list)
-    for log in logs:
+    order = list(STEPS)
+    for log in sorted(
+        logs, key=lambda log: order.index(log.parent.name) if log.parent.name in order else -1
+    ):
         by_variant[log.name].append(log)
     silent = [own for own in by_variant.values() if not any(map(last_words, own))]
     if reason is None and len(silent) == len(by_variant):
