@@ -6,7 +6,7 @@ DIRECTORY ?= .
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report \
+.PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report test-slurm \
         mutations fuzz faults bench lint dry-run lock format clean
 
 help:            ## list the targets
@@ -53,6 +53,11 @@ test-releases: $(VENV)/development.done   ## check tiny folders in every release
 test-report: $(VENV)/development.done   ## open the report of tiny variants in Chromium (installs Debian's, as root)
 	command -v chromium > /dev/null || (apt-get update && apt-get install --yes --no-install-recommends chromium)
 	$(BIN)/python -m pytest -n 0 -m full tests/browser
+
+test-slurm: $(VENV)/development.done   ## run tiny variants on a Slurm cluster of one node, here (installs Debian's, as root; six minutes)
+	command -v slurmctld > /dev/null || (apt-get update && apt-get install --yes --no-install-recommends slurm-wlm munge)
+	$(BIN)/python -m pip install --quiet --requirement envs/slurm.txt
+	$(BIN)/python -m pytest -n 0 -m full tests/slurm
 
 mutations: $(VENV)/development.done   ## count how many wrong conversions verification catches
 	PYTHONPATH=scripts $(BIN)/python -m tests.mutations

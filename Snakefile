@@ -26,8 +26,8 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         drawing drive errors files folder folding hub imagenet imports labels licenses liveness
         loading lockstep magic metadata opcodes own pages placed plots positions progress
         publishing reading receipts recipes recorded reference releases renaming report reported
-        restoring retrying safetensors_file settings sources space status stored synthetic totals
-        transfers unpickling verification written
+        restoring retrying safetensors_file settings slurm sources space status stored synthetic
+        totals transfers unpickling verification written
     """.split()}
 TEMPLATES = {
     name: workflow.source_path(f"scripts/videomae/{name}")
@@ -52,6 +52,7 @@ from videomae import (
     releases,
     reported,
     settings,
+    slurm,
     space,
     totals,
     written,
@@ -122,8 +123,16 @@ PUSHED = {
     "push_plan": "results/push_plan/{variant}.txt",
 }
 
+# Whether jobs go to other machines, as `workflow.local_exec` tells only once the run starts.
+ELSEWHERE = workflow.remote_exec or workflow.resource_settings.nodes is not None
+# There a job has two Snakemakes around it, of which Slurm counts one (measured: 150) with it.
+AROUND = 250 if ELSEWHERE else 0
+# One more try, with twice the memory: `slurm.Watch` keeps it for jobs that had too little. The node
+# itself tries once.
+RETRIES = int(ELSEWHERE and not workflow.remote_exec)
+
 # Jobs declare their memory; here they share the machine's, unless --resources says otherwise.
-if workflow.local_exec and "mem" not in workflow.global_resources:
+if not ELSEWHERE and "mem" not in workflow.global_resources:
     workflow.register_resource("mem_mb", psutil.virtual_memory().total // 2**20)
 # More transfers at once are no faster, and would take the cores from what has come already.
 if "downloads" not in workflow.global_resources:
@@ -131,6 +140,28 @@ if "downloads" not in workflow.global_resources:
 
 
 report: "report/workflow.rst"
+
+
+# Steps of a second or less, which would wait in a cluster's queue for longer than they take.
+localrules:
+    receipt,
+    card,
+    discard,
+    releases,
+
+
+# Nodes of a cluster may have no internet.
+if SETTINGS.transfers_here:
+
+    localrules:
+        download,
+        clip,
+        mask,
+        labels,
+        snapshot,
+        environment,
+        push,
+        push_plan,
 
 
 wildcard_constraints:
@@ -142,6 +173,28 @@ wildcard_constraints:
 def megabytes(path):
     """Give the size of an input, which Snakemake calls to be determined where there is none yet."""
     return os.path.getsize(path) >> 20  # input.size_mb takes a millisecond, ten times as long
+
+
+def asked(megabytes, attempt):
+    """Give what a job that needs so much memory asks for: on a cluster more, and twice on a retry."""
+    return (megabytes + AROUND) << (attempt - 1)
+
+
+def verify_megabytes(wildcards, input, attempt):
+    """Give what verifying asks for: by the folder, or before there is one by the checkpoint."""
+    weights = input.weights if os.path.exists(input.weights) else input.checkpoint
+    return asked(megabytes(weights) + 700, attempt)
+
+
+def requests():
+    """Give what the run's jobs ask of a cluster's nodes, as far as sizes are known."""
+    jobs = [job for job in workflow.dag.needrun_jobs() if not job.is_local]
+    for job in {workflow.dag.get_job_group(job) or job for job in jobs}:
+        members = job.jobs if job.is_group() else [job]
+        names = {one.wildcards_dict.get("variant", one.rule.name) for one in members}
+        memory, partition = (job.resources.get(key) for key in ("mem_mb", "slurm_partition"))
+        known = memory if isinstance(memory, int) else 0
+        yield slurm.Request(tuple(sorted(names)), job.threads, known, partition)
 
 
 def release_table():
@@ -189,6 +242,12 @@ onstart:
         print(space.check(VARIANTS.values(), Path("results"), len(environments), kept))
         if SETTINGS.push_step:
             publishing.check_access(SETTINGS.push["namespace"])
+    if workflow.executor_plugin.name == "slurm":
+        with told():
+            slurm.check(requests(), slurm.nodes())
+        watch = slurm.Watch(workflow.scheduler.running)
+        watch.begin(Path.cwd())
+        logger.addHandler(watch)
     if not workflow.output_settings.quiet:
         logger.addHandler(
             totals.totals(VARIANTS, Path("results"), SETTINGS.push_step, undone())
@@ -236,11 +295,13 @@ rule download:
         "results/logs/download/{variant}.log",
     benchmark:
         "results/benchmarks/download/{variant}.tsv"
-    retries: 0  # download.py itself tries again, but only what another try may mend
+    retries: RETRIES  # download.py itself tries again, but only what another try may mend
     conda:
         "envs/videomae.yaml"
     resources:
-        mem_mb=lambda wildcards: VARIANTS[wildcards.variant].download_megabytes,
+        mem_mb=lambda wildcards, attempt: asked(
+            VARIANTS[wildcards.variant].download_megabytes, attempt
+        ),
         downloads=lambda wildcards: VARIANTS[wildcards.variant].downloads,
     params:
         source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
@@ -325,10 +386,12 @@ rule convert:
         "results/logs/convert/{variant}.log",
     benchmark:
         "results/benchmarks/convert/{variant}.tsv"
+    retries: RETRIES
     conda:
         "envs/videomae.yaml"
     resources:
-        mem_mb=300,  # measured: 40, and 250 where torch is needed, whatever the checkpoint's size
+        # Measured: 40, and 250 where torch is needed, whatever the checkpoint's size.
+        mem_mb=(lambda wildcards, attempt: asked(300, attempt)) if ELSEWHERE else 300,
     params:
         code=CODE["convert"],
         folder=subpath(output.config, parent=True),
@@ -361,11 +424,12 @@ rule verify:
         report="results/logs/verify/{variant}.json",
     benchmark:
         "results/benchmarks/verify/{variant}.tsv"
+    retries: RETRIES
     conda:
         "envs/videomae.yaml"
     resources:
         # Measured: the folder's pages, and up to 0.6 GB for transformers and activations.
-        mem_mb=lambda wildcards, input: megabytes(input.weights) + 700,
+        mem_mb=verify_megabytes,
     params:
         code=CODE["verify"],
         folder=subpath(input.config, parent=True),

@@ -78,6 +78,9 @@ def state(
 def _unfinished(state: State, step: str, results: Path, began: float) -> State:
     """Find out why a step is not done: its own log says, or that of an input it waits for."""
     logs = [results / f"logs/{step}/{state.variant}.log"]
+    if step == "convert" and _failed_later(logs[0], verifying := _log_of_verify(logs[0])):
+        # As one job on a cluster the two fall together: what the first had done is deleted.
+        step, logs = "verify", [verifying]
     if step in ("convert", "verify"):
         logs += _logs_of_missing_inputs(results)
     told = next(((log, reason) for log in logs if (reason := last_words(log))), None)
@@ -91,6 +94,17 @@ def _unfinished(state: State, step: str, results: Path, began: float) -> State:
             report = json.loads((results / f"logs/verify/{state.variant}.json").read_text())
             state = replace(state, report=report)
     return replace(state, status=f"FAILED at {step}", failed=step, log=told[0], reason=told[1])
+
+
+def _log_of_verify(log: Path) -> Path:
+    return log.parents[1] / "verify" / log.name
+
+
+def _failed_later(log: Path, later: Path) -> bool:
+    """Tell whether a log gives no reason, and one of a later step, written after it, does."""
+    if not (log.exists() and last_words(later)) or last_words(log):
+        return False
+    return log.stat().st_mtime <= later.stat().st_mtime
 
 
 def _logs_of_missing_inputs(results: Path) -> Iterator[Path]:

@@ -168,6 +168,7 @@ class Settings:
     releases: list[str]
     published: bool
     keep_checkpoints: bool
+    transfers_here: bool
 
     @property
     def push_step(self) -> str | None:
@@ -221,6 +222,7 @@ def read(
         config["releases"],
         pattern is not None,
         config["keep_checkpoints"],
+        config["transfers_here"],
     )
 
 

@@ -1,0 +1,1 @@
+"""Runs on a Slurm cluster of one node, this machine (`make test-slurm`)."""

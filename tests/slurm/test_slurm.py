@@ -1,0 +1,145 @@
+"""Real runs on a Slurm cluster of one node (`make test-slurm`)."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import GIVEN, ROOT, Outcome, Workflow
+from tests.slurm.cluster import MEGABYTES, Cluster, ask, cluster, jobs, until
+
+pytestmark = pytest.mark.full
+
+LIMIT = 120.0  # seconds for a run
+# Quick looks at the queue, as this cluster is small; it has no accounting.
+OPTIONS = (
+    *("--profile", str(ROOT / "profiles/slurm"), "--latency-wait", "5"),
+    *("--slurm-status-command", "squeue", "--slurm-no-account"),
+    *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "1"),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def slurm() -> Iterator[Cluster]:
+    with cluster() as made:
+        yield made
+
+
+def variant(name: str = "tiny-finetuned", **given: Any) -> dict[str, Any]:
+    return {"checkpoint": f"synthetic:{name}", "config": {**GIVEN[name], **given}}
+
+
+def start(workflow: Workflow, *options: str) -> "subprocess.Popen[str]":
+    """Start a run, whose output comes to a file."""
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(workflow.snakefile)),
+            *("--directory", str(workflow.folder), *OPTIONS, *options),
+        ],
+        cwd=ROOT,
+        stdout=(workflow.folder / "output").open("w"),
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(running: "subprocess.Popen[str]", workflow: Workflow) -> Outcome:
+    """Wait for a run, and end it if it takes too long."""
+    try:
+        running.wait(LIMIT)
+    finally:
+        if running.poll() is None:
+            running.kill()
+            running.wait()
+    return Outcome(running.returncode, (workflow.folder / "output").read_text())
+
+
+def run(workflow: Workflow, *options: str) -> Outcome:
+    return finish(start(workflow, *options), workflow)
+
+
+def submitted(outcome: Outcome) -> list[str]:
+    """Give what went to Slurm, as the folder of its log says."""
+    found = re.findall(
+        r"submitted with SLURM jobid \d+ \(log: \S*/slurm_logs/(\S+)/", outcome.output
+    )
+    return sorted(found)
+
+
+def test_failed_variant_stops_no_other_and_alone_is_submitted_again(workflow: Workflow) -> None:
+    variants = {"a": variant("tiny-pretraining"), "b": variant(), "wrong": variant()}
+    variants["wrong"]["config"]["num_attention_heads"] = 5
+    workflow.configure(variants)
+    outcome = run(workflow)
+    assert outcome.code == 1
+    steps = "group_variant_convert_verify"
+    assert submitted(outcome) == [*[steps] * 3, *(f"rule_download/{name}" for name in variants)]
+    assert {path.stem for path in workflow.results.glob("verification/*")} == {"a", "b"}
+    assert re.search(r"^wrong failed at convert.*\n  .*5", outcome.output, re.M), outcome.output
+    assert "Trying to restart" not in outcome.output  # another try would not mend it
+
+    variants["wrong"] = variant()
+    workflow.configure(variants)
+    outcome = run(workflow)
+    assert outcome.code == 0, outcome.output
+    assert submitted(outcome) == [steps]
+
+
+def test_cancelled_job_is_reported_and_comes_right(workflow: Workflow) -> None:
+    workflow.configure({"it": variant()})
+    assert run(workflow, "--until", "download").code == 0
+    running = start(workflow)
+    until(lambda: bool(jobs("RUNNING")), "a running job")
+    ask("scancel", *jobs("RUNNING"))
+    outcome = finish(running, workflow)
+    assert outcome.code == 1
+    assert re.search(r"  Slurm ended job \d+: state CANCELLED", outcome.output), outcome.output
+    assert "Trying to restart" not in outcome.output
+    assert run(workflow).code == 0
+
+
+def test_job_out_of_memory_is_tried_again_with_twice_as_much(workflow: Workflow) -> None:
+    workflow.configure({"it": variant()})
+    little = ("--set-resources", "download:mem_mb=200*2**attempt//2+0")
+    outcome = run(workflow, "--until", "download", *little)
+    assert "Trying to restart" in outcome.output, outcome.output
+    assert "mem_mb=400" in outcome.output
+    assert outcome.code == 0, outcome.output
+
+
+def test_job_that_always_lacks_memory_is_reported(workflow: Workflow) -> None:
+    workflow.configure({"it": variant()})
+    outcome = run(workflow, "--set-resources", "download:mem_mb=100")
+    assert outcome.code == 1
+    assert re.search(r"  Slurm ended job \d+ for lack of memory", outcome.output), outcome.output
+    assert run(workflow).code == 0
+
+
+def test_job_larger_than_a_node_is_refused_beforehand(workflow: Workflow) -> None:
+    workflow.configure({"it": variant()})
+    outcome = run(workflow, "--set-resources", f"download:mem_mb={MEGABYTES + 1}")
+    assert outcome.code == 1
+    assert f"the Slurm job of it asks for 1 CPUs and {MEGABYTES + 1} MB" in outcome.output
+    assert submitted(outcome) == []
+
+
+def test_job_that_can_never_start_is_reported(workflow: Workflow) -> None:
+    workflow.configure({"it": variant()})
+    ask("scontrol", "update", "PartitionName=all", "MaxTime=5")
+    try:
+        outcome = run(workflow)
+    finally:
+        ask("scontrol", "update", "PartitionName=all", "MaxTime=INFINITE")
+    assert outcome.code == 1
+    assert "Slurm can never start the job" in outcome.output, outcome.output
+    assert "PartitionTimeLimit" in outcome.output
+
+
+def test_several_variants_in_a_job_and_transfers_here(workflow: Workflow) -> None:
+    workflow.configure({"a": variant(), "b": variant("tiny-pretraining")}, transfers_here=True)
+    outcome = run(workflow, "--group-components", "variant=2")
+    assert outcome.code == 0, outcome.output
+    assert submitted(outcome) == ["group_variant_convert_verify"]
