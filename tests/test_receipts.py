@@ -109,7 +109,7 @@ def test_variant_is_held_to_its_pin_or_else_to_the_lock(
     def variant(**entry: str) -> settings.Variant:
         rest = {"push": {"enabled": False}, "models": "all", "recorded_outputs": "skip"}
         entry = {"checkpoint": DRIVE, **entry}
-        more = {"device": "cpu", "releases": [], "keep_checkpoints": True}
+        more = {"device": "cpu", "releases": [], "keep_checkpoints": True, "transfers_here": False}
         return settings.read(
             {"variants": {"it": entry}, **rest, **more}, (), {DRIVE: ONE}
         ).variants["it"]
