@@ -125,7 +125,8 @@ PUSHED = {
 
 # Whether jobs go to other machines, as `workflow.local_exec` tells only once the run starts.
 ELSEWHERE = workflow.remote_exec or workflow.resource_settings.nodes is not None
-# There a job has two Snakemakes around it, of which Slurm counts one (measured: 150) with it.
+# There a job has Snakemakes around it, which Slurm counts with it. A guess: a download of a few
+# megabytes came to 363 in all.
 AROUND = 250 if ELSEWHERE else 0
 # One more try, with twice the memory: `slurm.Watch` keeps it for jobs that had too little. The node
 # itself tries once.

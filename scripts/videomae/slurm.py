@@ -30,9 +30,7 @@ SHARED = (
     "it shared a Slurm job with a variant that failed, and a failed job's files are deleted; "
     "the next run makes them again"
 )
-REFUSED = (
-    "Slurm did not take the job; sbatch's own words are in Snakemake's log, or in sbatch's answer"
-)
+REFUSED = "Slurm did not take the job; Snakemake's log has what there is of sbatch's words"
 SECONDS = 15.0  # between looks at the queue
 
 
