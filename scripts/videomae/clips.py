@@ -57,8 +57,16 @@ def tube_mask(config: Mapping[str, Any], ratio: float) -> Tensor:
 def normalise(clip: Clip, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Turn a uint8 clip into pixels: (1, frames, channels, height, width), float32."""
     scaled = torch.from_numpy(clip).permute(0, 3, 1, 2).unsqueeze(0).float() / 255
-    shape = (1, 1, -1, 1, 1)
-    return (scaled - torch.tensor(mean).view(shape)) / torch.tensor(std).view(shape)
+    return (scaled - _channels(mean)) / _channels(std)
+
+
+def denormalise(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Turn pixels back into values in 0..1, as far as float32 does; the reverse of `normalise`."""
+    return pixels * _channels(std) + _channels(mean)
+
+
+def _channels(values: Sequence[float]) -> Tensor:
+    return torch.tensor(values).view(1, 1, -1, 1, 1)
 
 
 def load_clip(path: str | os.PathLike[str]) -> Clip:

@@ -47,7 +47,7 @@ def draw(model_folder: Path, kind: Kind, clip: clips.Clip) -> Pictures:
     processor = transformers.AutoImageProcessor.from_pretrained(model_folder)
     chosen = np.linspace(0, len(clip) - 1, model.config.num_frames).round().astype(int)
     pixels = processor(list(clip[chosen]), return_tensors="pt")["pixel_values"]
-    frames = (pixels * _channels(imagenet.STD) + _channels(imagenet.MEAN)).clamp(0, 1)
+    frames = clips.denormalise(pixels, imagenet.MEAN, imagenet.STD).clamp(0, 1)
     if kind == "pretraining":
         return Pictures(_reconstruction(model, pixels, frames))
     top = _top(model, pixels) if kind == "classifier" else []
@@ -93,7 +93,7 @@ def fill(frames: Tensor, mask: Tensor, predicted: Tensor, config: Mapping[str, A
 
 
 def _joined(cut: Tensor, like: Tensor, config: Mapping[str, Any]) -> Tensor:
-    """Put patches together again: what `patches` undoes."""
+    """Put patches together again, the reverse of `patches`."""
     batch, time, channels, height, width = like.shape
     t, p = config["tubelet_size"], config["patch_size"]
     apart = cut.reshape(batch, time // t, height // p, width // p, t, p, p, channels)
@@ -124,7 +124,3 @@ def strip(frames: Tensor) -> str:
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=88)
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def _channels(values: tuple[float, ...]) -> Tensor:
-    return torch.tensor(values).view(1, 1, -1, 1, 1)

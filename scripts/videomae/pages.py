@@ -6,7 +6,7 @@ nothing yet, are in the report too.
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,11 +45,12 @@ class Facts:
         self.parameters: int | None = report.get("parameters")
         self.config: dict[str, Any] = report.get("config", {})
         self.origin: dict[str, str] = report.get("origin", {})
-        self.difference, self.tolerance = figures(report, "max_abs_difference", "tolerance")
-        (self.eps_effect,) = figures(report, "eps_effect")
-        self.recorded, self.recorded_tolerance = figures(
-            report.get("recorded", {}), "max_abs_difference", "tolerance"
-        )
+        recorded = report.get("recorded", {})
+        self.difference = number(report.get("max_abs_difference"))
+        self.tolerance = number(report.get("tolerance"))
+        self.eps_effect = number(report.get("eps_effect"))
+        self.recorded = number(recorded.get("max_abs_difference"))
+        self.recorded_tolerance = number(recorded.get("tolerance"))
         receipt = results / STEPS["receipt"].format(variant)
         held = folder.read_json(receipt) if receipt.exists() else {}
         self.source: str | None = held.get("source")
@@ -104,13 +105,8 @@ class Facts:
         )
 
 
-def figures(content: Mapping[str, Any], *names: str) -> tuple[float | None, ...]:
-    """Give numbers of a report, None for what it does not have."""
-    return tuple(number(content.get(name)) for name in names)
-
-
 def number(value: Any) -> float | None:
-    """Give a report's number, in which infinity and NaN are words."""
+    """Give a number of a report, in which infinity and NaN are words; None for what it lacks."""
     return None if value is None else float(value)
 
 

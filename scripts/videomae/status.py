@@ -17,12 +17,9 @@ def table(directory: Path) -> str:
     results, alive = directory / "results", liveness.alive(directory)
     # Those that push are shown where one has run.
     steps = [step for step in STEPS if step not in ENDS or (results / f"logs/{step}").is_dir()]
-    cells = {
-        (name, step): _cell(directory, step, name, alive)
-        for name in variants(results)
-        for step in steps
-    }
-    rows = [(name, *(cells[name, step][0] for step in steps)) for name in variants(results)]
+    names = variants(results)
+    cells = {(name, step): _cell(directory, step, name, alive) for name in names for step in steps}
+    rows = [(name, *(cells[name, step][0] for step in steps)) for name in names]
     lines = [f"a run is {'alive' if alive else 'not alive'} in {directory.absolute()}", ""]
     lines.append(tabulate(rows, ("variant", *steps), disable_numparse=True))
     for (name, step), (state, said) in cells.items():
