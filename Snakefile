@@ -23,8 +23,8 @@ SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description
-        drawing drive errors files folder folding hub imagenet imports labels licenses liveness
-        loading lockstep magic metadata opcodes own pages placed plots positions progress
+        drawing drive errors families files folder folding hub imagenet imports labels licenses
+        liveness loading lockstep magic metadata opcodes own pages placed plots positions progress
         publishing reading receipts recipes recorded reference releases renaming report reported
         restoring retrying safetensors_file settings slurm sources space status stored synthetic
         totals transfers unpickling verification written
@@ -565,10 +565,11 @@ rule page:
     params:
         code=CODE["page"],
         clip=lambda wildcards, input: [f"--clip={path}" for path in input.clip],
+        family=lambda wildcards: VARIANTS[wildcards.variant].family,
         last_step=[f"--last-step={SETTINGS.push_step}"] if SETTINGS.push_step else [],
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {wildcards.variant:q} {output:q} {params.clip:q}'
-        " {params.last_step:q} > {log:q} 2>&1"
+        " {params.family:q} {params.last_step:q} > {log:q} 2>&1"
 
 
 rule overview:
@@ -603,10 +604,11 @@ rule overview:
         code=CODE["overview"],
         folder=subpath(output[0], parent=True),
         variants=list(VARIANTS),
+        families=[f"{name}={one.entry['family']}" for name, one in VARIANTS.items() if one.family],
         last_step=rules.page.params.last_step,
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {params.variants:q}'
-        " {params.last_step:q} > {log:q} 2>&1"
+        " --families {params.families:q} {params.last_step:q} > {log:q} 2>&1"
 
 
 rule pages:

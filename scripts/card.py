@@ -6,6 +6,7 @@ from pathlib import Path
 
 from videomae.card import Stated, model_card
 from videomae.command import run
+from videomae.families import FAMILIES
 from videomae.files import appearing
 from videomae.folder import read_json
 
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--license", help="the hub's identifier of the license; none is assumed")
     parser.add_argument("--license-name", help="what a license without an identifier is called")
     parser.add_argument("--license-link", help="where that stands")
+    parser.add_argument("--family", choices=FAMILIES, help="whose code and paper it is of")
     parser.add_argument("--published", type=json.loads, help="the accuracy that the authors state")
     parser.add_argument("--data-set", action="append", default=[], help="what it was trained on")
     parser.add_argument("--base-model", help="what it was fine-tuned from; on the hub OWNER/NAME")
@@ -32,6 +34,7 @@ def main() -> None:
         license=arguments.license,
         license_name=arguments.license_name,
         license_link=arguments.license_link,
+        family=arguments.family,
         published=arguments.published,
         datasets=arguments.data_set,
         base_model=arguments.base_model,

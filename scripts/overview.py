@@ -14,10 +14,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where overview.html and the plots go")
     parser.add_argument("variants", nargs="+", help="their names")
     parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument(
+        "--families", nargs="*", default=[], help="VARIANT=FAMILY, where it is known"
+    )
     add_last_step(parser)
     arguments = parser.parse_args()
+    family = dict(pair.split("=", 1) for pair in arguments.families)
     variants = [
-        pages.Facts(name, arguments.results, arguments.last_step) for name in arguments.variants
+        pages.Facts(name, arguments.results, arguments.last_step, family.get(name))
+        for name in arguments.variants
     ]
     texts = {f"{name}.svg": text for name, text in pages.drawn(variants).items()}
     texts["overview.html"] = pages.overview(variants)

@@ -17,9 +17,10 @@ def main() -> None:
     parser.add_argument("page", type=Path, help="the HTML file to write")
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--clip", type=Path, help="what the pictures are of, an .npy file")
+    parser.add_argument("--family", help="whose code and paper it is of")
     add_last_step(parser)
     arguments = parser.parse_args()
-    facts = pages.Facts(arguments.variant, arguments.results, arguments.last_step)
+    facts = pages.Facts(arguments.variant, arguments.results, arguments.last_step, arguments.family)
     pictures, clip = None, MADE_UP
     if facts.kind and facts.report["passed"]:
         from videomae import clips, drawing  # which take torch

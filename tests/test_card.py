@@ -71,6 +71,7 @@ def test_nothing_is_assumed_of_what_nobody_states(report: dict[str, Any]) -> Non
     assert not set(absent) & head(card).keys()
     for words in ("The authors [state]", "trained on", "fine-tuned from", "authors test"):
         assert words not in card
+    assert "a checkpoint in the layout of the [authors' code]" in body(card)
 
 
 def test_accuracy_is_the_authors_with_their_protocol_and_never_called_verified(
@@ -205,6 +206,15 @@ def test_cards_of_all_twenty_state_what_config_states(
         assert ("finetuned" in name) == (data.base_model is not None)
         assert data.license == "cc-by-nc-4.0"
         assert len(data.datasets) == 1
+        theirs, others = (
+            ("MCG-NJU/VideoMAE)", "2203.12602"),
+            ("OpenGVLab/VideoMAEv2)", "2303.16727"),
+        )
+        if name.startswith("videomae2-"):
+            theirs, others = others, theirs
+        first = body(files[-1].read_text()).split(". ")[0]
+        assert all(address in first for address in theirs)
+        assert not any(address in first for address in others)
 
 
 # -- whether the hub would take it -----------------------------------------------------------------

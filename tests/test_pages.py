@@ -10,7 +10,7 @@ import torch
 from videomae import clips, drawing, pages, plots, reported
 from videomae.reference import patch_statistics, patches
 
-from tests.conftest import Workflow, command, jobs
+from tests.conftest import Workflow, command, configure_tiny, jobs
 
 CONFIG = {"num_frames": 4, "image_size": 32, "tubelet_size": 2, "patch_size": 16}
 REASON = "checkpoints/own-0.pth: tensor <head> & more"
@@ -38,6 +38,8 @@ def test_report_has_a_page_of_each_variant_failed_or_not_and_needs_nothing_else(
     assert empty.code == 0, empty.output
     assert "No pages are in this report" in (finished.folder / "empty.html").read_text()
     fail(finished, "own-0")
+    stated = {"family": "VideoMAE V2"}
+    configure_tiny(finished, lambda variants: variants["tiny-pretraining"].update(stated))
     chosen = ("--config", "models=tiny-pretraining,own-0")
     drawn = finished.run("pages", *chosen)
     assert drawn.code == 0, drawn.output
@@ -50,6 +52,7 @@ def test_report_has_a_page_of_each_variant_failed_or_not_and_needs_nothing_else(
     overview = text_of((finished.folder / reported.OVERVIEW).read_text())
     assert "2 variants: 1 FAILED at verify, 1 verified." in overview
     table = overview[overview.index("sha256") :]
+    assert " VideoMAE V2 pretraining, " in table
     assert table.index("own-0") < table.index("tiny-pretraining")
     of_own, of_pretraining = (
         (finished.folder / reported.PAGE.format(variant=name)).read_text()
@@ -58,6 +61,7 @@ def test_report_has_a_page_of_each_variant_failed_or_not_and_needs_nothing_else(
     assert f" {REASON} log: results/logs/verify/own-0.log" in text_of(of_own)
     assert "data:image" not in of_own  # nothing is shown of a folder that is wrong
     assert of_pretraining.count("data:image/jpeg;base64,") == 3
+    assert "family VideoMAE V2 " in text_of(of_pretraining)
     assert "num_attention_heads 3 given" in text_of(of_pretraining)
     for page in (of_own, of_pretraining):
         assert not re.search(r"(src|href)=.(?!data:image|#)", page)  # a plot refers within itself

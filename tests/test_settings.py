@@ -11,6 +11,7 @@ from snakemake.utils import validate
 from videomae import own, settings
 from videomae.architecture import GIVABLE
 from videomae.errors import ConversionError
+from videomae.families import FAMILIES
 from videomae.settings import Settings
 
 from tests.conftest import ROOT
@@ -258,9 +259,16 @@ def test_every_release_has_its_pins() -> None:
         assert f"transformers=={release}" in lines
 
 
+def test_every_family_that_config_may_name_has_its_code_and_paper() -> None:
+    assert SCHEMA["$defs"]["variant"]["properties"]["family"]["enum"] == list(FAMILIES)
+
+
 def test_card_is_given_what_config_states_and_no_more(config: dict[str, Any]) -> None:
     license_ = {"license": "other", "license_name": "ours", "license_link": "LICENSE"}
-    stated = {"datasets": ["UCF101", "lab/videos"], "base_model": "base"}
+    stated = {
+        **{"datasets": ["UCF101", "lab/videos"], "base_model": "base"},
+        "family": "VideoMAE V2",
+    }
     config["variants"]["base"] = {"checkpoint": "gdrive:1234567890"}
     config["variants"]["mine"] |= stated
     found = read({**config, **license_})
@@ -269,6 +277,7 @@ def test_card_is_given_what_config_states_and_no_more(config: dict[str, Any]) ->
     options = found.variants["mine"].card_options(license_, None)
     assert options == [
         *("--license=other", "--license-name=ours", "--license-link=LICENSE"),
+        "--family=VideoMAE V2",
         *("--data-set=UCF101", "--data-set=lab/videos", "--base-model=base"),
     ]
     # A variant is on the hub where this one goes; another's model stays where it is.

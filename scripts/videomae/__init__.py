@@ -24,6 +24,7 @@ Of a folder:
 - reading: what does one hold, whoever saved it?
 - restoring: how does it become the authors' checkpoint again?
 - card: what does its model card say?
+- families: whose code and paper does a card name?
 - metadata: would the hub take what stands at a card's head?
 - licenses: which licenses does the hub know?
 - publishing: how does it go to the hub?

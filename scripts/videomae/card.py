@@ -8,6 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from videomae import data_sets, metadata
+from videomae.families import CLOSEST, FAMILIES
 from videomae.folder import CLASSES
 from videomae.releases import said
 
@@ -25,6 +26,7 @@ class Stated:
     license: str | None = None
     license_name: str | None = None
     license_link: str | None = None
+    family: str | None = None
     published: Mapping[str, Any] | None = None
     datasets: Sequence[str] = ()
     base_model: str | None = None
@@ -58,6 +60,7 @@ def model_card(
         report=report,
         receipt=receipt,
         stated=stated,
+        **FAMILIES[stated.family or CLOSEST]._asdict(),
         protocol=data_sets.protocol(published["dataset"]) if published else None,
         loaded=[(cell, "; ".join(said(cell))) for cell in loaded],
     )

@@ -16,7 +16,7 @@ from videomae import sources
 from videomae.errors import ConversionError, listing
 
 # What can be said of all of them at once, as in an entry under ``variants``.
-SHARED = ("config", "labels", "weights", "dtype")
+SHARED = ("config", "labels", "weights", "dtype", "family")
 
 
 def type_values(config: dict[str, Any]) -> None:

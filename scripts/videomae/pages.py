@@ -34,7 +34,10 @@ class Took:
 class Facts:
     """What there is to say of one variant; the pages' templates read it by these names."""
 
-    def __init__(self, variant: str, results: Path, push: str | None = None) -> None:
+    def __init__(
+        self, variant: str, results: Path, push: str | None = None, family: str | None = None
+    ) -> None:
+        self.family = family
         state = progress.state(variant, results, push)
         self.variant, self.status = variant, state.status
         self.failed, self.reason, self.log = state.failed, state.reason, state.log
@@ -79,6 +82,7 @@ class Facts:
         """Say where the folder comes from and by what it was made."""
         report = self.report
         said = {
+            "family": self.family,
             "source": self.source,
             "SHA-256 of the checkpoint": self.sha256,
             "checkpoint": f"{self.bytes:,} bytes" if self.bytes else None,

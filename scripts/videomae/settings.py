@@ -98,6 +98,11 @@ class Variant:
         return [local_path("labels", self.entry["labels"])] if "labels" in self.entry else []
 
     @property
+    def family(self) -> list[str]:
+        """The option that says whose code and paper it is of, if config.yaml does."""
+        return [f"--family={self.entry['family']}"] if "family" in self.entry else []
+
+    @property
     def recorded_files(self) -> list[str]:
         """The clip and mask that recorded outputs need, where they are or will be."""
         files = [self._recorded_locally().get(kind) for kind in ("clip", "mask")]
@@ -135,6 +140,7 @@ class Variant:
         options = [f"--{key.replace('_', '-')}={value}" for key, value in license_.items()]
         if "published" in self.entry:
             options.append(f"--published={json.dumps(self.entry['published'])}")
+        options += self.family
         options += [f"--data-set={name}" for name in self.entry.get("datasets", [])]
         if base := self.entry.get("base_model"):
             whole = base if "/" in base or not namespace else f"{namespace}/{base}"

@@ -1,0 +1,25 @@
+"""Whose code and paper is a checkpoint of?  The families of VideoMAE, as config.yaml names them."""
+
+from typing import NamedTuple
+
+
+class Family(NamedTuple):
+    """The addresses of a family's code and of its paper."""
+
+    code: str
+    paper: str
+
+
+CLOSEST = "VideoMAE"  # whose network transformers' model is, whatever was trained by which code
+
+# Both projects' READMEs.
+FAMILIES = {
+    "VideoMAE": Family(
+        "https://github.com/MCG-NJU/VideoMAE",
+        "https://arxiv.org/abs/2203.12602",
+    ),
+    "VideoMAE V2": Family(
+        "https://github.com/OpenGVLab/VideoMAEv2",
+        "https://arxiv.org/abs/2303.16727",
+    ),
+}
