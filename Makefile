@@ -6,7 +6,7 @@ DIRECTORY ?= .
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report test-slurm \
+.PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report test-slurm test-storage \
         mutations fuzz faults bench lint dry-run lock format clean
 
 help:            ## list the targets
@@ -26,8 +26,8 @@ $(VENV)/development.done: envs/development.txt $(VENV)/workflow.done
 resume: $(VENV)/workflow.done      ## go on with a run that was killed (DIRECTORY=rehearsal: that one)
 	$(BIN)/python scripts/resume.py --cores $(CORES) --directory $(DIRECTORY)
 
-status: $(VENV)/workflow.done      ## show how far every variant is, during a run too (DIRECTORY=rehearsal: that one's)
-	@$(BIN)/python scripts/status.py --directory $(DIRECTORY)
+status: $(VENV)/workflow.done      ## show how far every variant is, during a run too (DIRECTORY=rehearsal: that one's; RESULTS=s3://…)
+	@$(BIN)/python scripts/status.py --directory $(DIRECTORY) $(if $(RESULTS),--results $(RESULTS))
 
 report: $(VENV)/workflow.done      ## draw report.html of what is there (DIRECTORY=rehearsal: that one's)
 	$(BIN)/snakemake --cores $(CORES) --directory $(DIRECTORY) pages
@@ -58,6 +58,10 @@ test-slurm: $(VENV)/development.done   ## run tiny variants on a Slurm cluster o
 	command -v slurmctld > /dev/null || (apt-get update && apt-get install --yes --no-install-recommends slurm-wlm munge)
 	$(BIN)/python -m pip install --quiet --requirement envs/slurm.txt
 	$(BIN)/python -m pytest -n 0 -m full tests/slurm
+
+test-storage: $(VENV)/development.done   ## run tiny variants with their results on an S3 server, here (a minute)
+	$(BIN)/python -m pip install --quiet --requirement envs/storage.txt
+	$(BIN)/python -m pytest -n 0 -m full tests/storage
 
 mutations: $(VENV)/development.done   ## count how many wrong conversions verification catches
 	PYTHONPATH=scripts $(BIN)/python -m tests.mutations
