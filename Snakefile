@@ -592,11 +592,11 @@ rule page:
             f"--model={os.path.dirname(path)}" for path in input.model[:1]
         ],
         family=lambda wildcards: VARIANTS[wildcards.variant].family,
-        results=RESULTS_AT,
+        results=[f"--results={RESULTS_AT}"],
         last_step=[f"--last-step={SETTINGS.push_step}"] if SETTINGS.push_step else [],
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {wildcards.variant:q} {output:q}'
-        " --results {params.results:q} {params.model:q} {params.clip:q}"
+        " {params.results:q} {params.model:q} {params.clip:q}"
         " {params.family:q} {params.last_step:q} > {log:q} 2>&1"
 
 
@@ -634,10 +634,10 @@ rule overview:
         variants=list(VARIANTS),
         families=[f"{name}={one.entry['family']}" for name, one in VARIANTS.items() if one.family],
         last_step=rules.page.params.last_step,
-        results=RESULTS_AT,
+        results=[f"--results={RESULTS_AT}"],
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {params.variants:q}'
-        " --results {params.results:q} --families {params.families:q} {params.last_step:q} > {log:q} 2>&1"
+        " {params.results:q} --families {params.families:q} {params.last_step:q} > {log:q} 2>&1"
 
 
 rule pages:
