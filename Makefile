@@ -5,9 +5,11 @@ CORES ?= 4
 DIRECTORY ?= .
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
+           --python-platform linux
 
-.PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report test-slurm test-storage \
-        mutations fuzz faults bench lint dry-run lock format clean
+.PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report test-slurm \
+        test-storage test-kubernetes test-container mutations fuzz faults bench lint dry-run lock format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -62,6 +64,12 @@ test-slurm: $(VENV)/development.done   ## run tiny variants on a Slurm cluster o
 test-storage: $(VENV)/development.done   ## run tiny variants with their results on an S3 server, here (a minute)
 	$(BIN)/python -m pip install --quiet --requirement envs/storage.txt
 	$(BIN)/python -m pytest -n 0 -m full tests/storage
+test-kubernetes: $(VENV)/development.done   ## run profiles/kubernetes with stand-ins of the cluster and of S3 (three minutes)
+	$(BIN)/python -m pip install --quiet --requirement envs/kubernetes.txt
+	$(BIN)/python -m pytest -n 0 -m full tests/kubernetes
+
+test-container: $(VENV)/development.done   ## install what envs/Containerfile does, and convert with it (6 GB, three minutes)
+	$(BIN)/python -m pytest -n 0 -m full tests/container
 
 mutations: $(VENV)/development.done   ## count how many wrong conversions verification catches
 	PYTHONPATH=scripts $(BIN)/python -m tests.mutations
@@ -80,16 +88,22 @@ lint: $(VENV)/development.done     ## check style, types and the workflow
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile
 	$(BIN)/mypy
+	$(BIN)/hadolint envs/Containerfile
 	$(BIN)/snakemake --lint
 
 dry-run: $(VENV)/workflow.done     ## plan the real thirteen and the rehearsal, running nothing
 	$(BIN)/snakemake --dry-run --quiet rules
 	$(BIN)/snakemake --dry-run --quiet rules --directory rehearsal
 
-lock: $(VENV)/development.done     ## write envs/requirements.lock anew, after an edit of envs/requirements.txt
-	(head --lines 1 envs/requirements.lock; $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate \
-	    --python-version 3.11 --python-platform linux envs/requirements.txt) > envs/requirements.lock.new
-	mv envs/requirements.lock.new envs/requirements.lock
+# One version of each package in both: what kubernetes.txt adds is in a lock of its own.
+lock: $(VENV)/development.done     ## write envs/*.lock anew, after an edit of envs/requirements.txt or kubernetes.txt
+	$(COMPILE) envs/kubernetes.txt > envs/all.lock
+	(head --lines 1 envs/requirements.lock; $(COMPILE) envs/requirements.txt --constraint envs/all.lock) > envs/new.lock
+	mv envs/new.lock envs/requirements.lock
+	(head --lines 1 envs/kubernetes.lock; $(COMPILE) envs/kubernetes.txt --constraint envs/all.lock \
+	    $$(sed -n 's/^\([^ #]*\)==.*/--no-emit-package \1/p' envs/requirements.lock)) > envs/new.lock
+	mv envs/new.lock envs/kubernetes.lock
+	rm envs/all.lock
 
 format: $(VENV)/development.done   ## bring the code into shape
 	$(BIN)/ruff check --fix .

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version, validate
 
 min_version("9.27")
@@ -141,6 +142,8 @@ AROUND = 250 if ELSEWHERE else 0
 # One more try, with twice the memory: `slurm.Watch` keeps it for jobs that had too little. The node
 # itself tries once.
 RETRIES = int(ELSEWHERE and not workflow.remote_exec)
+# What the executors for Slurm and Kubernetes ask the cluster for; what `--resources gpu=N` limits here.
+ACCELERATOR = {"gpu": 1} if SETTINGS.device == "cuda" else {}
 
 # Jobs declare their memory; here they share the machine's, unless --resources says otherwise.
 if not ELSEWHERE and "mem" not in workflow.global_resources:
@@ -149,16 +152,32 @@ if not ELSEWHERE and "mem" not in workflow.global_resources:
 if "downloads" not in workflow.global_resources:
     workflow.register_resource("downloads", 2)
 
+if "container" in config:
+
+    container: config["container"]
+
+elif DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
+    raise WorkflowError(
+        "--sdm apptainer: config.yaml names no container; make an image from envs/Containerfile and give its "
+        "path or address as `container`"
+    )
+
 
 report: "report/workflow.rst"
 
 
 # Steps of a second or less, which would wait in a cluster's queue for longer than they take.
 localrules:
-    receipt,
     card,
     discard,
     releases,
+
+
+# Where files lie in storage, a receipt takes the checkpoint's way over the network.
+if not STORED_IN:
+
+    localrules:
+        receipt,
 
 
 # Nodes of a cluster may have no internet.
@@ -183,7 +202,7 @@ wildcard_constraints:
 
 def megabytes(path):
     """Give the size of an input, which Snakemake calls to be determined where there is none yet."""
-    if remote.is_object(path):
+    if path.is_storage and path.storage_object.exists():  # of which there may be no file here
         return path.storage_object.size() >> 20
     return os.path.getsize(path) >> 20  # input.size_mb takes a millisecond, ten times as long
 
@@ -195,9 +214,11 @@ def asked(megabytes, attempt):
 
 def verify_megabytes(wildcards, input, attempt):
     """Give what verifying asks for: by the folder, or before there is one by the checkpoint."""
-    made = os.path.exists(input.weights) or remote.is_object(input.weights)
-    weights = input.weights if made else input.checkpoint
-    return asked(megabytes(weights) + 700, attempt)
+    try:
+        size = megabytes(input.weights)
+    except FileNotFoundError:
+        size = megabytes(input.checkpoint)
+    return asked(size + 700, attempt)
 
 
 def requests():
@@ -453,6 +474,7 @@ rule verify:
     conda:
         "envs/videomae.yaml"
     resources:
+        **ACCELERATOR,
         # Measured: the folder's pages, and up to 0.6 GB for transformers and activations.
         mem_mb=verify_megabytes,
     params:

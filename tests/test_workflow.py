@@ -660,3 +660,16 @@ def test_shipped_configs_plan_thirteen_variants(directory: str, tmp_path: Path) 
         assert sum(job.startswith(f"{rule} ") for job in planned) == 13
     assert outcome.output.count("downloads=1") == (13 if directory == "." else 0)
     assert sum(job in ("clip", "mask") for job in planned) == (2 if directory == "." else 0)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_verify_alone_asks_for_an_accelerator_where_it_computes_on_one(
+    workflow: Workflow, device: str
+) -> None:
+    variant = {"checkpoint": "synthetic:tiny-finetuned", "config": GIVEN["tiny-finetuned"]}
+    workflow.configure({"tiny": variant}, device=device)
+    outcome = workflow.run("--dry-run")
+    assert outcome.code == 0, outcome.output
+    rules = re.findall(r"^rule (\w+):|\bgpu=(\d+)", outcome.output, re.MULTILINE)
+    asking = [rules[place - 1][0] for place, (_, number) in enumerate(rules) if number == "1"]
+    assert asking == (["verify"] if device == "cuda" else [])

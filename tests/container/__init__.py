@@ -1,0 +1,1 @@
+"""What envs/Containerfile installs, installed here (`make test-container`)."""
