@@ -26,9 +26,9 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         __init__ architecture card checkpoint clips command containers data_sets description
         drawing drive errors families files folder folding hub imagenet imports labels licenses
         liveness loading lockstep magic metadata opcodes own pages placed plots positions progress
-        publishing reading receipts recipes recorded reference releases renaming report reported
-        restoring retrying safetensors_file settings slurm sources space status stored synthetic
-        totals transfers unpickling verification written
+        publishing reading receipts recipes recorded reference releases remote renaming report
+        reported restoring retrying safetensors_file settings slurm sources space status stored
+        synthetic totals transfers unpickling verification written
     """.split()}
 TEMPLATES = {
     name: workflow.source_path(f"scripts/videomae/{name}")
@@ -51,6 +51,7 @@ from videomae import (
     publishing,
     receipts,
     releases,
+    remote,
     reported,
     settings,
     slurm,
@@ -107,16 +108,25 @@ try:
     validate(config, "config.schema.yaml")
 except WorkflowError as error:
     raise WorkflowError(settings.explain(error.__context__)) from None
+# What the steps leave is read here, wherever Snakemake keeps it.
+STORED_IN = workflow.storage_settings.default_storage_provider
+with told():
+    RESULTS_AT = remote.address(STORED_IN, workflow.storage_settings.default_storage_prefix)
+    if STORED_IN:
+        remote.share(workflow.storage_registry.default_storage_provider.settings)
+    RESULTS = remote.results(RESULTS_AT)
+
 with told():
     LOCK = receipts.read_lock()
 with told("config.yaml: "):
-    SETTINGS = settings.read(config, shipped_labels=LABELS, lock=LOCK)
+    SETTINGS = settings.read(config, shipped_labels=LABELS, lock=LOCK, results=RESULTS)
 
 VARIANTS = SETTINGS.variants
 
 with told():
     for name, variant in VARIANTS.items():
-        placed.accept(Path(f"results/checkpoints/{name}.pth"), str(variant.source))
+        if not STORED_IN:
+            placed.accept(RESULTS / f"checkpoints/{name}.pth", str(variant.source))
 
 # Exact versions of what each release of transformers is tried with.
 PINS = {
@@ -172,9 +182,7 @@ wildcard_constraints:
 
 def megabytes(path):
     """Give the size of an input, which Snakemake calls to be determined where there is none yet."""
-    if path.is_storage:  # an object, of which there may be no file here
-        if not path.storage_object.exists():
-            raise FileNotFoundError(path)
+    if remote.is_object(path):
         return path.storage_object.size() >> 20
     return os.path.getsize(path) >> 20  # input.size_mb takes a millisecond, ten times as long
 
@@ -186,11 +194,9 @@ def asked(megabytes, attempt):
 
 def verify_megabytes(wildcards, input, attempt):
     """Give what verifying asks for: by the folder, or before there is one by the checkpoint."""
-    try:
-        size = megabytes(input.weights)
-    except FileNotFoundError:
-        size = megabytes(input.checkpoint)
-    return asked(size + 700, attempt)
+    made = os.path.exists(input.weights) or remote.is_object(input.weights)
+    weights = input.weights if made else input.checkpoint
+    return asked(megabytes(weights) + 700, attempt)
 
 
 def requests():
@@ -204,23 +210,34 @@ def requests():
         yield slurm.Request(tuple(sorted(names)), job.threads, known, partition)
 
 
+def given(paths):
+    """Keep what the user names out of storage, where only results are."""
+    return [path if path.startswith(f"{remote.HERE}/") else local(path) for path in paths]
+
+
+def named(paths):
+    """Name files among the results as rules do."""
+    return remote.names(paths, RESULTS)
+
+
 def release_table():
     """Draw what the releases of transformers make of the folders, as far as that is known."""
-    return releases.table(VARIANTS, SETTINGS.releases, Path("results"), PLACE)
+    return releases.table(VARIANTS, SETTINGS.releases, RESULTS, PLACE)
 
 
 def pages_to_show(wildcards):
     """Give the report's pages that are there, where no jobs run: for `snakemake --report`."""
     if workflow.execution_settings is not None:
         return []
-    drawn = [*rules.overview.output, *expand(reported.PAGE, variant=VARIANTS)]
-    return [path for path in drawn if os.path.exists(path)]
+    plots = expand(reported.PLOT, name=reported.PLOTS)
+    drawn = [reported.OVERVIEW, *plots, *expand(reported.PAGE, variant=VARIANTS)]
+    return [path for path in drawn if (RESULTS.parent / path).exists()]
 
 
 def record(left):
     """Enter into checkpoints.lock what came; a receipt that is to be made again tells nothing."""
     made = [name for name in VARIANTS if ("receipt", name) not in left]
-    files = [Path(f"results/checkpoints/{name}.pth") for name in made]
+    files = [RESULTS / f"checkpoints/{name}.pth" for name in made]
     with told():
         receipts.record(file.with_suffix(".json") for file in files if receipts.of(file))
 
@@ -246,7 +263,8 @@ onstart:
         liveness.hold(Path())
         record(undone())  # of a run that was killed
         kept = SETTINGS.keep_checkpoints
-        print(space.check(VARIANTS.values(), Path("results"), len(environments), kept))
+        if not STORED_IN:
+            print(space.check(VARIANTS.values(), RESULTS, len(environments), kept))
         if SETTINGS.push_step:
             publishing.check_access(SETTINGS.push["namespace"])
     if workflow.executor_plugin.name == "slurm":
@@ -256,21 +274,19 @@ onstart:
         watch.begin(Path.cwd())
         logger.addHandler(watch)
     if not workflow.output_settings.quiet:
-        logger.addHandler(
-            totals.totals(VARIANTS, Path("results"), SETTINGS.push_step, undone())
-        )
+        logger.addHandler(totals.totals(VARIANTS, RESULTS, SETTINGS.push_step, undone()))
 
 
 onsuccess:
     record(undone())
     if "all" in {job.rule.name for job in workflow.dag.jobs}:
-        print(progress.table(VARIANTS, Path("results"), SETTINGS.push_step))
+        print(progress.table(VARIANTS, RESULTS, SETTINGS.push_step))
 
 
 onerror:
     # Files of an earlier run may stand where a step of this one could not be done again.
     left = undone()
-    print(progress.table(VARIANTS, Path("results"), SETTINGS.push_step, left, BEGAN))
+    print(progress.table(VARIANTS, RESULTS, SETTINGS.push_step, left, BEGAN))
     record(left)
     if "load" in {rule for rule, _ in left}:
         print(release_table())
@@ -295,7 +311,7 @@ rule all:
 rule download:
     """Bring a checkpoint here."""
     input:
-        lambda wildcards: VARIANTS[wildcards.variant].existing_file,
+        lambda wildcards: given(VARIANTS[wildcards.variant].existing_file),
     output:
         checkpoint="results/checkpoints/{variant}.pth",
     log:
@@ -385,7 +401,8 @@ rule convert:
         checkpoint=rules.download.output.checkpoint,
         receipt=rules.receipt.output[0],  # what that refuses is not to be used
         labels=lambda wildcards: [
-            LABELS.get(name, name) for name in VARIANTS[wildcards.variant].labels
+            LABELS[name] if name in LABELS else given([name])[0]
+            for name in VARIANTS[wildcards.variant].labels
         ],
         script=SCRIPT["convert"],
     output:
@@ -422,7 +439,7 @@ rule verify:
         processor=rules.convert.output.processor,
         labels=rules.convert.input.labels,
         recorded=lambda wildcards: (
-            VARIANTS[wildcards.variant].recorded_files
+            given(VARIANTS[wildcards.variant].recorded_files)
             if SETTINGS.recorded_outputs != "skip"
             else []
         ),
@@ -462,7 +479,7 @@ rule card:
     input:
         report=rules.verify.output,
         receipt=rules.receipt.output[0],
-        loaded=lambda wildcards: releases.existing(wildcards.variant, Path("results")),
+        loaded=lambda wildcards: named(releases.existing(wildcards.variant, RESULTS)),
         script=SCRIPT["card"],
         template=TEMPLATES["card.md.jinja"],
     output:
@@ -543,9 +560,7 @@ rule discard:
     conda:
         "envs/videomae.yaml"
     params:
-        files=lambda wildcards: placed.downloaded(
-            Path(f"results/checkpoints/{wildcards.variant}.pth")
-        ),
+        files=lambda wildcards: placed.downloaded(RESULTS / f"checkpoints/{wildcards.variant}.pth"),
     shell:
         "(rm --force --verbose {params.files:q} > {output:q}) 2> {log:q}"
 
@@ -558,8 +573,9 @@ rule discard:
 rule page:
     """Draw one variant's page of the report from what its steps left."""
     input:
-        left=lambda wildcards: reported.sources(wildcards.variant, Path("results")),
-        clip=lambda wildcards: VARIANTS[wildcards.variant].clip_at_hand,
+        left=lambda wildcards: named(reported.sources(wildcards.variant, RESULTS)),
+        model=lambda wildcards: named(reported.model(wildcards.variant, RESULTS)),
+        clip=lambda wildcards: given(VARIANTS[wildcards.variant].clip_at_hand),
         script=SCRIPT["page"],
         templates=[TEMPLATES["page.html.jinja"], TEMPLATES["style.css"]],
     output:
@@ -574,14 +590,19 @@ rule page:
     conda:
         "envs/videomae.yaml"
     resources:
-        mem_mb=lambda wildcards, input: sum(map(megabytes, input.left)) + 700,
+        mem_mb=lambda wildcards, input: sum(map(megabytes, input.model)) + 700,
     params:
         code=CODE["page"],
         clip=lambda wildcards, input: [f"--clip={path}" for path in input.clip],
+        model=lambda wildcards, input: [
+            f"--model={os.path.dirname(path)}" for path in input.model[:1]
+        ],
         family=lambda wildcards: VARIANTS[wildcards.variant].family,
+        results=[f"--results={RESULTS_AT}"],
         last_step=[f"--last-step={SETTINGS.push_step}"] if SETTINGS.push_step else [],
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {wildcards.variant:q} {output:q} {params.clip:q}'
+        'exec "${{PYTHON:-python}}" {input.script:q} {wildcards.variant:q} {output:q}'
+        " {params.results:q} {params.model:q} {params.clip:q}"
         " {params.family:q} {params.last_step:q} > {log:q} 2>&1"
 
 
@@ -589,7 +610,7 @@ rule overview:
     """Draw the report's page of all variants, and the plots over them."""
     input:
         left=lambda _: [
-            path for name in VARIANTS for path in reported.sources(name, Path("results"))
+            path for name in VARIANTS for path in named(reported.sources(name, RESULTS))
         ],
         script=SCRIPT["overview"],
         templates=[TEMPLATES["overview.html.jinja"], TEMPLATES["style.css"]],
@@ -619,9 +640,10 @@ rule overview:
         variants=list(VARIANTS),
         families=[f"{name}={one.entry['family']}" for name, one in VARIANTS.items() if one.family],
         last_step=rules.page.params.last_step,
+        results=[f"--results={RESULTS_AT}"],
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {params.variants:q}'
-        " --families {params.families:q} {params.last_step:q} > {log:q} 2>&1"
+        " {params.results:q} --families {params.families:q} {params.last_step:q} > {log:q} 2>&1"
 
 
 rule pages:
@@ -640,7 +662,7 @@ rule environment:
         pins=lambda wildcards: PINS[wildcards.release],
         constraints=PINS["constraints"],
     output:
-        directory("results/environments/{release}"),
+        local(directory("results/environments/{release}")),  # of this machine
     log:
         "results/logs/environment/{release}.log",
     retries: 1
@@ -680,7 +702,7 @@ rule snapshot:
 def files_to_load(wildcards):
     """Give what a release loads: a verified folder's files, or those of a published one."""
     if wildcards.place == "published":
-        return VARIANTS[wildcards.variant].published_files
+        return given(VARIANTS[wildcards.variant].published_files)
     made = [rules.convert.output.config, rules.convert.output.weights]
     return [*made, rules.convert.output.processor, rules.verify.output[0]]
 
@@ -691,7 +713,7 @@ rule load:
         checkpoint=rules.download.output.checkpoint,
         receipt=rules.convert.input.receipt,
         folder=files_to_load,
-        environment=rules.environment.output[0],
+        environment=local("results/environments/{release}"),
         script=SCRIPT["load"],
     output:
         "results/releases/{place}/{variant}/{release}.json",
@@ -721,7 +743,7 @@ rule releases:
     """Load every folder in every release of transformers in config.yaml, and draw the table."""
     input:
         expand(
-            "results/releases/{place}/{variant}/{release}.json",
+            f"results/{releases.RIGHT}",
             place=PLACE,
             variant=VARIANTS,
             release=SETTINGS.releases,

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from videomae import pages
+from videomae import pages, remote
 from videomae.command import add_last_step, run
 from videomae.files import appearing
 
@@ -13,7 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where overview.html and the plots go")
     parser.add_argument("variants", nargs="+", help="their names")
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--results", type=remote.results, default=remote.HERE)
     parser.add_argument(
         "--families", nargs="*", default=[], help="VARIANT=FAMILY, where it is known"
     )

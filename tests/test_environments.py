@@ -28,7 +28,11 @@ def instructions() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("lock", "requirements"),
-    [("requirements.lock", "requirements.txt"), ("kubernetes.lock", "kubernetes.txt")],
+    [
+        ("requirements.lock", "requirements.txt"),
+        ("kubernetes.lock", "storage.txt"),
+        ("kubernetes.lock", "kubernetes.txt"),
+    ],
 )
 def test_lock_has_every_pin_and_a_hash_for_each_package(lock: str, requirements: str) -> None:
     direct, locked = pins(ENVS / requirements), pins(ENVS / lock)
@@ -71,10 +75,11 @@ def test_image_does_not_run_as_root() -> None:
     assert int(user) > 0  # a number, which Kubernetes can tell from root's
 
 
-@pytest.mark.parametrize("name", ["development.txt", "slurm.txt", "kubernetes.txt"])
+@pytest.mark.parametrize("name", ["development", "slurm", "storage", "kubernetes"])
 def test_no_place_pins_another_version_of_a_package(name: str) -> None:
-    assert not pins(ENVS / "requirements.txt").keys() & pins(ENVS / name).keys()
-    assert "-r requirements.txt" in (ENVS / name).read_text()
+    assert not pins(ENVS / "requirements.txt").keys() & pins(ENVS / f"{name}.txt").keys()
+    base = "storage" if name == "kubernetes" else "requirements"
+    assert f"-r {base}.txt" in (ENVS / f"{name}.txt").read_text()
 
 
 # Answers Snakemake as Apptainer does, notes what it is asked, and runs the command in no container.

@@ -74,7 +74,8 @@ def test_page_says_what_its_pictures_are_of(finished: Workflow, tmp_path: Path) 
     clip = tmp_path / "clip.npy"
     np.save(clip, clips.synthetic_clip(9, 40))  # of another length and size than the model's
     page = tmp_path / "page.html"
-    options = ("--results", finished.results, "--clip", clip)
+    model = finished.results / "models/own-1"
+    options = ("--results", finished.results, "--model", model, "--clip", clip)
     outcome = command("page", "own-1", page, *options)
     assert outcome.code == 0, outcome.output
     said = text_of(page.read_text())

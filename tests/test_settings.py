@@ -1,7 +1,7 @@
 """config.yaml: what is accepted, and errors that name the path and what may stand there."""
 
 import copy
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -284,6 +284,14 @@ def test_card_is_given_what_config_states_and_no_more(config: dict[str, Any]) ->
     assert "--base-model=lab/base" in found.variants["mine"].card_options({}, "lab")
     found = read(edited(config, "variants.mine.base_model", "them/base"))
     assert "--base-model=them/base" in found.variants["mine"].card_options({}, "lab")
+
+
+def test_checkpoints_that_are_not_here_can_not_be_removed(config: dict[str, Any]) -> None:
+    there: Any = PurePosixPath("bucket/results")
+    config = {**config, "keep_checkpoints": False}
+    assert not read(config).keep_checkpoints
+    with pytest.raises(ConversionError, match="removes checkpoints here, not from bucket/results"):
+        settings.read(config, SHIPPED, results=there)
 
 
 def test_rehearsal_weights_can_not_be_set_to_be_pushed(config: dict[str, Any]) -> None:

@@ -50,6 +50,7 @@ Of a run:
 - drive: what does Google Drive give for a file's id?
 - transfers: how far is a transfer?
 - retrying: what is tried again, and when?
+- remote: where are its results?
 - receipts: are these the bytes that should have come?
 - placed: did someone put a checkpoint in its place by hand?
 - recipes, synthetic: which rehearsal weights are there, and how are they made?

@@ -61,7 +61,7 @@ class Facts:
         self.sha256: str = held.get("sha256", "")
         self.loaded = {
             cell["transformers"]: number(cell["max_abs_difference"])
-            for cell in map(folder.read_json, map(Path, releases.existing(variant, results)))
+            for cell in map(folder.read_json, releases.existing(variant, results))
         }
         took = {step: progress.took(results / f"benchmarks/{step}/{variant}.tsv") for step in TIMED}
         self.took = {step: Took(*pair) for step, pair in took.items() if any(pair)}

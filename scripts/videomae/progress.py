@@ -12,6 +12,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from videomae import remote
 from videomae.errors import last_words
 from videomae.settings import INPUTS
 
@@ -85,7 +86,7 @@ def _unfinished(state: State, step: str, results: Path, began: float) -> State:
         logs += _logs_of_missing_inputs(results)
     told = next(((log, reason) for log in logs if (reason := last_words(log))), None)
     if told is None and logs[0].exists() and logs[0].stat().st_mtime >= began:
-        free = shutil.disk_usage(results).free / 1e6
+        free = shutil.disk_usage(results if remote.are_here(results) else ".").free / 1e6
         told = (logs[0], SILENT.format(free))
     if told is None:
         return replace(state, status=f"{step} not done")

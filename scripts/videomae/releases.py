@@ -40,11 +40,11 @@ def table(
     return "\n".join([title, drawn, *remarks.lines(), *failures])
 
 
-def existing(variant: str, results: Path) -> list[str]:
+def existing(variant: str, results: Path) -> list[Path]:
     """Give the reports of the releases in which a converted folder was found right."""
     where = {"place": "models", "variant": variant, "release": "*"}
     found = results.glob(RIGHT.format(**where))
-    return [str(path) for path in sorted(found, key=lambda path: _parts(path.stem))]
+    return sorted(found, key=lambda path: _parts(path.stem))
 
 
 def _parts(release: str) -> list[int]:

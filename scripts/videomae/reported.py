@@ -11,14 +11,21 @@ PLOT = "results/report/{name}.svg"
 PLOTS = ("differences", "seconds", "memory")
 
 
-def sources(variant: str, results: Path) -> list[str]:
-    """Name what a variant's page is made from, as far as it is there."""
+def model(variant: str, results: Path) -> list[Path]:
+    """Give the folder's files whose model a variant's page shows pictures of, if it is verified."""
+    if not (results / STEPS["verify"].format(variant)).exists():
+        return []
+    made = [results / "models" / variant / name for name in folder.CONVERTED]
+    return made if all(path.exists() for path in made) else []
+
+
+def sources(variant: str, results: Path) -> list[Path]:
+    """Give what a variant's page is made from, as far as it is there."""
     report = results / STEPS["verify"].format(variant)
     found = [results / STEPS["receipt"].format(variant)]
     if report.exists():
-        made = [results / "models" / variant / name for name in folder.CONVERTED]
-        found += [report, *made, *map(Path, releases.existing(variant, results))]
+        found += [report, *releases.existing(variant, results)]
     else:
         found += [results / f"logs/verify/{variant}.json"]
         found += [results / f"logs/{step}/{variant}.log" for step in STEPS]
-    return [str(path) for path in found if path.exists()]
+    return [path for path in found if path.exists()]

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from jsonschema import ValidationError
 
-from videomae import data_sets, licenses, magic, own, receipts, recipes, sources
+from videomae import data_sets, licenses, magic, own, receipts, recipes, remote, sources
 from videomae.errors import ConversionError, about, listing, one_line, suggestion
 
 # What is brought from the hub beside the checkpoints.
@@ -21,6 +21,7 @@ INPUTS = ("clip", "mask", "labels")
 # What verifying recorded outputs needs to know of how they were recorded.
 CONDITIONS = ("clip", "image_mean", "image_std")
 
+HERE = Path(remote.HERE)
 NOTHING: Mapping[str, receipts.Content] = {}
 
 
@@ -34,6 +35,7 @@ class Variant:
     published: str = ""
     at_hand: str = ""
     locked: receipts.Content | None = None
+    results: Path = HERE
 
     @property
     def source(self) -> sources.Source:
@@ -77,7 +79,7 @@ class Variant:
     @property
     def contradicted(self) -> bool:
         """Whether the checkpoint there has, by its receipt, another SHA-256 than it should."""
-        checkpoint = Path(f"results/checkpoints/{self.name}.pth")
+        checkpoint = self.results / f"checkpoints/{self.name}.pth"
         if (known := receipts.of(checkpoint)) is None:
             return False
         source, found = known
@@ -111,8 +113,10 @@ class Variant:
     @property
     def clip_at_hand(self) -> list[str]:
         """The clip that outputs were recorded on, if it is a file and there."""
-        clip = Path(self._recorded_locally().get("clip", ""))
-        return [str(clip)] if clip.is_file() else []
+        clip = self._recorded_locally().get("clip", "")
+        brought = clip.startswith(f"{remote.HERE}/")
+        place = self.results.parent / clip if brought else Path(clip)
+        return [clip] if place.is_file() else []
 
     @property
     def recorded_json(self) -> str:
@@ -188,10 +192,11 @@ def read(
     config: Mapping[str, Any],
     shipped_labels: Iterable[str],
     lock: Mapping[str, receipts.Content] = NOTHING,
+    results: Path = HERE,
 ) -> Settings:
     """Read a config that the schema has passed; ``shipped_labels`` are the lists it may name.
 
-    ``lock`` is what each source gave before.
+    ``lock`` is what each source gave before, ``results`` where what the steps leave is read.
 
     Raises `ConversionError`, which names the path in config.yaml, for what no schema can tell.
     """
@@ -209,13 +214,23 @@ def read(
     if folder and not Path(folder).is_dir():
         raise ConversionError(f"checkpoints_dir: there is no folder {Path(folder).absolute()}")
     variants = {
-        name: replace(variant, locked=_locked(variant, lock), at_hand=_at_hand(variant, folder))
+        name: replace(
+            variant,
+            locked=_locked(variant, lock),
+            at_hand=_at_hand(variant, folder),
+            results=results,
+        )
         for name, variant in variants.items()
     }
     rehearsed = [name for name, variant in variants.items() if variant.source.kind == "synthetic"]
     if push["enabled"] and rehearsed:
         raise ConversionError(
             f"push.enabled: {listing(rehearsed)} have synthetic weights, which are never pushed"
+        )
+    if not (config["keep_checkpoints"] or remote.are_here(results)):
+        raise ConversionError(
+            f"keep_checkpoints: false removes checkpoints here, not from {results}; leave it out, "
+            "and remove them there"
         )
     if (pattern := config.get("published")) is not None:
         variants = _published(pattern, variants)

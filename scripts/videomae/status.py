@@ -5,20 +5,27 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from videomae import liveness, placed
+from videomae import liveness, placed, remote
 from videomae.errors import last_words, one_line
 from videomae.progress import ENDS, STEPS
 
 FAILED = "FAILED"
 
 
-def table(directory: Path) -> str:
-    """Draw the table of variants and steps, then what running steps say and why others failed."""
-    results, alive = directory / "results", liveness.alive(directory)
+def table(directory: Path, results: Path | None = None) -> str:
+    """Draw the table of variants and steps, then what running steps say and why others failed.
+
+    ``results`` are those of the run in ``directory``, where they are in that too without it.
+    """
+    results, alive = results or directory / remote.HERE, liveness.alive(directory)
     # Those that push are shown where one has run.
     steps = [step for step in STEPS if step not in ENDS or (results / f"logs/{step}").is_dir()]
     names = variants(results)
-    cells = {(name, step): _cell(directory, step, name, alive) for name in names for step in steps}
+    cells = {
+        (name, step): _cell(directory, results, step, name, alive)
+        for name in names
+        for step in steps
+    }
     rows = [(name, *(cells[name, step][0] for step in steps)) for name in names]
     lines = [f"a run is {'alive' if alive else 'not alive'} in {directory.absolute()}", ""]
     lines.append(tabulate(rows, ("variant", *steps), disable_numparse=True))
@@ -48,17 +55,17 @@ def _by_number(name: str) -> list[tuple[int, str]]:
     ]
 
 
-def _cell(directory: Path, step: str, name: str, alive: bool) -> tuple[str, str]:
+def _cell(directory: Path, results: Path, step: str, name: str, alive: bool) -> tuple[str, str]:
     """Give one step's state, and the reason if it has failed, or what it said last if it runs."""
-    output = Path("results", STEPS[step].format(name))
-    log = directory / f"results/logs/{step}/{name}.log"
-    if (directory / placed.note("incomplete", output)).exists():
+    output, log = STEPS[step].format(name), results / f"logs/{step}/{name}.log"
+    begun = placed.note("incomplete", remote.known_as(results) / output)
+    if (directory / begun).exists():
         return ("running", _last_line(log)) if alive else ("interrupted", "")
-    if (directory / output).exists():
+    if (results / output).exists():
         return "done", ""
     if reason := last_words(log):
         return FAILED, reason
-    return ("done, removed", "") if _discarded(directory, step, name) else ("waiting", "")
+    return ("done, removed", "") if _discarded(results, step, name) else ("waiting", "")
 
 
 def _last_line(log: Path) -> str:
@@ -66,5 +73,5 @@ def _last_line(log: Path) -> str:
     return next((one_line(line) for line in reversed(lines) if line.strip()), "")
 
 
-def _discarded(directory: Path, step: str, name: str) -> bool:
-    return step == "download" and (directory / f"results/discarded/{name}.txt").exists()
+def _discarded(results: Path, step: str, name: str) -> bool:
+    return step == "download" and (results / f"discarded/{name}.txt").exists()
