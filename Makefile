@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --python-version 3.11 \
            --python-platform linux
 
-.PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report test-slurm \
-        test-storage test-kubernetes test-container mutations fuzz faults bench lint dry-run lock format clean
+.PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report test-storage \
+        test-slurm test-kubernetes test-container test-examples mutations fuzz faults bench lint dry-run lock format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -64,12 +64,16 @@ test-slurm: $(VENV)/development.done   ## run tiny variants on a Slurm cluster o
 test-storage: $(VENV)/development.done   ## run tiny variants with their results on an S3 server, here (a minute)
 	$(BIN)/python -m pip install --quiet --requirement envs/storage.txt
 	$(BIN)/python -m pytest -n 0 -m full tests/storage
+
 test-kubernetes: $(VENV)/development.done   ## run profiles/kubernetes with stand-ins of the cluster and of S3 (three minutes)
 	$(BIN)/python -m pip install --quiet --requirement envs/kubernetes.txt
 	$(BIN)/python -m pytest -n 0 -m full tests/kubernetes
 
 test-container: $(VENV)/development.done   ## install what envs/Containerfile does, and convert with it (6 GB, three minutes)
 	$(BIN)/python -m pytest -n 0 -m full tests/container
+
+test-examples: $(VENV)/development.done   ## run examples/ on a tiny variant (half a minute)
+	$(BIN)/python -m pytest -n 0 -m full tests/test_module.py
 
 mutations: $(VENV)/development.done   ## count how many wrong conversions verification catches
 	PYTHONPATH=scripts $(BIN)/python -m tests.mutations
@@ -96,7 +100,7 @@ dry-run: $(VENV)/workflow.done     ## plan the real thirteen and the rehearsal, 
 	$(BIN)/snakemake --dry-run --quiet rules --directory rehearsal
 
 # One version of each package in both: what kubernetes.txt adds is in a lock of its own.
-lock: $(VENV)/development.done     ## write envs/*.lock anew, after an edit of envs/requirements.txt or kubernetes.txt
+lock: $(VENV)/development.done     ## write envs/*.lock anew, after an edit of envs/requirements.txt, storage.txt or kubernetes.txt
 	$(COMPILE) envs/kubernetes.txt > envs/all.lock
 	(head --lines 1 envs/requirements.lock; $(COMPILE) envs/requirements.txt --constraint envs/all.lock) > envs/new.lock
 	mv envs/new.lock envs/requirements.lock

@@ -77,8 +77,16 @@ def told(where=""):
         raise WorkflowError(f"{where}{one_line(said(error))}") from None
 
 
-# Snakemake would run what some files ask for, and can't say what is wrong with others.
-if Path("config.yaml").is_file():
+# A module's paths would be moved, but not where its steps and this file itself read results/.
+if workflow.modifier.path_modifier.replace_prefix("results/") != "results/":
+    raise WorkflowError(
+        "module: this workflow can't be imported with prefix or replace_prefix, as its steps look for one another's "
+        "files in results/; leave that out, or run it by itself and use its results/"
+    )
+
+# Snakemake would run what some files ask for, and can't say what is wrong with others. As a module
+# this is given its config by the workflow that imports it, whose config.yaml is none of ours.
+if not workflow.modifier.skip_configfile and Path("config.yaml").is_file():
     with told("config.yaml: "):
         written.check(Path("config.yaml"))
 
@@ -164,34 +172,6 @@ elif DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_metho
 
 
 report: "report/workflow.rst"
-
-
-# Steps of a second or less, which would wait in a cluster's queue for longer than they take.
-localrules:
-    card,
-    discard,
-    releases,
-
-
-# Where files lie in storage, a receipt takes the checkpoint's way over the network.
-if not STORED_IN:
-
-    localrules:
-        receipt,
-
-
-# Nodes of a cluster may have no internet.
-if SETTINGS.transfers_here:
-
-    localrules:
-        download,
-        clip,
-        mask,
-        labels,
-        snapshot,
-        environment,
-        push,
-        push_plan,
 
 
 wildcard_constraints:
@@ -341,6 +321,7 @@ rule download:
     benchmark:
         "results/benchmarks/download/{variant}.tsv"
     retries: RETRIES  # download.py itself tries again, but only what another try may mend
+    localrule: SETTINGS.transfers_here  # a cluster's nodes may have no internet
     conda:
         "envs/videomae.yaml"
     resources:
@@ -369,6 +350,7 @@ rule receipt:
         "results/checkpoints/{variant}.json",
     log:
         "results/logs/receipt/{variant}.log",
+    localrule: not STORED_IN  # a second or less, unless the checkpoint has to come for it
     conda:
         "envs/videomae.yaml"
     params:
@@ -390,6 +372,7 @@ rule clip:
     log:
         "results/logs/clip/{hub_file}.log",
     retries: 0
+    localrule: SETTINGS.transfers_here
     conda:
         "envs/videomae.yaml"
     params:
@@ -505,6 +488,7 @@ rule card:
         "results/models/{variant}/README.md",
     log:
         "results/logs/card/{variant}.log",
+    localrule: True
     conda:
         "envs/videomae.yaml"
     params:
@@ -532,6 +516,7 @@ rule push:
         "results/logs/push/{variant}.log",
     benchmark:
         "results/benchmarks/push/{variant}.tsv"
+    localrule: SETTINGS.transfers_here
     conda:
         "envs/videomae.yaml"
     params:
@@ -573,6 +558,7 @@ rule discard:
         "results/discarded/{variant}.txt",
     log:
         "results/logs/discard/{variant}.log",
+    localrule: True
     conda:
         "envs/videomae.yaml"
     params:
@@ -682,6 +668,7 @@ rule environment:
     log:
         "results/logs/environment/{release}.log",
     retries: 1
+    localrule: SETTINGS.transfers_here
     conda:
         "envs/videomae.yaml"
     params:
@@ -703,6 +690,7 @@ rule snapshot:
     log:
         "results/logs/snapshot/{variant}.log",
     retries: 0
+    localrule: SETTINGS.transfers_here
     conda:
         "envs/videomae.yaml"
     params:
@@ -764,6 +752,7 @@ rule releases:
         ),
     log:
         "results/logs/releases.txt",
+    localrule: True
     run:
         Path(log[0]).write_text(f"{release_table()}\n")
         print(release_table())

@@ -28,7 +28,11 @@ def instructions() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("lock", "requirements"),
-    [("requirements.lock", "requirements.txt"), ("kubernetes.lock", "kubernetes.txt")],
+    [
+        ("requirements.lock", "requirements.txt"),
+        ("kubernetes.lock", "storage.txt"),
+        ("kubernetes.lock", "kubernetes.txt"),
+    ],
 )
 def test_lock_has_every_pin_and_a_hash_for_each_package(lock: str, requirements: str) -> None:
     direct, locked = pins(ENVS / requirements), pins(ENVS / lock)

@@ -93,4 +93,4 @@ def test_pod_gets_the_storage_plugin_from_the_image_alone(image: Image, tmp_path
     plugin = "snakemake-storage-plugin-s3"
     image.run(f"PIP_INDEX_URL=http://127.0.0.1:1 pip install --target '{tmp_path}' {plugin}")
     [installed] = tmp_path.glob("snakemake_storage_plugin_s3-*.dist-info")
-    assert pins(ENVS / "kubernetes.txt")[plugin] in installed.name
+    assert pins(ENVS / "storage.txt")[plugin] in installed.name
