@@ -77,13 +77,6 @@ def told(where=""):
         raise WorkflowError(f"{where}{one_line(said(error))}") from None
 
 
-# A module's paths would be moved, but not where its steps and this file itself read results/.
-if workflow.modifier.path_modifier.replace_prefix("results/") != "results/":
-    raise WorkflowError(
-        "module: this workflow can't be imported with prefix or replace_prefix, as its steps look for one another's "
-        "files in results/; leave that out, or run it by itself and use its results/"
-    )
-
 # Snakemake would run what some files ask for, and can't say what is wrong with others. As a module
 # this is given its config by the workflow that imports it, whose config.yaml is none of ours.
 if not workflow.modifier.skip_configfile and Path("config.yaml").is_file():
@@ -111,7 +104,12 @@ except WorkflowError as error:
 # What the steps leave is read here, wherever Snakemake keeps it.
 STORED_IN = workflow.storage_settings.default_storage_provider
 with told():
-    RESULTS_AT = remote.address(STORED_IN, workflow.storage_settings.default_storage_prefix)
+    # A module's `prefix` stands before the paths of its rules.
+    RESULTS_AT = remote.address(
+        workflow.modifier.path_modifier.replace_prefix(f"{remote.HERE}/"),
+        STORED_IN,
+        workflow.storage_settings.default_storage_prefix,
+    )
     if STORED_IN:
         remote.share(workflow.storage_registry.default_storage_provider.settings)
     RESULTS = remote.results(RESULTS_AT)
@@ -233,7 +231,7 @@ def pages_to_show(wildcards):
         return []
     plots = expand(reported.PLOT, name=reported.PLOTS)
     drawn = [reported.OVERVIEW, *plots, *expand(reported.PAGE, variant=VARIANTS)]
-    return [path for path in drawn if (RESULTS.parent / path).exists()]
+    return [path for path in drawn if remote.place(path, RESULTS).exists()]
 
 
 def record(left):
@@ -441,7 +439,7 @@ rule verify:
         processor=rules.convert.output.processor,
         labels=rules.convert.input.labels,
         recorded=lambda wildcards: (
-            given(VARIANTS[wildcards.variant].recorded_files)
+            given(VARIANTS[wildcards.variant].recorded_files.values())
             if SETTINGS.recorded_outputs != "skip"
             else []
         ),
@@ -466,12 +464,16 @@ rule verify:
         labels=rules.convert.params.labels,
         options=rules.convert.params.options,
         recorded=lambda wildcards: VARIANTS[wildcards.variant].recorded_json,
+        recorded_files=lambda wildcards, input: [
+            f"{kind}={path}"
+            for kind, path in zip(VARIANTS[wildcards.variant].recorded_files, input.recorded)
+        ],
         recorded_outputs=SETTINGS.recorded_outputs,
         device=SETTINGS.device,
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q}'
         " --variant {wildcards.variant:q} {params.labels:q} {params.options:q}"
-        " --recorded {params.recorded:q}"
+        " --recorded {params.recorded:q} --recorded-files {params.recorded_files:q}"
         " --recorded-outputs {params.recorded_outputs} --device {params.device}"
         " --report {log.report:q} --passed {output:q} > {log.text:q} 2>&1"
 
@@ -709,6 +711,15 @@ def files_to_load(wildcards):
     return [*made, rules.convert.output.processor, rules.verify.output[0]]
 
 
+def folder_to_load(wildcards, input):
+    """Give the folder that those files are in."""
+    if wildcards.place == "models":
+        return os.path.dirname(input.folder[0])
+    variant = VARIANTS[wildcards.variant]
+    at_hand = variant.published_folder == variant.published
+    return variant.published if at_hand else input.folder[0]
+
+
 rule load:
     """Load a folder in one release of transformers and compare it with the checkpoint."""
     input:
@@ -729,11 +740,7 @@ rule load:
         mem_mb=lambda wildcards, input: 3 * megabytes(input.checkpoint) + 1500,
     params:
         code=CODE["load"],
-        folder=lambda wildcards: (
-            VARIANTS[wildcards.variant].published_folder
-            if wildcards.place == "published"
-            else f"results/models/{wildcards.variant}"
-        ),
+        folder=folder_to_load,
         options=lambda wildcards: VARIANTS[wildcards.variant].options,
     shell:
         "exec {input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"

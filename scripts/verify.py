@@ -23,12 +23,21 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, help="list of labels: one a line, JSON or CSV")
     parser.add_argument("--recorded", type=json.loads, help="recorded outputs (JSON)")
     parser.add_argument(
+        "--recorded-files",
+        nargs="*",
+        default=[],
+        metavar="KIND=PATH",
+        help="where the clip and the mask are that the recorded outputs name",
+    )
+    parser.add_argument(
         "--recorded-outputs",
         choices=("require", "warn", "skip"),
         default="require",
         help="what a difference from the recorded outputs means (default: %(default)s)",
     )
     arguments = parser.parse_args()
+    recorded = arguments.recorded
+    files = dict(pair.split("=", 1) for pair in arguments.recorded_files)
     print(f"reading {arguments.checkpoint}")
     with about(arguments.checkpoint):
         verification = Verification(
@@ -37,7 +46,7 @@ def main() -> None:
             arguments.folder,
             dict(arguments.config),
             arguments.labels,
-            Recorded.parse(arguments.recorded) if arguments.recorded else None,
+            Recorded.parse({**recorded, **files}) if recorded else None,
             arguments.recorded_outputs,
             arguments.dtype,
             arguments.device,

@@ -34,13 +34,30 @@ def test_config_that_holds_what_ours_may_not_is_none_of_ours(example: Workflow) 
 
 
 @pytest.mark.full
-def test_verified_folder_is_input_of_anothers_rule(example: Workflow) -> None:
+@pytest.mark.parametrize(
+    ("moved", "results"),
+    [
+        ("", "results"),
+        ('prefix: "theirs"', "theirs/results"),
+        ('replace_prefix: {"results/": "theirs/"}', "theirs"),
+    ],
+)
+def test_verified_folder_is_input_of_anothers_rule(
+    moved: str, results: str, example: Workflow
+) -> None:
+    text = example.snakefile.read_text()
+    example.snakefile.write_text(text.replace("    config:\n", f"    {moved}\n    config:\n", 1))
     outcome = example.run()
     assert outcome.code == 0, outcome.output
     steps = [f"videomae_{step} tiny-finetuned" for step in ("convert", "download", "receipt")]
     assert jobs(outcome) == ["features tiny-finetuned", *steps, "videomae_verify tiny-finetuned"]
     assert np.load(example.folder / "features/tiny-finetuned.npy").shape == (1, 48)
+    assert (example.folder / results / "verification/tiny-finetuned.json").exists()
     assert "Nothing to be done" in example.run().output
+    drawn = example.run("videomae_pages")
+    assert drawn.code == 0, drawn.output
+    page = (example.folder / results / "report/variants/tiny-finetuned.html").read_text()
+    assert "data:image/jpeg;base64," in page
 
 
 @pytest.mark.full
@@ -52,13 +69,3 @@ def test_folder_that_is_not_verified_is_not_used(example: Workflow) -> None:
     assert outcome.code == 1
     assert "num_attention_heads" in outcome.output
     assert not (example.folder / "features").exists()
-
-
-@pytest.mark.parametrize("moved", ['prefix: "theirs"', 'replace_prefix: {"results/": "theirs/"}'])
-def test_prefix_is_refused_with_what_to_do(example: Workflow, moved: str) -> None:
-    text = example.snakefile.read_text()
-    example.snakefile.write_text(text.replace("    config:\n", f"    {moved}\n    config:\n", 1))
-    outcome = example.run("--dry-run")
-    assert outcome.code == 1
-    assert "can't be imported with prefix or replace_prefix" in outcome.output
-    assert "run it by itself and use its results/" in outcome.output

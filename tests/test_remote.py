@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 from videomae import remote
@@ -11,8 +12,9 @@ from tests.conftest import command
 
 
 def test_results_are_under_the_default_storage_if_there_is_one() -> None:
-    assert remote.address(None, None) == "results"
-    assert remote.address("s3", "s3://bucket/run/") == "s3://bucket/run/results"
+    assert remote.address("results/", None, None) == "results"
+    assert remote.address("theirs/results/", None, None) == "theirs/results"
+    assert remote.address("results/", "s3", "s3://bucket/run/") == "s3://bucket/run/results"
     assert remote.results("results") == Path("results")
 
 
@@ -23,7 +25,7 @@ def test_storage_that_results_can_not_be_read_in_is_refused(
     provider: str, prefix: str | None
 ) -> None:
     with pytest.raises(ConversionError, match=f"storage '{provider}' under .*s3://BUCKET/FOLDER"):
-        remote.address(provider, prefix)
+        remote.address("results/", provider, prefix)
 
 
 def test_what_reads_storage_has_to_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,4 +39,7 @@ def test_what_reads_storage_has_to_be_installed(monkeypatch: pytest.MonkeyPatch)
 
 def test_files_have_the_same_names_wherever_they_are() -> None:
     for results in (Path("results"), PurePosixPath("bucket/run/results")):
-        assert remote.names([results / "logs/a.log"], results) == ["results/logs/a.log"]  # type: ignore[list-item, arg-type]
+        there: Any = results / "logs/a.log"
+        within: Any = results
+        assert remote.names([there], within) == ["results/logs/a.log"]
+        assert remote.place("results/logs/a.log", within) == there

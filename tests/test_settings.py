@@ -318,10 +318,10 @@ def test_switches_of_a_push_may_be_set_in_the_command_line() -> None:
 
 def test_files_of_the_hub_are_inputs_of_their_own(config: dict[str, Any]) -> None:
     variant = read(load("config.yaml")).variants["videomae-base"]
-    assert variant.recorded_files == [
-        "results/inputs/clip/hf-internal-testing/spaghetti-video/eating_spaghetti.npy",
-        "results/inputs/mask/hf-internal-testing/bool-masked-pos/bool_masked_pos.pt",
-    ]
+    assert variant.recorded_files == {
+        "clip": "results/inputs/clip/hf-internal-testing/spaghetti-video/eating_spaghetti.npy",
+        "mask": "results/inputs/mask/hf-internal-testing/bool-masked-pos/bool_masked_pos.pt",
+    }
     for name in ("hub:a/b/c.json", "hub:datasets/a/b/c.json"):
         labels = read(edited(config, "variants.mine.labels", name)).variants["mine"].labels
         assert labels == ["results/inputs/labels/a/b/c.json"]

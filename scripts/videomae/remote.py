@@ -22,16 +22,16 @@ SETTINGS = {
 }
 
 
-def address(provider: str | None, prefix: str | None) -> str:
-    """Give where a run with this default storage leaves its results."""
+def address(folder: str, provider: str | None, prefix: str | None) -> str:
+    """Give where a run whose rules name this folder leaves its results, by its default storage."""
     if provider is None:
-        return HERE
+        return folder.rstrip("/")
     if provider != "s3" or not (prefix or "").startswith("s3://"):
         raise ConversionError(
             f"the results can't be read in storage {provider!r} under {prefix!r}; "
             "--default-storage-provider s3 with --default-storage-prefix s3://BUCKET/FOLDER can"
         )
-    return f"{prefix}".rstrip("/") + f"/{HERE}"
+    return f"{prefix}".rstrip("/") + f"/{folder}".rstrip("/")
 
 
 def share(settings: Any) -> None:
@@ -62,9 +62,9 @@ def names(paths: Iterable[Path], results: Path) -> list[str]:
     return [f"{HERE}/{path.relative_to(results)}" for path in paths]
 
 
-def known_as(results: Path) -> Path:
-    """Give what Snakemake, in its own notes, calls the folder of the results."""
-    return Path(HERE) if are_here(results) else results
+def place(name: str, results: Path) -> Path:
+    """Give where a file is that the workflow's rules name; the opposite of `names`."""
+    return results / name.removeprefix(f"{HERE}/")
 
 
 def are_here(results: Path) -> bool:

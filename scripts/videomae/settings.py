@@ -105,17 +105,19 @@ class Variant:
         return [f"--family={self.entry['family']}"] if "family" in self.entry else []
 
     @property
-    def recorded_files(self) -> list[str]:
+    def recorded_files(self) -> dict[str, str]:
         """The clip and mask that recorded outputs need, where they are or will be."""
-        files = [self._recorded_locally().get(kind) for kind in ("clip", "mask")]
-        return [file for file in files if file and not file.startswith("synthetic")]
+        files = {kind: self._recorded_locally().get(kind, "") for kind in ("clip", "mask")}
+        return {
+            kind: file for kind, file in files.items() if file and not file.startswith("synthetic")
+        }
 
     @property
     def clip_at_hand(self) -> list[str]:
         """The clip that outputs were recorded on, if it is a file and there."""
-        clip = self._recorded_locally().get("clip", "")
+        clip = self.recorded_files.get("clip", "")
         brought = clip.startswith(f"{remote.HERE}/")
-        place = self.results.parent / clip if brought else Path(clip)
+        place = remote.place(clip, self.results) if brought else Path(clip)
         return [clip] if place.is_file() else []
 
     @property

@@ -58,7 +58,7 @@ def _by_number(name: str) -> list[tuple[int, str]]:
 def _cell(directory: Path, results: Path, step: str, name: str, alive: bool) -> tuple[str, str]:
     """Give one step's state, and the reason if it has failed, or what it said last if it runs."""
     output, log = STEPS[step].format(name), results / f"logs/{step}/{name}.log"
-    begun = placed.note("incomplete", remote.known_as(results) / output)
+    begun = placed.note("incomplete", _noted(directory, results) / output)
     if (directory / begun).exists():
         return ("running", _last_line(log)) if alive else ("interrupted", "")
     if (results / output).exists():
@@ -66,6 +66,12 @@ def _cell(directory: Path, results: Path, step: str, name: str, alive: bool) -> 
     if reason := last_words(log):
         return FAILED, reason
     return ("done, removed", "") if _discarded(results, step, name) else ("waiting", "")
+
+
+def _noted(directory: Path, results: Path) -> Path:
+    """Give what Snakemake, running in the directory, calls the folder of the results."""
+    within = remote.are_here(results) and results.is_relative_to(directory)
+    return results.relative_to(directory) if within else results
 
 
 def _last_line(log: Path) -> str:

@@ -1,5 +1,6 @@
 """Real runs with results in object storage: an S3 server here, by moto (`make test-storage`)."""
 
+import json
 import logging
 import re
 import shutil
@@ -8,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import numpy as np
 import pytest
 from moto.server import ThreadedMotoServer
-from videomae import synthetic
+from videomae import clips, synthetic
 
 from tests.conftest import DATA, GIVEN, ROOT, SEVEN_LABELS, Outcome, Workflow, jobs, process
 from tests.standins.hub import Account, HubStandIn
@@ -159,20 +161,35 @@ def test_report_is_drawn_of_what_is_there(storage: Storage, tmp_path: Path) -> N
     assert "Nothing to be done" in storage.run(copied(workflow, tmp_path / "third"), "pages").output
 
 
-def test_folder_is_pushed_from_there(
+def test_what_the_hub_gives_lies_there_and_the_folder_is_pushed_from_there(
     storage: Storage, tmp_path: Path, home: dict[str, str]
 ) -> None:
     workflow = lay(tmp_path / "run")
-    trained = str(DATA / "trained/v1-cls.pth")
-    own = {"own": {"checkpoint": trained, "config": {"num_attention_heads": 4}}}
-    workflow.configure(own, push={"enabled": True, "namespace": "lab"})
+    truth = json.loads((DATA / "trained/v1-cls.json").read_text())["truth"]["model"]
+    np.save(tmp_path / "clip.npy", clips.synthetic_clip(8, 48))
+    recorded = {
+        **{"shape": [1, 5], "logits": truth["logits"], "clip": "hub:datasets/them/files/clip.npy"},
+        **{"image_mean": [0.5] * 3, "image_std": [0.5] * 3},
+    }
+    entry = {
+        **{"checkpoint": "hub:them/zoo/it.pth", "config": {"num_attention_heads": 4}},
+        **{"labels": "hub:them/files/labels.json", "recorded": recorded},
+    }
+    workflow.configure({"own": entry}, push={"enabled": True, "namespace": "lab"})
     with HubStandIn(tokens={"token": Account("them", ["lab"])}) as hub:
+        hub.add_file("model", "them/zoo", "it.pth", (DATA / "trained/v1-cls.pth").read_bytes())
+        hub.add_file("dataset", "them/files", "labels.json", b'["a", "b", "c", "d", "e"]')
+        hub.add_file("dataset", "them/files", "clip.npy", (tmp_path / "clip.npy").read_bytes())
         client = {"HF_ENDPOINT": hub.endpoint, "HF_TOKEN": "token", "HF_HUB_DISABLE_XET": "1"}
         pushed = storage.run(workflow, **home, **client)
         assert pushed.code == 0, pushed.output
         files = hub.repos["model", "lab/own"].at("main").files
+        drawn = storage.run(workflow, "pages", **home, **client)
+        assert drawn.code == 0, drawn.output
     assert files["model.safetensors"] == storage.read("models/own/model.safetensors")
-    assert storage.read("pushed/own.json")
+    assert json.loads(storage.read("verification/own.json"))["recorded"]["status"] == "agrees"
+    assert {"pushed/own.json", "inputs/clip/them/files/clip.npy"} <= storage.names()
+    assert b"The clip clip.npy." in storage.read("report/variants/own.html")
 
 
 def test_what_storage_can_not_do_is_refused(storage: Storage, tmp_path: Path) -> None:
