@@ -62,12 +62,6 @@ def names(paths: Iterable[Path], results: Path) -> list[str]:
     return [f"{HERE}/{path.relative_to(results)}" for path in paths]
 
 
-def is_object(file: Any) -> bool:
-    """Tell whether a job's input or output lies in storage now, and there alone."""
-    stored = getattr(file, "is_storage", False) and not Path(file).exists()
-    return bool(stored and file.storage_object.exists())
-
-
 def known_as(results: Path) -> Path:
     """Give what Snakemake, in its own notes, calls the folder of the results."""
     return Path(HERE) if are_here(results) else results

@@ -126,8 +126,9 @@ def test_run_lands_in_storage_and_a_rerun_submits_what_failed(cluster: Cluster) 
 
     submitted = cluster.submitted()
     tried = {step: len(containers) for step, containers in submitted.items()}
-    once = {f"{step}:variant=good": 1 for step in ("download", "convert", "verify")}
-    assert tried == {**once, "download:variant=bad": 1, "convert:variant=bad": 2}
+    once = {f"{step}:variant=good": 1 for step in ("download", "receipt", "convert", "verify")}
+    failed = {"download:variant=bad": 1, "receipt:variant=bad": 1, "convert:variant=bad": 2}
+    assert tried == {**once, **failed}
     assert all(container["image"] == IMAGE for one in submitted.values() for container in one)
     # As the rule declares; with twice as much where it failed; and never more.
     first, second = (one["resources"] for one in submitted["convert:variant=bad"])
