@@ -1,6 +1,7 @@
 """Real runs on a Slurm cluster of one node (`make test-slurm`)."""
 
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -99,6 +100,17 @@ def test_cancelled_job_is_reported_and_comes_right(workflow: Workflow) -> None:
     assert re.search(r"  Slurm ended job \d+: state CANCELLED", outcome.output), outcome.output
     assert "Trying to restart" not in outcome.output
     assert run(workflow).code == 0
+
+
+def test_job_outlives_its_nodes_daemon(workflow: Workflow, slurm: Cluster) -> None:
+    workflow.configure({"it": variant()})
+    running = start(workflow)
+    until(lambda: bool(jobs("RUNNING")), "a running job")
+    slurm.stop("slurmd", signal.SIGKILL)
+    slurm.start("slurmd")
+    outcome = finish(running, workflow)
+    assert outcome.code == 0, outcome.output
+    assert submitted(outcome) == ["group_variant_convert_verify", "rule_download/it"]
 
 
 def test_job_out_of_memory_is_tried_again_with_twice_as_much(workflow: Workflow) -> None:
