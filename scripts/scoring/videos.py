@@ -49,7 +49,7 @@ def read(
             total = decoded
             frames, decoded = _decoded(path, set(wanted(total)), change)
     except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
-        raise UnreadableError(one_line(f"can't be decoded: {error}", most=300)) from error
+        raise UnreadableError(f"can't be decoded: {_said(error)}") from error
     if not decoded:
         raise UnreadableError("no frame can be decoded")
     return Video(frames, total, lacking)
@@ -111,3 +111,11 @@ def _pixels(frame: VideoFrame) -> Frame:
     """Turn a frame into RGB, and by quarters as its metadata says; PyAV counts them as np.rot90."""
     pixels = frame.to_ndarray(format="rgb24")
     return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+
+
+def _said(error: Exception) -> str:
+    """Give the decoder's reason, without the path."""
+    reasons = [getattr(error, "strerror", None) or str(error)]
+    if isinstance(error, av.FFmpegError) and error.log:
+        reasons.append(str(error.log[-1]).strip())
+    return one_line(", ".join(reasons), most=300)
