@@ -19,7 +19,7 @@ BEGAN = time.time()
 # Scripts and modules come through Snakemake's cache of sources, so that they are found wherever a
 # job runs.
 SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
-        download receipt convert verify card push snapshot load page overview
+        download receipt convert verify card push score snapshot load page overview
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description
@@ -28,6 +28,10 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         publishing reading receipts recipes recorded reference releases renaming report reported
         restoring retrying safetensors_file settings slurm sources space status stored synthetic
         totals transfers unpickling verification written
+    """.split()}
+SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
+        __init__ accuracy asked kept labelling lists merging models protocols results videos views
+        working
     """.split()}
 TEMPLATES = {
     name: workflow.source_path(f"scripts/videomae/{name}")
@@ -40,6 +44,7 @@ LABELS = {
 
 sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
 
+from scoring import asked as asked_scores
 from videomae import (
     folder,
     imports,
@@ -61,8 +66,8 @@ from videomae.errors import ConversionError, one_line, said
 
 # By this a step runs again when a module that it uses is edited.
 CODE = {
-    step: imports.digest(SCRIPT[step], LIBRARY)
-    for step in ("convert", "verify", "card", "push", "load", "page", "overview")
+    step: imports.digest(SCRIPT[step], {**LIBRARY, **SCORING})
+    for step in ("convert", "verify", "card", "push", "score", "load", "page", "overview")
 }
 
 
@@ -102,6 +107,7 @@ with told():
     LOCK = receipts.read_lock()
 with told("config.yaml: "):
     SETTINGS = settings.read(config, shipped_labels=LABELS, lock=LOCK)
+    SCORED = asked_scores.read(config, SETTINGS.variants, Path("results/models"))
 
 VARIANTS = SETTINGS.variants
 
@@ -169,6 +175,8 @@ wildcard_constraints:
     variant=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     place="models|published",
     hub_file=r".+",
+    shard=r"\d+",
+    shards=r"\d+",
 
 
 def megabytes(path):
@@ -276,6 +284,7 @@ rule all:
         expand("results/verification/{variant}.json", variant=VARIANTS),
         expand("results/models/{variant}/{file}", variant=VARIANTS, file=folder.PUBLISHED),
         expand(PUSHED[SETTINGS.push_step], variant=VARIANTS) if SETTINGS.push_step else [],
+        expand("results/scores/{variant}.json", variant=SCORED),
         []
         if SETTINGS.keep_checkpoints
         else expand("results/discarded/{variant}.txt", variant=VARIANTS),
@@ -535,6 +544,91 @@ rule discard:
         ),
     shell:
         "(rm --force --verbose {params.files:q} > {output:q}) 2> {log:q}"
+
+
+# -- accuracy on labelled videos: `score` in config.yaml --------------------------------------------
+#
+# What is computed of a video is kept in results/scores/.VARIANT.views/, which is no output, so that
+# a job that failed, or whose list was edited, goes on from it.
+
+
+rule score:
+    """Compute the logits of a part of the labelled videos."""
+    input:
+        videos=lambda wildcards: SCORED[wildcards.variant].videos,
+        report=rules.verify.output,
+        config=rules.convert.output.config,
+        weights=rules.convert.output.weights,
+        script=SCRIPT["score"],
+    output:
+        "results/scores/shards/{variant}/{shard}-of-{shards}.json",
+    log:
+        "results/logs/score/{variant}/{shard}-of-{shards}.log",
+    benchmark:
+        "results/benchmarks/score/{variant}/{shard}-of-{shards}.tsv"
+    retries: RETRIES
+    conda:
+        "envs/videomae.yaml"
+    resources:
+        # Beside the network a few views with their activations, and a few videos' frames.
+        mem_mb=lambda wildcards, input, attempt: asked(
+            (megabytes(input.weights) if os.path.exists(input.weights) else 2600) + 2500, attempt
+        ),
+    params:
+        code=CODE["score"],
+        folder=subpath(input.config, parent=True),
+        options=lambda wildcards: SCORED[wildcards.variant].computed,
+    shell:
+        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
+        " {params.options:q} --shard {wildcards.shard}/{wildcards.shards}"
+        " --output results/scores --done {output:q} > {log:q} 2>&1"
+
+
+rule merge:
+    """Merge all parts' views into the accuracy of a variant."""
+    input:
+        shards=lambda wildcards: expand(
+            rules.score.output,
+            variant=wildcards.variant,
+            shard=range(1, SCORED[wildcards.variant].shards + 1),
+            shards=SCORED[wildcards.variant].shards,
+        ),
+        videos=rules.score.input.videos,
+        config=rules.convert.output.config,
+        script=SCRIPT["score"],
+    output:
+        json="results/scores/{variant}.json",
+        csv="results/scores/{variant}.csv",
+    log:
+        "results/logs/merge/{variant}.log",
+    conda:
+        "envs/videomae.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: asked(1500, attempt),
+    params:
+        code=CODE["score"],
+        folder=subpath(input.config, parent=True),
+        options=lambda wildcards: (
+            SCORED[wildcards.variant].computed + SCORED[wildcards.variant].merged
+        ),
+    shell:
+        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
+        " {params.options:q} --merge --output results/scores > {log:q} 2>&1"
+
+
+def scores_asked(wildcards):
+    """Give the results of all variants that config.yaml asks to be scored."""
+    if not SCORED:
+        raise WorkflowError(
+            "nothing is to be scored: give --config 'score={videos: LIST}', and variants with a head"
+        )
+    return expand(rules.merge.output.json, variant=SCORED)
+
+
+rule scores:
+    """Score every variant with a head on the labelled videos."""
+    input:
+        scores_asked,
 
 
 # -- the report: `snakemake pages`, then `snakemake --report report.html` ---------------------------

@@ -37,7 +37,8 @@ def main() -> None:
     if arguments.shard:
         number, of = arguments.shard
         part = entries[number - 1 :: of]
-    _compute(part, arguments, protocol, model, kept)
+    if not arguments.merge:
+        _compute(part, arguments, protocol, model, kept)
     records = _records(part, arguments, kept)
     if arguments.shard:
         _finish_shard(arguments, part, records)
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--shard", type=_shard, metavar="I/N", help="compute the I-th part of N only"
     )
+    parser.add_argument("--merge", action="store_true", help="compute nothing, merge what is there")
     parser.add_argument("--done", type=Path, help="what to write when a shard is done")
     parser.add_argument("--published", type=json.loads, help="the accuracy that the authors state")
     parser.add_argument("--batch", type=_positive, metavar="N", help="views at once")
@@ -155,11 +157,12 @@ def _compute(
 
 
 def _records(part: Sequence[Entry], arguments: argparse.Namespace, kept: Kept) -> dict[str, Record]:
-    """Give the records of all videos, which all have one now, unless a file was changed."""
+    """Give the records of all videos, which all have one now, unless files were changed."""
     records = kept.read(arguments.root, (entry.path for entry in part))
     if changed := [entry.path for entry in part if entry.path not in records]:
         raise ConversionError(
-            f"{listing(changed)}: changed while being scored; start again, what is done is kept"
+            f"{listing(changed)}: not scored, or changed since; start again without --merge, what "
+            "is done is kept"
         )
     return records
 
@@ -192,8 +195,7 @@ def _report(
         "videos": len(entries),
         "published": arguments.published,
     }
-    name = f"{model.name}.as-authors" if arguments.as_authors else model.name
-    files = [arguments.output / f"{name}.{kind}" for kind in ("json", "csv")]
+    files = [arguments.output / f"{model.name}.{kind}" for kind in ("json", "csv")]
     results.save(outcome, facts, *files)
     print(results.table(outcome, arguments.published))
     print(f"\n{' and '.join(map(str, files))}")

@@ -114,8 +114,5 @@ def _pixels(frame: VideoFrame) -> Frame:
 
 
 def _said(error: Exception) -> str:
-    """Give the decoder's reason, without the path."""
-    reasons = [getattr(error, "strerror", None) or str(error)]
-    if isinstance(error, av.FFmpegError) and error.log:
-        reasons.append(str(error.log[-1]).strip())
-    return one_line(", ".join(reasons), most=300)
+    """Give the decoder's reason without the path, and without a log that threads share."""
+    return one_line(getattr(error, "strerror", None) or str(error), most=300)
