@@ -30,8 +30,8 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         totals transfers unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
-        __init__ accuracy asked kept labelling lists merging models protocols results videos views
-        working
+        __init__ accuracy asked comparing kept labelling lists merging models protocols results
+        videos views ways working
     """.split()}
 TEMPLATES = {
     name: workflow.source_path(f"scripts/videomae/{name}")

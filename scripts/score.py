@@ -5,16 +5,16 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from scoring import lists, results
-from scoring.kept import Kept, Record
+from scoring import comparing, lists, results
+from scoring.kept import Record
 from scoring.lists import Entry
 from scoring.models import Model
 from scoring.protocols import PROTOCOLS, Protocol, custom, refuse_untestable
-from scoring.working import Progress, work
+from scoring.ways import Authors, Transformers
+from scoring.working import Work
 from videomae.command import add_device, run
-from videomae.errors import ConversionError, listing
+from videomae.errors import ConversionError
 from videomae.files import appearing, sha256
 
 NETWORK_SETTINGS = ("frames", "short_side")  # without them those of the folder are taken
@@ -28,22 +28,21 @@ def main() -> None:
     protocol = _protocol(arguments, model)
     entries = lists.read(arguments.list, len(model.labels))
     _check_files(entries, arguments)
-    kept = Kept(
-        arguments.output / f".{model.name}.views",
-        {"network": model.sha256, "protocol": _pixels_of(protocol)},
-    )
     print(f"{model.name} on {len(entries):,} videos, {protocol}")
-    part = entries
     if arguments.shard:
         number, of = arguments.shard
-        part = entries[number - 1 :: of]
+        entries = entries[number - 1 :: of]
+    work = Work(arguments.root, arguments.output, arguments.threads, arguments.shard or (1, 1))
+    way = Authors(protocol)
     if not arguments.merge:
-        _compute(part, arguments, protocol, model, kept)
-    records = _records(part, arguments, kept)
+        work.compute(entries, model, way)
+    records = work.records(entries, model, way)
     if arguments.shard:
-        _finish_shard(arguments, part, records)
-    else:
-        _report(arguments, entries, records, protocol, model)
+        _finish_shard(arguments, records)
+        return
+    _report(arguments, entries, records, protocol, model)
+    if arguments.compare:
+        _compare(arguments, entries, protocol, work, model)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("scores"),
         help="where results go (default: %(default)s)",
     )
+    parser.add_argument(
+        "--compare", action="store_true", help="score the way of transformers' users too"
+    )
+    parser.add_argument("--other", type=Path, help="with --compare: a second folder")
     parser.add_argument(
         "--shard", type=_shard, metavar="I/N", help="compute the I-th part of N only"
     )
@@ -117,11 +120,6 @@ def _protocol(arguments: argparse.Namespace, model: Model) -> Protocol:
     return protocol
 
 
-def _pixels_of(protocol: Protocol) -> dict[str, Any]:
-    """Give what the pixels of views depend on: all but the protocol's name."""
-    return {name: value for name, value in vars(protocol).items() if name != "name"}
-
-
 def _check_files(entries: Sequence[Entry], arguments: argparse.Namespace) -> None:
     """Name all files that are missing, before any work."""
     gone = lists.missing(entries, arguments.root)
@@ -136,47 +134,12 @@ def _check_files(entries: Sequence[Entry], arguments: argparse.Namespace) -> Non
         )
 
 
-def _compute(
-    part: Sequence[Entry],
-    arguments: argparse.Namespace,
-    protocol: Protocol,
-    model: Model,
-    kept: Kept,
-) -> None:
-    """Compute the logits of the videos that have none yet."""
-    there = kept.read(arguments.root, (entry.path for entry in part))
-    left = [entry for entry in part if entry.path not in there]
-    if there:
-        print(f"{len(there):,} of {len(part):,} videos have their logits from before")
-    if not left:
-        return
-    number, of = arguments.shard or (1, 1)
-    progress = Progress(model.name, len(there), len(part))
-    with kept.adding(f"{number}of{of}") as lines:
-        work(left, arguments.root, protocol, model, lines, progress, arguments.threads)
-
-
-def _records(part: Sequence[Entry], arguments: argparse.Namespace, kept: Kept) -> dict[str, Record]:
-    """Give the records of all videos, which all have one now, unless files were changed."""
-    records = kept.read(arguments.root, (entry.path for entry in part))
-    if changed := [entry.path for entry in part if entry.path not in records]:
-        raise ConversionError(
-            f"{listing(changed)}: not scored, or changed since; start again without --merge, what "
-            "is done is kept"
-        )
-    return records
-
-
-def _finish_shard(
-    arguments: argparse.Namespace, part: Sequence[Entry], records: dict[str, Record]
-) -> None:
+def _finish_shard(arguments: argparse.Namespace, records: dict[str, Record]) -> None:
     unreadable = sum(record.logits is None for record in records.values())
-    print(
-        f"{len(part):,} videos, {unreadable:,} of them unreadable; without --shard all are merged"
-    )
+    print(f"{len(records):,} videos, {unreadable:,} unreadable; without --shard all are merged")
     if arguments.done:
         with appearing(arguments.done) as new:
-            new.write_text(json.dumps({"videos": len(part), "unreadable": unreadable}) + "\n")
+            new.write_text(json.dumps({"videos": len(records), "unreadable": unreadable}) + "\n")
 
 
 def _report(
@@ -199,6 +162,39 @@ def _report(
     results.save(outcome, facts, *files)
     print(results.table(outcome, arguments.published))
     print(f"\n{' and '.join(map(str, files))}")
+
+
+def _compare(
+    arguments: argparse.Namespace,
+    entries: Sequence[Entry],
+    protocol: Protocol,
+    work: Work,
+    model: Model,
+) -> None:
+    """Say what each choice changes between the authors' way and transformers', of both folders."""
+    models = [model]
+    if arguments.other:
+        models.append(Model(arguments.other, arguments.device, arguments.batch))
+        if _protocol(arguments, models[1]) != protocol:
+            raise ConversionError(f"{arguments.other} takes other views than {arguments.folder}")
+        if len(models[1].labels) != len(model.labels):
+            raise ConversionError(
+                f"{arguments.other} has {len(models[1].labels)} classes, {arguments.folder} "
+                f"{len(model.labels)}: one list can't score both"
+            )
+    compared = {}
+    for each in models:
+        ways = (Authors(protocol), Transformers(protocol, each.path))
+        for way in ways:
+            work.compute(entries, each, way)
+        records = [work.records(entries, each, way) for way in ways]
+        name = each.name if each.name not in compared else str(each.path)
+        compared[name] = comparing.compare(entries, protocol, *records)
+    path = arguments.output / f"{model.name}.compared.json"
+    with appearing(path) as new:
+        found = {name: comparing.content(steps) for name, steps in compared.items()}
+        new.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    print(f"\nwhat each choice changes:\n\n{comparing.table(compared)}\n\n{path}")
 
 
 if __name__ == "__main__":

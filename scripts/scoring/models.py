@@ -10,7 +10,7 @@ from videomae import folder, imagenet
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
 
-from scoring.views import Views
+from scoring.views import Pixels
 
 Logits = np.ndarray[Any, np.dtype[np.float32]]  # (views, classes)
 
@@ -65,7 +65,7 @@ class Model:
             content.update(f"{file.name} {sha256(file)}\n".encode())
         return content.hexdigest()
 
-    def logits(self, views: Views) -> Logits:
+    def logits(self, views: Pixels) -> Logits:
         """Compute the logits of views, a bounded number of them at once."""
         import torch
 
@@ -98,14 +98,17 @@ class Model:
         return network.eval().to(device), device
 
 
-def pixels(views: Views, device: Any) -> Any:
+def pixels(views: Pixels, device: Any) -> Any:
     """Normalise views as the authors do: (views, frames, 3, side, side), float32.
 
-    Looked up in a table of the 256 values of each channel, so that they are the same bits on an
-    accelerator, which divides otherwise.
+    What a processor has made is float32 already, and so arranged. Others are looked up in a table
+    of the 256 values of each channel, so that they are the same bits on an accelerator, which
+    divides otherwise.
     """
     import torch
 
+    if views.dtype == np.float32:
+        return torch.from_numpy(views).to(device)
     values = torch.arange(256).float().unsqueeze(1) / 255
     table = ((values - torch.tensor(imagenet.MEAN)) / torch.tensor(imagenet.STD)).T.to(device)
     indices = torch.from_numpy(views).to(device).int()

@@ -13,7 +13,9 @@ import numpy as np
 from scoring.protocols import Protocol
 
 Frame = np.ndarray[Any, np.dtype[np.uint8]]  # (height, width, 3), RGB
-Views = np.ndarray[Any, np.dtype[np.uint8]]  # (views, frames, side, side, 3)
+# Of views: uint8 as they are cut, (views, frames, side, side, 3), or float32 as the network takes
+# them, (views, frames, 3, side, side).
+Pixels = np.ndarray[Any, np.dtype[Any]]
 
 cv2.setNumThreads(0)  # videos are resized in threads already
 
@@ -89,7 +91,7 @@ class Cut(NamedTuple):
     Of a short or a square video many are the same, and one is enough for the model.
     """
 
-    pixels: Views
+    pixels: Pixels
     which: list[int]
 
 
