@@ -71,7 +71,8 @@ def test_protocol_is_that_of_the_data_set(videos: str) -> None:
     assert found["k"].computed == ["--protocol=kinetics400", "--device=auto"]
     assert "--protocol=ssv2" in read({"s": SOMETHING}, videos=videos)["s"].computed
     assert "--published" in read({"s": SOMETHING}, videos=videos)["s"].merged
-    assert read({"s": SOMETHING}, videos=videos, protocol="ucf101")["s"].merged == []
+    several = {"k": KINETICS, "s": SOMETHING, "own": Variant()}
+    assert read(several, videos=videos, protocol="ssv2").keys() == {"s", "own"}
 
 
 def test_options_go_to_the_steps_that_use_them(videos: str) -> None:

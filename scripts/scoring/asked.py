@@ -50,7 +50,9 @@ def read(
     if score is None:
         return {}
     chosen = {name: each for name, each in variants.items() if classifies(each, models / name)}
-    protocols = {name: score.get("protocol") or _protocol(each) for name, each in chosen.items()}
+    protocols = {name: _protocol(each) for name, each in chosen.items()}
+    if only := score.get("protocol"):  # those that nothing is known of, too
+        protocols = {name: only for name, known in protocols.items() if known in (None, only)}
     lists = _lists(score, protocols)
     for path in lists.values():
         if not Path(path).is_file():
