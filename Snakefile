@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shlex
 import sys
 import time
@@ -30,7 +31,7 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         totals transfers unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
-        __init__ accuracy asked comparing kept labelling lists merging models protocols results
+        __init__ accuracy asked comparing examples kept labelling lists merging models protocols results
         videos views ways working
     """.split()}
 TEMPLATES = {
@@ -462,6 +463,9 @@ rule card:
         report=rules.verify.output,
         receipt=rules.receipt.output[0],
         loaded=lambda wildcards: releases.existing(wildcards.variant, Path("results")),
+        # As with releases: what is there when a run is planned, so that a list that can't be scored
+        # keeps no card back.
+        scores=lambda wildcards: reported.existing(reported.SCORES, wildcards.variant),
         script=SCRIPT["card"],
         template=TEMPLATES["card.md.jinja"],
     output:
@@ -477,7 +481,7 @@ rule card:
         ),
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {input.report:q} {input.receipt:q} {output:q}'
-        " --loaded {input.loaded:q} {params.facts:q} > {log:q} 2>&1"
+        " --loaded {input.loaded:q} --scores {input.scores:q} {params.facts:q} > {log:q} 2>&1"
 
 
 rule push:
@@ -549,7 +553,9 @@ rule discard:
 # -- accuracy on labelled videos: `score` in config.yaml --------------------------------------------
 #
 # What is computed of a video is kept in results/scores/.VARIANT.views/, which is no output, so that
-# a job that failed, or whose list was edited, goes on from it.
+# a job that failed, or whose list was edited, goes on from it. Results of variants that a run is not
+# to score are to it files like any other.
+SCORABLE = "|".join(map(re.escape, SCORED)) or "(?!)"
 
 
 rule score:
@@ -566,6 +572,8 @@ rule score:
         "results/logs/score/{variant}/{shard}-of-{shards}.log",
     benchmark:
         "results/benchmarks/score/{variant}/{shard}-of-{shards}.tsv"
+    wildcard_constraints:
+        variant=SCORABLE,
     retries: RETRIES
     conda:
         "envs/videomae.yaml"
@@ -599,8 +607,11 @@ rule merge:
     output:
         json="results/scores/{variant}.json",
         csv="results/scores/{variant}.csv",
+        examples="results/scores/examples/{variant}.json",
     log:
         "results/logs/merge/{variant}.log",
+    wildcard_constraints:
+        variant=SCORABLE,
     conda:
         "envs/videomae.yaml"
     resources:

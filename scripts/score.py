@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from scoring import comparing, lists, results
+from scoring import comparing, examples, lists, results
 from scoring.kept import Record
 from scoring.lists import Entry
 from scoring.models import Model
@@ -23,7 +23,7 @@ SETTINGS = ("clips", "crops", "rate", *NETWORK_SETTINGS)
 
 def main() -> None:
     """Read the command line, compute what is missing, merge, report."""
-    arguments = _parser().parse_args()
+    arguments = _parsed()
     model = Model(arguments.folder, arguments.device, arguments.batch)
     protocol = _protocol(arguments, model)
     entries = lists.read(arguments.list, len(model.labels))
@@ -91,6 +91,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _parsed() -> argparse.Namespace:
+    arguments = (parser := _parser()).parse_args()
+    if arguments.other and not arguments.compare:
+        parser.error("--other is a second folder for --compare")
+    if arguments.shard and (arguments.compare or arguments.merge):
+        parser.error("--shard computes a part; --merge and --compare are of the whole list")
+    return arguments
+
+
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
@@ -152,7 +161,7 @@ def _report(
     outcome = results.merge(entries, records, protocol, model.labels, arguments.as_authors)
     facts = {
         "model": model.name,
-        "network_sha256": model.sha256,
+        "sha256": model.files_sha256,
         "list": arguments.list.name,
         "list_sha256": sha256(arguments.list),
         "videos": len(entries),
@@ -160,6 +169,9 @@ def _report(
     }
     files = [arguments.output / f"{model.name}.{kind}" for kind in ("json", "csv")]
     results.save(outcome, facts, *files)
+    shown = list(examples.content(outcome, examples.choose(outcome), arguments.root))
+    with appearing(arguments.output / f"examples/{model.name}.json") as new:
+        new.write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
     print(results.table(outcome, arguments.published))
     print(f"\n{' and '.join(map(str, files))}")
 

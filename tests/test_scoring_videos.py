@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scoring import videos
+from scoring.protocols import PROTOCOLS
+from scoring.ways import Authors
 
 from tests import filmed
 
@@ -52,6 +54,21 @@ def test_a_cut_mp4_is_unreadable_as_for_decord(flags: str, tmp_path: Path) -> No
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(videos.UnreadableError):
         everything(path)
+
+
+def test_of_a_long_video_only_the_clips_frames_are_held() -> None:
+    protocol = PROTOCOLS["kinetics400"]
+    wanted = Authors(protocol).wanted(90_000)
+    assert len(wanted) == 80
+    assert wanted[0] == 0
+    assert wanted[-1] == 89_996
+
+
+def test_frames_of_several_sizes_are_no_video(tmp_path: Path) -> None:
+    path = filmed.film(tmp_path / "a.mkv", frames=2)
+    sizes = iter([32, 48])
+    with pytest.raises(videos.UnreadableError, match="several sizes"):
+        videos.read(path, range, lambda frame: frame[: next(sizes)])
 
 
 def test_sound_alone_is_no_video(tmp_path: Path) -> None:

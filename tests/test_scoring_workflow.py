@@ -51,6 +51,15 @@ def test_parts_are_scored_and_merged_for_what_has_a_head(finished: Workflow) -> 
     assert jobs(finished.run(*only)) == []
     (finished.folder / "list.csv").write_text("".join(lines[:2]))
     assert jobs(finished.run(*only)) == ["merge own-1", *["score own-1"] * 2, "scores"]
+    drawn = finished.run("pages", "results/models/own-1/README.md", "--config", "models=own-1")
+    assert drawn.code == 0, drawn.output
+    assert jobs(drawn) == ["card own-1", "overview", "page own-1", "pages"]
+    page = (finished.results / "report/variants/own-1.html").read_text()
+    assert "Accuracy measured here" in page
+    assert "2 videos of <code>list.csv</code>" in page
+    assert page.count("frames of v ") == 2
+    card = (finished.results / "models/own-1/README.md").read_text()
+    assert "on the 2 videos of `list.csv`" in card
     log = (finished.results / "logs/score/own-1/1-of-2.log").read_text()
     assert "1 of 1 videos have their logits from before" in log
 

@@ -13,6 +13,7 @@ One module answers one question.
 - merging: what is predicted from a video's views?
 - accuracy: how often is that right?
 - labelling: are the labels those of other classes?
+- examples: which videos show what is right and wrong?
 - comparing: where does a difference in accuracy come from?
 - asked: what does config.yaml ask to be scored?
 - results: what came out, for programs and for people?

@@ -1,6 +1,7 @@
 """What does the folder make of views?  Loaded as a user of transformers would, in float32."""
 
 import hashlib
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,15 @@ class Model:
         return int(self.config.get("image_size", 224))
 
     @cached_property
+    def files_sha256(self) -> dict[str, str]:
+        """The hash of each file that the network follows from, by name; hexadecimal."""
+        files = {file for pattern in WEIGHTS for file in self.path.glob(pattern)}
+        return {file.name: sha256(file) for file in sorted(files | {self.path / folder.CONFIG})}
+
+    @property
     def sha256(self) -> str:
         """A hash of the weights and the config, by which the network is the same; hexadecimal."""
-        files = {file for pattern in WEIGHTS for file in self.path.glob(pattern)}
-        content = hashlib.sha256()
-        for file in sorted(files | {self.path / folder.CONFIG}):
-            content.update(f"{file.name} {sha256(file)}\n".encode())
-        return content.hexdigest()
+        return hashlib.sha256(json.dumps(self.files_sha256).encode()).hexdigest()
 
     def logits(self, views: Pixels) -> Logits:
         """Compute the logits of views, a bounded number of them at once."""

@@ -52,6 +52,8 @@ def read(
         raise UnreadableError(f"can't be decoded: {_said(error)}") from error
     if not decoded:
         raise UnreadableError("no frame can be decoded")
+    if len({frame.shape for frame in frames.values()}) > 1:
+        raise UnreadableError("its frames are of several sizes")
     return Video(frames, total, lacking)
 
 

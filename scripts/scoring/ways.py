@@ -5,6 +5,7 @@ A way says which frames it wants, what to do with each as it comes, and how view
 
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,8 +48,8 @@ class Authors:
         return {"protocol": of}
 
     def wanted(self, total: int) -> list[int]:
-        """Every frame that a clip may have."""
-        return views.loaded(self.protocol, total)
+        """The frames of all clips, which of a long video are few of those loaded."""
+        return sorted(set(chain(*views.clips(self.protocol, total))))
 
     def change(self, frame: Frame) -> Frame:
         """Resize."""

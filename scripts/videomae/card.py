@@ -8,7 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from videomae import data_sets, metadata
-from videomae.folder import CLASSES
+from videomae.folder import CLASSES, WEIGHTS
 from videomae.releases import said
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
@@ -38,9 +38,11 @@ def model_card(
     receipt: Mapping[str, Any],
     stated: Stated = NOTHING,
     loaded: Iterable[Mapping[str, Any]] = (),
+    scores: Iterable[Mapping[str, Any]] = (),
 ) -> str:
-    """Write the card from the reports of verifying and loading, and the download's receipt.
+    """Write the card from the reports of verifying, loading and scoring, and the receipt.
 
+    Scores of other weights than were verified are left out.
     Raises `ConversionError` for metadata that the hub would refuse.
     """
     if report["rehearsal"]:  # whose network may be the authors', but not what they trained
@@ -60,6 +62,9 @@ def model_card(
         stated=stated,
         protocol=data_sets.protocol(published["dataset"]) if published else None,
         loaded=[(cell, "; ".join(said(cell))) for cell in loaded],
+        measured=[
+            each for each in scores if each["sha256"].get(WEIGHTS) == report["sha256"][WEIGHTS]
+        ],
     )
     metadata.check(str(card))
     return f"{card}\n"

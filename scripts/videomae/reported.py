@@ -7,6 +7,8 @@ from videomae.progress import STEPS
 
 OVERVIEW = "results/report/overview.html"
 PAGE = "results/report/variants/{variant}.html"
+SCORES = "results/scores/{variant}.json"
+EXAMPLES = "results/scores/examples/{variant}.json"
 PLOT = "results/report/{name}.svg"
 PLOTS = ("differences", "seconds", "memory")
 
@@ -21,4 +23,11 @@ def sources(variant: str, results: Path) -> list[str]:
     else:
         found += [results / f"logs/verify/{variant}.json"]
         found += [results / f"logs/{step}/{variant}.log" for step in STEPS]
-    return [str(path) for path in found if path.exists()]
+    scored = [path for pattern in (SCORES, EXAMPLES) for path in existing(pattern, variant)]
+    return [*(str(path) for path in found if path.exists()), *scored]
+
+
+def existing(pattern: str, variant: str) -> list[str]:
+    """Name a variant's file if it is there."""
+    path = pattern.format(variant=variant)
+    return [path] if Path(path).exists() else []
