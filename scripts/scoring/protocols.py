@@ -36,7 +36,7 @@ class Protocol:
         return self.clips * self.crops
 
     def __str__(self) -> str:
-        rate = f", every {self.rate}th" if self.sampling == "dense" else ""
+        rate = f", rate {self.rate}" if self.sampling == "dense" else ""
         return (
             f"{self.name}: {self.clips} clips x {self.crops} crops of {self.frames} frames "
             f"({self.sampling}{rate}), short side {self.short_side}"
