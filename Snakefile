@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shlex
 import sys
 import time
@@ -20,7 +21,7 @@ BEGAN = time.time()
 # Scripts and modules come through Snakemake's cache of sources, so that they are found wherever a
 # job runs.
 SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
-        download receipt convert verify card push snapshot load page overview
+        download receipt convert verify card push score snapshot load page overview
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description
@@ -29,6 +30,10 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         publishing reading receipts recipes recorded reference releases remote renaming report
         reported restoring retrying safetensors_file settings slurm sources space status stored
         synthetic totals transfers unpickling verification written
+    """.split()}
+SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
+        __init__ accuracy asked comparing examples kept labelling lists merging models protocols results
+        videos views ways working
     """.split()}
 TEMPLATES = {
     name: workflow.source_path(f"scripts/videomae/{name}")
@@ -41,6 +46,7 @@ LABELS = {
 
 sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
 
+from scoring import asked as asked_scores
 from videomae import (
     folder,
     imports,
@@ -63,8 +69,8 @@ from videomae.errors import ConversionError, one_line, said
 
 # By this a step runs again when a module that it uses is edited.
 CODE = {
-    step: imports.digest(SCRIPT[step], LIBRARY)
-    for step in ("convert", "verify", "card", "push", "load", "page", "overview")
+    step: imports.digest(SCRIPT[step], {**LIBRARY, **SCORING})
+    for step in ("convert", "verify", "card", "push", "score", "load", "page", "overview")
 }
 
 
@@ -118,6 +124,7 @@ with told():
     LOCK = receipts.read_lock()
 with told("config.yaml: "):
     SETTINGS = settings.read(config, shipped_labels=LABELS, lock=LOCK, results=RESULTS)
+    SCORED = asked_scores.read(config, SETTINGS.variants, RESULTS)
 
 VARIANTS = SETTINGS.variants
 
@@ -176,6 +183,8 @@ wildcard_constraints:
     variant=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     place="models|published",
     hub_file=r".+",
+    shard=r"\d+",
+    shards=r"\d+",
 
 
 def megabytes(path):
@@ -298,6 +307,7 @@ rule all:
         expand("results/verification/{variant}.json", variant=VARIANTS),
         expand("results/models/{variant}/{file}", variant=VARIANTS, file=folder.PUBLISHED),
         expand(PUSHED[SETTINGS.push_step], variant=VARIANTS) if SETTINGS.push_step else [],
+        expand("results/scores/{variant}.json", variant=SCORED),
         []
         if SETTINGS.keep_checkpoints
         else expand("results/discarded/{variant}.txt", variant=VARIANTS),
@@ -484,6 +494,11 @@ rule card:
         report=rules.verify.output,
         receipt=rules.receipt.output[0],
         loaded=lambda wildcards: named(releases.existing(wildcards.variant, RESULTS)),
+        # As with releases: what is there when a run is planned, so that a list that can't be scored
+        # keeps no card back.
+        scores=lambda wildcards: named(
+            reported.existing(wildcards.variant, RESULTS, reported.SCORES)
+        ),
         script=SCRIPT["card"],
         template=TEMPLATES["card.md.jinja"],
     output:
@@ -500,7 +515,7 @@ rule card:
         ),
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {input.report:q} {input.receipt:q} {output:q}'
-        " --loaded {input.loaded:q} {params.facts:q} > {log:q} 2>&1"
+        " --loaded {input.loaded:q} --scores {input.scores:q} {params.facts:q} > {log:q} 2>&1"
 
 
 rule push:
@@ -567,6 +582,101 @@ rule discard:
         files=lambda wildcards: placed.downloaded(RESULTS / f"checkpoints/{wildcards.variant}.pth"),
     shell:
         "(rm --force --verbose {params.files:q} > {output:q}) 2> {log:q}"
+
+
+# -- accuracy on labelled videos: `score` in config.yaml --------------------------------------------
+#
+# What is computed of a video is kept in results/scores/.VARIANT.views/, which is no output, so that
+# a job that failed, or whose list was edited, goes on from it. Results of variants that a run is not
+# to score are to it files like any other.
+SHARD = "results/scores/shards/{variant}/{shard}-of-{shards}.json"
+SCORABLE = "|".join(map(re.escape, SCORED)) or "(?!)"
+
+
+rule score:
+    """Compute the logits of a part of the labelled videos."""
+    input:
+        videos=lambda wildcards: given([SCORED[wildcards.variant].videos]),
+        report=rules.verify.output,
+        config=rules.convert.output.config,
+        weights=rules.convert.output.weights,
+        script=SCRIPT["score"],
+    output:
+        SHARD,
+    log:
+        "results/logs/score/{variant}/{shard}-of-{shards}.log",
+    benchmark:
+        "results/benchmarks/score/{variant}/{shard}-of-{shards}.tsv"
+    wildcard_constraints:
+        variant=SCORABLE,
+    retries: RETRIES
+    conda:
+        "envs/videomae.yaml"
+    resources:
+        # Beside the network a few views with their activations, and a few videos' frames.
+        mem_mb=lambda wildcards, input, attempt: asked(
+            (megabytes(input.weights) if os.path.exists(input.weights) else 2600) + 2500, attempt
+        ),
+    params:
+        code=CODE["score"],
+        kept=str(RESULTS / "scores"),
+        folder=subpath(input.config, parent=True),
+        options=lambda wildcards: SCORED[wildcards.variant].computed,
+    shell:
+        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
+        " {params.options:q} --shard {wildcards.shard}/{wildcards.shards}"
+        " --output {params.kept:q} --done {output:q} > {log:q} 2>&1"
+
+
+rule merge:
+    """Merge all parts' views into the accuracy of a variant."""
+    input:
+        shards=lambda wildcards: expand(
+            SHARD,
+            variant=wildcards.variant,
+            shard=range(1, SCORED[wildcards.variant].shards + 1),
+            shards=SCORED[wildcards.variant].shards,
+        ),
+        videos=rules.score.input.videos,
+        config=rules.convert.output.config,
+        script=SCRIPT["score"],
+    output:
+        json=reported.SCORES,
+        csv="results/scores/{variant}.csv",
+        examples=reported.EXAMPLES,
+    log:
+        "results/logs/merge/{variant}.log",
+    wildcard_constraints:
+        variant=SCORABLE,
+    conda:
+        "envs/videomae.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: asked(1500, attempt),
+    params:
+        code=CODE["score"],
+        kept=str(RESULTS / "scores"),
+        folder=subpath(input.config, parent=True),
+        options=lambda wildcards: (
+            SCORED[wildcards.variant].computed + SCORED[wildcards.variant].merged
+        ),
+    shell:
+        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
+        " {params.options:q} --merge --output {params.kept:q} > {log:q} 2>&1"
+
+
+def scores_asked(wildcards):
+    """Give the results of all variants that config.yaml asks to be scored."""
+    if not SCORED:
+        raise WorkflowError(
+            "nothing is to be scored: give --config 'score={videos: LIST}', and variants with a head"
+        )
+    return expand(reported.SCORES, variant=SCORED)
+
+
+rule scores:
+    """Score every variant with a head on the labelled videos."""
+    input:
+        scores_asked,
 
 
 # -- the report: `snakemake pages`, then `snakemake --report report.html` ---------------------------

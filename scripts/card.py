@@ -27,6 +27,9 @@ def main() -> None:
     parser.add_argument(
         "--loaded", type=Path, nargs="*", default=[], help="reports of releases it loads rightly in"
     )
+    parser.add_argument(
+        "--scores", type=Path, nargs="*", default=[], help="accuracy measured here (JSON)"
+    )
     arguments = parser.parse_args()
     report, receipt = read_json(arguments.report), read_json(arguments.receipt)
     loaded = [read_json(path) for path in arguments.loaded]
@@ -39,7 +42,8 @@ def main() -> None:
         datasets=arguments.data_set,
         base_model=arguments.base_model,
     )
-    text = model_card(report, receipt, stated, loaded)
+    scores = [read_json(path) for path in arguments.scores]
+    text = model_card(report, receipt, stated, loaded, scores)
     with appearing(arguments.card) as new:
         new.write_text(text, encoding="utf-8")
 

@@ -155,6 +155,30 @@ def test_card_states_the_releases_it_loads_rightly_in(report: dict[str, Any]) ->
     assert "It loads rightly in" not in model_card(report, RECEIPT)
 
 
+def test_measured_accuracy_is_apart_from_the_stated_and_of_these_weights_only(
+    report: dict[str, Any],
+) -> None:
+    share = {"percent": 42.0, "interval_95": [40.1, 43.9]}
+    scores = {
+        **{"videos": 2500, "list": "val.csv", "list_sha256": "cd" * 32, "as_authors": False},
+        **{"protocol": {"name": "kinetics400", "clips": 5, "crops": 3}, "unreadable": {"a": "cut"}},
+        **{"top1": share, "top5": share, "sha256": report["sha256"]},
+    }
+    card = model_card(report, RECEIPT, STATED, scores=[scores])
+    stated, measured = body(card).split("## Accuracy measured here")
+    assert "81.5 % top-1" in stated
+    assert "42.00" not in stated
+    assert "on the 2500 videos of `val.csv`" in measured
+    assert "| top-1 | 42.00 | 40.1 to 43.9 |" in measured
+    assert "1 could not be read and count as wrong." in measured
+    values = [result.metric_value for result in read(card).eval_results]
+    assert values == [81.5, 95.1]
+    others = {**scores, "sha256": {"model.safetensors": "0"}}
+    assert model_card(report, RECEIPT, STATED, scores=[others]) == model_card(
+        report, RECEIPT, STATED
+    )
+
+
 @pytest.mark.parametrize(
     ("recorded", "said"),
     [

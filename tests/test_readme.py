@@ -73,8 +73,9 @@ def test_tasks_are_planned_by_the_commands_that_are_shown(tmp_path: Path) -> Non
     shutil.copy(ROOT / "config.yaml", tmp_path)
     shutil.copy(DATA / "trained/v1-cls.pth", tmp_path / "best.pth")
     (tmp_path / "DIR").mkdir()
+    (tmp_path / "LIST").touch()
     shown = re.findall(r"^\|.*\| `[^`]*snakemake ([^`]+)` \|", README, re.MULTILINE)
-    assert len(shown) == 5
+    assert len(shown) == 6
     for options in shown:
         outcome = workflow.run("--dry-run", "--quiet", "all", *shlex.split(options))
         assert outcome.code == 0, outcome.output

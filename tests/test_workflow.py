@@ -639,6 +639,19 @@ def test_snakefile_knows_every_module() -> None:
     listed = after.split('"""')[1].split()
     modules = sorted(path.stem for path in (ROOT / "scripts/videomae").glob("*.py"))
     assert listed == modules
+    listed = after.partition("SCORING = ")[2].split('"""')[1].split()
+    assert listed == sorted(path.stem for path in (ROOT / "scripts/scoring").glob("*.py"))
+
+
+def test_modules_of_scoring_are_found_with_those_that_they_use() -> None:
+    library = {path.stem: str(path) for path in (ROOT / "scripts/videomae").glob("*.py")}
+    scoring = (ROOT / "scripts/scoring").glob("*.py")
+    library |= {f"scoring.{path.stem}": str(path) for path in scoring}
+    used = imports.used_by(str(ROOT / "scripts/score.py"), library)
+    stems = {Path(path).stem for path in used}
+    assert {"score", "asked", "drive"}.isdisjoint(stems)
+    assert {path.stem for path in (ROOT / "scripts/scoring").glob("*.py")} - {"asked"} <= stems
+    assert {"errors", "lockstep", "transfers"} <= stems
 
 
 def test_used_modules_are_found_through_others() -> None:

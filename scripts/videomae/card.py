@@ -9,7 +9,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from videomae import data_sets, metadata
 from videomae.families import CLOSEST, FAMILIES
-from videomae.folder import CLASSES
+from videomae.folder import CLASSES, WEIGHTS
 from videomae.releases import said
 
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
@@ -40,9 +40,11 @@ def model_card(
     receipt: Mapping[str, Any],
     stated: Stated = NOTHING,
     loaded: Iterable[Mapping[str, Any]] = (),
+    scores: Iterable[Mapping[str, Any]] = (),
 ) -> str:
-    """Write the card from the reports of verifying and loading, and the download's receipt.
+    """Write the card from the reports of verifying, loading and scoring, and the receipt.
 
+    Scores of other weights than were verified are left out.
     Raises `ConversionError` for metadata that the hub would refuse.
     """
     if report["rehearsal"]:  # whose network may be the authors', but not what they trained
@@ -63,6 +65,9 @@ def model_card(
         **FAMILIES[stated.family or CLOSEST]._asdict(),
         protocol=data_sets.protocol(published["dataset"]) if published else None,
         loaded=[(cell, "; ".join(said(cell))) for cell in loaded],
+        measured=[
+            each for each in scores if each["sha256"].get(WEIGHTS) == report["sha256"][WEIGHTS]
+        ],
     )
     metadata.check(str(card))
     return f"{card}\n"

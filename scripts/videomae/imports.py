@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-PACKAGE = "videomae"
+# What stands before a module's name in ``library``, by package.
+PREFIXES = {"videomae": "", "scoring": "scoring."}
 
 
 def used_by(script: str, library: dict[str, str]) -> list[str]:
     """Give the paths of the library's modules that a script imports, directly or through others.
 
-    ``library`` maps a module's name to its path. Raises `KeyError` for a module that is not there.
+    ``library`` maps a module's name, after ``scoring.`` if it is one of that package, to its path.
+    Raises `KeyError` for a module that is not there.
     """
     used: dict[str, str] = {}
     waiting = ["__init__", *_imported(Path(script))]
@@ -42,7 +44,7 @@ def _imported(path: Path) -> tuple[str, ...]:
 
 def _read(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
-            yield str(node.module).removeprefix(f"{PACKAGE}.")
+        package, _, module = (getattr(node, "module", None) or "").partition(".")
+        if isinstance(node, ast.ImportFrom) and package in PREFIXES:
+            named = [module] if module else [alias.name for alias in node.names]
+            yield from (f"{PREFIXES[package]}{name}" for name in ("__init__", *named))

@@ -20,7 +20,7 @@ SHARED = ("config", "labels", "weights", "dtype", "family")
 
 
 def type_values(config: dict[str, Any]) -> None:
-    """Give the values under a top-level ``config``, and switches elsewhere, their types.
+    """Give the values under ``config``, and numbers and switches elsewhere, their types.
 
     Snakemake's ``--config 'config={num_frames: 8}' 'push={dry_run: true}' keep_checkpoints=false``
     leaves them as text.
@@ -29,7 +29,11 @@ def type_values(config: dict[str, Any]) -> None:
     if isinstance(given, dict):
         texts = {name: value for name, value in given.items() if isinstance(value, str)}
         given.update({name: yaml.safe_load(text) for name, text in texts.items()})
-    for place in (config, config.get("push")):  # whose other values are text
+    score = config.get("score")
+    if isinstance(score, dict):
+        numbers = {name: text for name, text in score.items() if str(text).isdecimal()}
+        score.update({name: int(text) for name, text in numbers.items()})
+    for place in (config, config.get("push"), score):  # whose other values are text
         if isinstance(place, dict):
             switches = {name: text for name, text in place.items() if text in ("true", "false")}
             place.update({name: yaml.safe_load(text) for name, text in switches.items()})

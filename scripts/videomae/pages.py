@@ -5,6 +5,7 @@ nothing yet, are in the report too.
 """
 
 import datetime
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader
 
-from videomae import architecture, folder, plots, progress, releases
+from videomae import architecture, folder, plots, progress, releases, remote, reported
 from videomae.progress import STEPS
 
 if TYPE_CHECKING:
@@ -65,7 +66,20 @@ class Facts:
         }
         took = {step: progress.took(results / f"benchmarks/{step}/{variant}.tsv") for step in TIMED}
         self.took = {step: Took(*pair) for step, pair in took.items() if any(pair)}
+        self.scores, self.examples = self._scored(results)
         self.checked_at = _date(results / f"logs/verify/{variant}.json") if report else None
+
+    def _scored(self, results: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Read what was measured of these very weights, and the examples; empty without."""
+        scores, examples = (
+            remote.place(pattern.format(variant=self.variant), results)
+            for pattern in (reported.SCORES, reported.EXAMPLES)
+        )
+        found = folder.read_json(scores) if scores.exists() else {}
+        scored = found.get("sha256", {}).get(folder.WEIGHTS)
+        if not scored or scored != self.report.get("sha256", {}).get(folder.WEIGHTS):
+            return {}, []
+        return found, json.loads(examples.read_text()) if examples.exists() else []
 
     @property
     def network(self) -> str | None:

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from videomae import folder, releases
+from videomae import folder, releases, remote
 from videomae.progress import STEPS
 
 OVERVIEW = "results/report/overview.html"
 PAGE = "results/report/variants/{variant}.html"
+SCORES = "results/scores/{variant}.json"
+EXAMPLES = "results/scores/examples/{variant}.json"
 PLOT = "results/report/{name}.svg"
 PLOTS = ("differences", "seconds", "memory")
 
@@ -28,4 +30,11 @@ def sources(variant: str, results: Path) -> list[Path]:
     else:
         found += [results / f"logs/verify/{variant}.json"]
         found += [results / f"logs/{step}/{variant}.log" for step in STEPS]
+    found += existing(variant, results, SCORES, EXAMPLES)
     return [path for path in found if path.exists()]
+
+
+def existing(variant: str, results: Path, *patterns: str) -> list[Path]:
+    """Give those of a variant's files that are there, of what the workflow's rules name."""
+    paths = [remote.place(pattern.format(variant=variant), results) for pattern in patterns]
+    return [path for path in paths if path.exists()]

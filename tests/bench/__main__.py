@@ -11,14 +11,16 @@ from tests.bench import plot
 from tests.bench.full_size import Zoo
 from tests.bench.measuring import Memory, Seconds, alternate, machine, rows
 from tests.bench.scale import Scale
+from tests.bench.scoring import Scoring
 
-PARTS = ("convert", "workflow", "memory", "scale")
+PARTS = ("convert", "workflow", "memory", "scale", "scoring")
 TWO = "convert, two at a time"
 CONVERT = {TWO: "0.70"}
 WITH, WITHOUT = "workflow, with recorded outputs", "workflow, without them"
 WORKFLOW = {WITH: "0.95", WITHOUT: "0.55"}
 HEADERS = ("", "median s", "least-most", "ratio", "goal")
 SIZES = (10, 100, 1000)
+LENGTHS = {"10 s": 300, "2 s": 60}  # of scored videos, and their frames
 
 
 def main() -> None:
@@ -33,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     work = arguments.folder.resolve() / "work"  # what is run there runs in other folders
     zoo, measured, tables = Zoo(work / "zoo", arguments.variants), {}, [machine()]
-    if set(arguments.only) - {"scale"}:
+    if set(arguments.only) - {"scale", "scoring"}:
         zoo.make()
     if "convert" in arguments.only:
         tasks = {"cp": zoo.copy, "convert": zoo.convert, TWO: zoo.convert_two_at_a_time}
@@ -54,6 +56,13 @@ def main() -> None:
         tables.append(_memory("convert alone", alone))
     if "scale" in arguments.only:
         measured["scale"] = _scale(work / "scale", arguments.sizes, arguments.repeats, tables)
+    if "scoring" in arguments.only:
+        for length, frames in LENGTHS.items():
+            scoring = Scoring(work / f"scoring-{frames}", frames)
+            ours, plain = f"scoring a view of {length}", f"pipeline, a view of {length}"
+            taken = alternate({plain: scoring.plain, ours: scoring.ours}, arguments.runs)
+            tables.append(tabulate(rows(taken, plain, {ours: "0.67"}), HEADERS))
+            measured[f"scoring {length}"] = taken
     shutil.rmtree(work / "zoo/made", ignore_errors=True)
     _write(arguments.folder, measured, tables)
 

@@ -1,0 +1,109 @@
+"""Which videos, with which labels?  A list as the authors write it: a path and a number a line.
+
+Theirs are read by pandas with one space between the two. What else stands in such lists is read
+rightly here where it can only mean one thing, and refused with its line where it can't.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from videomae.errors import ConversionError, listing, one_line
+
+NUMBER = re.compile(r"-?\d+")
+# Between the two: any number of spaces, a tab or a comma. So a path may hold all three.
+FIELDS = re.compile(r"(?P<path>.*[^\s,])[\s,]+(?P<label>[^\s,]+)")
+THREE = re.compile(r'[^"].*[\s,]-?\d+|"[^"]*"[\s,]+-?\d+')
+QUOTED = re.compile(r'"((?:[^"]|"")*)"')
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A video of a list: where it stands there, its path as written, its class."""
+
+    line: int
+    path: str
+    label: int
+
+    @property
+    def identifier(self) -> str:
+        """What the authors' code calls it: the file's name up to the first dot."""
+        return Path(self.path).name.partition(".")[0]
+
+
+def read(path: Path, classes: int) -> list[Entry]:
+    """Read a list for a head of so many classes; raises `ConversionError` with the line."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ConversionError(f"{path}: not UTF-8: {error}") from error
+    entries = [_entry(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not entries:
+        raise ConversionError(f"{path}: no video is in it; PATH LABEL is needed on each line")
+    _refuse_repeated(path, entries)
+    _refuse_outside(path, entries, classes)
+    return entries
+
+
+def missing(entries: Iterable[Entry], root: Path) -> list[Entry]:
+    """Give the entries without a file."""
+    return [entry for entry in entries if not (root / entry.path).is_file()]
+
+
+def _entry(path: Path, number: int, line: str) -> Entry:
+    where = f"{path}: line {number}"
+    fields = FIELDS.fullmatch(line.strip())
+    if not fields:
+        raise ConversionError(f"{where}: {_shown(line)} is one field; PATH LABEL is needed")
+    name, label = fields["path"], fields["label"]
+    if not NUMBER.fullmatch(label):
+        header = "; a header is not part of such a list, remove it" if number == 1 else ""
+        raise ConversionError(
+            f"{where}: the label {_shown(label)} is no whole number; the class's place in the "
+            f"folder's id2label is needed{header}"
+        )
+    if THREE.fullmatch(name):
+        raise ConversionError(
+            f"{where}: three columns, {_shown(line)}: keep PATH and LABEL alone (the authors' code "
+            "would take the second for the label), or put a path with spaces into quotes"
+        )
+    if quoted := QUOTED.fullmatch(name):
+        return Entry(number, quoted[1].replace('""', '"'), int(label))
+    if name.startswith('"'):
+        raise ConversionError(f"{where}: {_shown(line)}: a quote is not closed")
+    return Entry(number, name, int(label))
+
+
+def _shown(text: str) -> str:
+    return repr(one_line(text, most=120))
+
+
+def _refuse_repeated(path: Path, entries: Iterable[Entry]) -> None:
+    seen: dict[str, Entry] = {}
+    for entry in entries:
+        if (first := seen.setdefault(entry.path, entry)) is not entry:
+            raise ConversionError(
+                f"{path}: line {entry.line}: {entry.path} stands in line {first.line} already, "
+                f"with label {first.label}; a video counts once"
+            )
+
+
+def _refuse_outside(path: Path, entries: list[Entry], classes: int) -> None:
+    outside = [entry for entry in entries if not 0 <= entry.label < classes]
+    if not outside:
+        return
+    where = listing(f"{entry.label} in line {entry.line}" for entry in outside)
+    labels = [entry.label for entry in entries]
+    from_one = min(labels) == 1 and max(labels) == classes
+    hint = "; they seem to count from 1: subtract 1" if from_one else ""
+    raise ConversionError(
+        f"{path}: {len(outside)} of {len(entries)} labels are outside 0 to {classes - 1}, the "
+        f"{classes} classes of the folder's head: {where}{hint}"
+    )
+
+
+def table(entries: Iterable[Entry]) -> Iterator[str]:
+    """Name entries with their lines, one each."""
+    for entry in entries:
+        yield f"  line {entry.line}: {one_line(entry.path)}"

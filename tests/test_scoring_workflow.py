@@ -1,0 +1,107 @@
+"""Scoring as steps of the workflow, and what config.yaml may ask of it."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scoring import asked
+from videomae.errors import ConversionError
+
+from tests import filmed
+from tests.conftest import Workflow, jobs
+
+LIST = "score={videos: list.csv, protocol: ucf101, shards: 2}"
+
+
+@dataclass
+class Variant:
+    entry: dict[str, Any] = field(default_factory=dict)
+    recorded: dict[str, Any] | None = None
+
+
+KINETICS = Variant({"labels": "kinetics400"})
+SOMETHING = Variant({"published": {"dataset": "Something-Something V2", "top1": 70.8}})
+PRETRAINED = Variant({}, {"shape": [1, 1408, 1536]})
+SWITCHES = {"shards": 1, "as_authors": False, "allow_missing": False, "device": "auto"}
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> str:
+    (tmp_path / "list.csv").write_text("a.mkv 0\n")
+    return str(tmp_path / "list.csv")
+
+
+def test_parts_are_scored_and_merged_for_what_has_a_head(finished: Workflow) -> None:
+    for number in range(3):
+        filmed.film(finished.folder / f"v {number}.mkv", frames=4 + number)
+    lines = [f'"v {number}.mkv" {number}\n' for number in range(3)]
+    (finished.folder / "list.csv").write_text("".join(lines))
+    planned = jobs(finished.run("scores", "--dry-run", "--config", LIST))
+    parts = [f"{rule} own-{n}" for rule in ("merge", "score", "score") for n in range(2)]
+    assert planned == sorted([*parts, "scores"])
+    only = ("scores", "--config", "models=own-1", LIST)
+    outcome = finished.run(*only)
+    assert outcome.code == 0, outcome.output
+    report = json.loads((finished.results / "scores/own-1.json").read_text())
+    assert report["top1"]["of"] == 3
+    assert report["protocol"]["name"] == "ucf101"
+    assert report["classes"][1]["label"] == "label 1"
+    assert jobs(finished.run(*only)) == []
+    (finished.folder / "list.csv").write_text("".join(lines[:2]))
+    assert jobs(finished.run(*only)) == ["merge own-1", *["score own-1"] * 2, "scores"]
+    drawn = finished.run("pages", "results/models/own-1/README.md", "--config", "models=own-1")
+    assert drawn.code == 0, drawn.output
+    assert jobs(drawn) == ["card own-1", "overview", "page own-1", "pages"]
+    page = (finished.results / "report/variants/own-1.html").read_text()
+    assert "Accuracy measured here" in page
+    assert "2 videos of <code>list.csv</code>" in page
+    assert page.count("frames of v ") == 2
+    card = (finished.results / "models/own-1/README.md").read_text()
+    assert "on the 2 videos of `list.csv`" in card
+    log = (finished.results / "logs/score/own-1/1-of-2.log").read_text()
+    assert "1 of 1 videos have their logits from before" in log
+
+
+def test_nothing_to_score_is_said(finished: Workflow) -> None:
+    outcome = finished.run("scores", "--dry-run")
+    assert outcome.code != 0
+    assert "nothing is to be scored" in outcome.output
+
+
+def read(variants: dict[str, Variant], **score: Any) -> dict[str, asked.Asked]:
+    return asked.read({"score": {**SWITCHES, **score}}, variants, Path("none"))
+
+
+def test_protocol_is_that_of_the_data_set(videos: str) -> None:
+    found = read({"k": KINETICS, "p": PRETRAINED}, videos=videos)
+    assert found.keys() == {"k"}
+    assert found["k"].computed == ["--protocol=kinetics400", "--device=auto"]
+    assert "--protocol=ssv2" in read({"s": SOMETHING}, videos=videos)["s"].computed
+    assert "--published" in read({"s": SOMETHING}, videos=videos)["s"].merged
+    several = {"k": KINETICS, "s": SOMETHING, "own": Variant()}
+    assert read(several, videos=videos, protocol="ssv2").keys() == {"s", "own"}
+
+
+def test_options_go_to_the_steps_that_use_them(videos: str) -> None:
+    options = {"clips": 2, "allow_missing": True, "as_authors": True, "shards": 3}
+    found = read({"k": KINETICS}, videos=videos, **options)["k"]
+    assert found.shards == 3
+    assert found.computed[1:3] == ["--clips=2", "--allow-missing"]
+    assert found.merged == ["--as-authors"]
+
+
+def test_each_data_set_has_its_list(videos: str) -> None:
+    both = {"k": KINETICS, "s": SOMETHING}
+    assert read(both, videos={"ssv2": videos}).keys() == {"s"}
+    with pytest.raises(ConversionError, match=r"is one list, .* tested on kinetics400, ssv2"):
+        read(both, videos=videos)
+
+
+def test_what_nothing_tells_is_asked_for(videos: str) -> None:
+    with pytest.raises(ConversionError, match=r"score.protocol: nothing tells how own is"):
+        read({"own": Variant()}, videos=videos)
+    with pytest.raises(ConversionError, match=r"score.videos: no such file: .*/gone.csv"):
+        read({"k": KINETICS}, videos="gone.csv")
+    assert asked.read({}, {"k": KINETICS}, Path("none")) == {}
