@@ -619,13 +619,13 @@ rule score:
         ),
     params:
         code=CODE["score"],
-        kept=str(RESULTS / "scores"),
+        kept=[f"--output={RESULTS}/scores"],
         folder=subpath(input.config, parent=True),
         options=lambda wildcards: SCORED[wildcards.variant].computed,
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
         " {params.options:q} --shard {wildcards.shard}/{wildcards.shards}"
-        " --output {params.kept:q} --done {output:q} > {log:q} 2>&1"
+        " {params.kept:q} --done {output:q} > {log:q} 2>&1"
 
 
 rule merge:
@@ -654,14 +654,14 @@ rule merge:
         mem_mb=lambda wildcards, attempt: asked(1500, attempt),
     params:
         code=CODE["score"],
-        kept=str(RESULTS / "scores"),
+        kept=[f"--output={RESULTS}/scores"],
         folder=subpath(input.config, parent=True),
         options=lambda wildcards: (
             SCORED[wildcards.variant].computed + SCORED[wildcards.variant].merged
         ),
     shell:
         'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
-        " {params.options:q} --merge --output {params.kept:q} > {log:q} 2>&1"
+        " {params.options:q} --merge {params.kept:q} > {log:q} 2>&1"
 
 
 def scores_asked(wildcards):

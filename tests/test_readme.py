@@ -72,10 +72,11 @@ def test_tasks_are_planned_by_the_commands_that_are_shown(tmp_path: Path) -> Non
     workflow = Workflow(tmp_path)
     shutil.copy(ROOT / "config.yaml", tmp_path)
     shutil.copy(DATA / "trained/v1-cls.pth", tmp_path / "best.pth")
-    (tmp_path / "DIR").mkdir()
+    for name in ("DIR", "SHARED/results/checkpoints"):
+        (tmp_path / name).mkdir(parents=True)
     (tmp_path / "LIST").touch()
     shown = re.findall(r"^\|.*\| `[^`]*snakemake ([^`]+)` \|", README, re.MULTILINE)
-    assert len(shown) == 6
+    assert len(shown) == 7
     for options in shown:
         outcome = workflow.run("--dry-run", "--quiet", "all", *shlex.split(options))
         assert outcome.code == 0, outcome.output
