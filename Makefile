@@ -9,7 +9,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-anno
            --python-platform linux
 
 .PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report test-storage \
-        test-slurm test-kubernetes test-container test-examples mutations fuzz faults bench lint dry-run lock format clean
+        test-slurm test-kubernetes test-container test-long mutations fuzz faults bench lint dry-run lock format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -72,8 +72,8 @@ test-kubernetes: $(VENV)/development.done   ## run profiles/kubernetes with stan
 test-container: $(VENV)/development.done   ## install what envs/Containerfile does, and convert with it (6 GB, three minutes)
 	$(BIN)/python -m pytest -n 0 -m full tests/container
 
-test-examples: $(VENV)/development.done   ## run examples/ on a tiny variant (half a minute)
-	$(BIN)/python -m pytest -n 0 -m full tests/test_module.py
+test-long: $(VENV)/development.done   ## run the longer of the tests (tiny models, two and a half minutes)
+	$(BIN)/python -m pytest -m full tests/test_*.py
 
 mutations: $(VENV)/development.done   ## count how many wrong conversions verification catches
 	PYTHONPATH=scripts $(BIN)/python -m tests.mutations

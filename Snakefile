@@ -156,7 +156,13 @@ AROUND = 250 if ELSEWHERE else 0
 # itself tries once.
 RETRIES = int(ELSEWHERE and not workflow.remote_exec)
 # What the executors for Slurm and Kubernetes ask the cluster for; what `--resources gpu=N` limits here.
-ACCELERATOR = {"gpu": 1} if SETTINGS.device == "cuda" else {}
+ACCELERATOR = {
+    step: {"gpu": 1} if device == "cuda" else {}
+    for step, device in (
+        ("verify", SETTINGS.device),
+        ("score", config.get("score", {}).get("device")),
+    )
+}
 
 # Jobs declare their memory; here they share the machine's, unless --resources says otherwise.
 if not ELSEWHERE and "mem" not in workflow.global_resources:
@@ -465,7 +471,7 @@ rule verify:
     conda:
         "envs/videomae.yaml"
     resources:
-        **ACCELERATOR,
+        **ACCELERATOR["verify"],
         # Measured: the folder's pages, and up to 0.6 GB for transformers and activations.
         mem_mb=verify_megabytes,
     params:
@@ -613,6 +619,7 @@ rule score:
     conda:
         "envs/videomae.yaml"
     resources:
+        **ACCELERATOR["score"],
         # Beside the network a few views with their activations, and a few videos' frames.
         mem_mb=lambda wildcards, input, attempt: asked(
             (megabytes(input.weights) if os.path.exists(input.weights) else 2600) + 2500, attempt

@@ -48,6 +48,7 @@ def test_command_that_fails_is_not_measured(tmp_path: Path) -> None:
         watched(["bash", "-c", "exit 3"], tmp_path, Memory())
 
 
+@pytest.mark.full
 def test_many_variants_are_made_from_one_and_leave_nothing_to_do(tmp_path: Path) -> None:
     scale = Scale(tmp_path / "three", 3)
     scale.finish()

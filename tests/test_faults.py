@@ -24,6 +24,7 @@ def made(tmp_path: Path) -> Scene:
     return Scene(tmp_path, HubStandIn(tokens={}), {})
 
 
+@pytest.mark.full
 def test_jobs_die_with_a_killed_run_which_one_command_brings_to_its_end(
     finished: Workflow,
 ) -> None:

@@ -126,6 +126,7 @@ def test_table_shows_right_wrong_and_not_loaded_apart(tmp_path: Path) -> None:
 # -- the workflow ----------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_releases_draw_the_table_and_the_next_run_puts_it_into_the_cards(
     finished: Workflow,
 ) -> None:
@@ -140,6 +141,7 @@ def test_releases_draw_the_table_and_the_next_run_puts_it_into_the_cards(
     assert "Nothing to be done" in finished.run().output
 
 
+@pytest.mark.full
 def test_published_folder_is_checked_in_place_of_the_converted_one(
     finished: Workflow, converted: Folders, tmp_path: Path, home: dict[str, str]
 ) -> None:

@@ -33,6 +33,7 @@ def videos(tmp_path: Path) -> str:
     return str(tmp_path / "list.csv")
 
 
+@pytest.mark.full
 def test_parts_are_scored_and_merged_for_what_has_a_head(finished: Workflow) -> None:
     for number in range(3):
         filmed.film(finished.folder / f"v {number}.mkv", frames=4 + number)

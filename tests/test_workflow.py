@@ -253,6 +253,7 @@ def test_changed_file_at_hand_reruns_its_variant_only(finished: Workflow) -> Non
     assert jobs(finished.run("--dry-run")) == every(*BROUGHT, *AFTER, variants=("own-1",))
 
 
+@pytest.mark.full
 def test_edited_module_reruns_what_uses_it_and_never_a_download(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
@@ -315,6 +316,7 @@ def test_corrupt_checkpoint_stops_no_other_variant_and_mended_runs_alone(
     assert set(jobs(finished.run("--dry-run"))) == set(every(*BROUGHT, *AFTER, variants=("own-1",)))
 
 
+@pytest.mark.full
 def test_checkpoint_placed_by_hand_or_in_a_shared_folder_is_taken_and_held_to_what_it_was(
     workflow: Workflow, home: dict[str, str]
 ) -> None:
@@ -569,6 +571,7 @@ def test_checkpoint_labels_and_clip_come_from_the_hub_and_the_folder_goes_there(
         assert not hub.requests
 
 
+@pytest.mark.full
 def test_push_that_fails_runs_again_alone_and_the_token_is_written_nowhere(
     workflow: Workflow, home: dict[str, str]
 ) -> None:
@@ -676,13 +679,13 @@ def test_shipped_configs_plan_thirteen_variants(directory: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_verify_alone_asks_for_an_accelerator_where_it_computes_on_one(
-    workflow: Workflow, device: str
-) -> None:
+def test_only_what_computes_on_an_accelerator_asks_for_one(workflow: Workflow, device: str) -> None:
     variant = {"checkpoint": "synthetic:tiny-finetuned", "config": GIVEN["tiny-finetuned"]}
-    workflow.configure({"tiny": variant}, device=device)
+    (workflow.folder / "list.csv").touch()
+    score = {"videos": "list.csv", "protocol": "ucf101", "device": device}
+    workflow.configure({"tiny": variant}, device=device, score=score)
     outcome = workflow.run("--dry-run")
     assert outcome.code == 0, outcome.output
     rules = re.findall(r"^rule (\w+):|\bgpu=(\d+)", outcome.output, re.MULTILINE)
     asking = [rules[place - 1][0] for place, (_, number) in enumerate(rules) if number == "1"]
-    assert asking == (["verify"] if device == "cuda" else [])
+    assert sorted(asking) == (["score", "verify"] if device == "cuda" else [])
