@@ -90,7 +90,7 @@ bench: $(VENV)/development.done    ## measure time and memory at full size and f
 lint: $(VENV)/development.done     ## check style, types and the workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile
+	$(BIN)/snakefmt --check Snakefile examples
 	$(BIN)/mypy
 	$(BIN)/hadolint envs/Containerfile
 	$(BIN)/snakemake --lint
@@ -112,7 +112,7 @@ lock: $(VENV)/development.done     ## write envs/*.lock anew, after an edit of e
 format: $(VENV)/development.done   ## bring the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile
+	$(BIN)/snakefmt Snakefile examples
 
 clean:           ## remove the environment; results stay
 	rm -rf $(VENV)
