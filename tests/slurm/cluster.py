@@ -13,6 +13,7 @@ LIMIT = 60.0  # seconds for anything that a daemon does
 MEGABYTES = 6000  # of the node, which is told to have 2 CPUs
 CONFIGURATION = Path("/etc/slurm/slurm.conf")  # Slurm of Debian works with no other place
 SPOOLS = [Path("/var/spool/slurmctld-test"), Path("/var/spool/slurmd-test")]
+OURS = "# of the tests, left there if they were killed\n"
 SETTINGS = """
 ClusterName=test
 SlurmctldHost={host}
@@ -86,14 +87,14 @@ class Cluster:
 @contextmanager
 def cluster() -> Iterator[Cluster]:
     """Run a cluster while the block runs; raises if this machine has a slurm.conf of its own."""
-    if CONFIGURATION.exists():
+    if CONFIGURATION.exists() and not CONFIGURATION.read_text().startswith(OURS):
         raise FileExistsError(f"{CONFIGURATION} is there: this machine has a cluster already")
     made, host = Cluster(), socket.gethostname()
     for place in SPOOLS:
         place.mkdir(parents=True, exist_ok=True)
     state, spool = SPOOLS
     CONFIGURATION.write_text(
-        SETTINGS.format(host=host, state=state, spool=spool, megabytes=MEGABYTES)
+        OURS + SETTINGS.format(host=host, state=state, spool=spool, megabytes=MEGABYTES)
     )
     try:
         if not authenticates():
