@@ -39,6 +39,9 @@ def test_every_step_is_done_running_failed_or_waiting(
     doing.write_text("error: of the try before\nreading it\nwriting it: 1.2 of 2.5 GB\n\n")
     said = table(tmp_path)
     assert "a run is not alive in" in said
+    for directory in (tmp_path, "."):  # as people call it
+        called = command("status", "--directory", directory).output
+        assert row(called, "epoch-10") == ["done", "done", "interrupted", "waiting", "waiting"]
     assert row(said, "epoch-2") == ["done", "done", "FAILED", "waiting", "waiting"]
     assert row(said, "epoch-10") == ["done", "done", "interrupted", "waiting", "waiting"]
     assert said.index("epoch-2 ") < said.index("epoch-10 ")

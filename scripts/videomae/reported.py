@@ -30,8 +30,8 @@ def sources(variant: str, results: Path) -> list[Path]:
     else:
         found += [results / f"logs/verify/{variant}.json"]
         found += [results / f"logs/{step}/{variant}.log" for step in STEPS]
-    found += existing(variant, results, SCORES, EXAMPLES)
-    return [path for path in found if path.exists()]
+    there = [path for path in found if path.exists()]
+    return there + existing(variant, results, SCORES, EXAMPLES)
 
 
 def existing(variant: str, results: Path, *patterns: str) -> list[Path]:

@@ -70,8 +70,10 @@ def _cell(directory: Path, results: Path, step: str, name: str, alive: bool) -> 
 
 def _noted(directory: Path, results: Path) -> Path:
     """Give what Snakemake, running in the directory, calls the folder of the results."""
-    within = remote.are_here(results) and results.is_relative_to(directory)
-    return results.relative_to(directory) if within else results
+    if not remote.are_here(results):
+        return results
+    place, start = results.absolute(), directory.absolute()
+    return place.relative_to(start) if place.is_relative_to(start) else results
 
 
 def _last_line(log: Path) -> str:
