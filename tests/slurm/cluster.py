@@ -65,6 +65,7 @@ class Cluster:
             [name, alone],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            cwd=SPOOLS[0],  # where one that crashes leaves its core
             user=user,
             group=user,
         )
