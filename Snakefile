@@ -223,6 +223,8 @@ def requests():
         memory, partition = (job.resources.get(key) for key in ("mem_mb", "slurm_partition"))
         known = memory if isinstance(memory, int) else 0
         yield slurm.Request(tuple(sorted(names)), job.threads, known, partition)
+        # A group keeps what it was asked, and would not count verify once its checkpoint is there.
+        job.attempt = job.attempt
 
 
 def given(paths):

@@ -172,7 +172,7 @@ class Watch(logging.Handler):
         return ended(job, next((log for log in logs if log.stem == job), Path()))
 
     def _give_up(self, logs: list[Path]) -> None:
-        for job in self.running:
+        for job in [*self.running]:  # which another thread changes
             if {str(log) for log in logs} & set(map(str, job.log)):
                 job.attempt = max(job.attempt, job.restart_times + 1)
 

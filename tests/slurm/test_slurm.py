@@ -89,6 +89,18 @@ def test_failed_variant_stops_no_other_and_alone_is_submitted_again(workflow: Wo
     assert submitted(outcome) == [steps]
 
 
+def test_job_asks_for_what_its_largest_step_needs(workflow: Workflow) -> None:
+    """Before the checkpoint is there, what verify needs is not known, and was left at nothing."""
+    workflow.configure({"it": variant()})
+    outcome = run(workflow)
+    assert outcome.code == 0, outcome.output
+    *_, steps = re.findall(r"SLURM jobid (\d+)", outcome.output)
+    (verify,) = re.findall(r"rule verify:.*?mem_mb=(\d+)", outcome.output, re.S)
+    record = ask("scontrol", "--oneliner", "show", "job", steps)
+    assert f"MinMemoryNode={verify}M" in record
+    assert "TimeLimit=00:30:00" in record
+
+
 def test_cancelled_job_is_reported_and_comes_right(workflow: Workflow) -> None:
     workflow.configure({"it": variant()})
     assert run(workflow, "--until", "download").code == 0
