@@ -339,6 +339,18 @@ def test_wrong_preprocessing_is_told_from_a_wrong_model(
     assert content["preprocessing_difference"] > 1000 * content["tolerance"]
 
 
+def test_model_for_more_frames_is_refused_whatever_the_processor(
+    checkpoints: Folders, folder: Path
+) -> None:
+    """Where torchvision's processor rounds otherwise, this once ended in a traceback."""
+    edit_json(folder, "config.json", num_frames=8)
+    edit_json(folder, "preprocessor_config.json", image_std=[0.2291, 0.224, 0.225])
+    outcome = verify(checkpoints, folder)
+    assert outcome.code == 1
+    assert "Traceback" not in outcome.output
+    assert "num_frames is 8, should be 4" in outcome.output
+
+
 def test_device_that_is_not_there_is_refused(checkpoints: Folders, converted: Folders) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has one")

@@ -291,7 +291,8 @@ class Verification:
         mask = None
         if self.architecture.kind == "pretraining":
             mask = clips.tube_mask(self.config, MASK_RATIO).to(self.device)
-        both = (forward(model, one.to(self.device), mask) for one in (self.processed, pixels))
+        with for_clips(model, self.config["image_size"], tokens(self.config)):
+            both = [forward(model, one.to(self.device), mask) for one in (self.processed, pixels)]
         return difference(*map(logits, both))
 
     def _reference(self, entries: Mapping[str, Entry]) -> Reference:

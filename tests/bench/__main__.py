@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="of the whole workflow")
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, help="numbers of variants")
     parser.add_argument("--variants", nargs="*", default=[], help="in place of the thirteen")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to score")
     parser.add_argument("--folder", type=Path, default=Path("results/bench"))
     arguments = parser.parse_args()
     work = arguments.folder.resolve() / "work"  # what is run there runs in other folders
@@ -58,7 +59,7 @@ def main() -> None:
         measured["scale"] = _scale(work / "scale", arguments.sizes, arguments.repeats, tables)
     if "scoring" in arguments.only:
         for length, frames in LENGTHS.items():
-            scoring = Scoring(work / f"scoring-{frames}", frames)
+            scoring = Scoring(work / f"scoring-{frames}", frames, arguments.device)
             ours, plain = f"scoring a view of {length}", f"pipeline, a view of {length}"
             taken = alternate({plain: scoring.plain, ours: scoring.ours}, arguments.runs)
             tables.append(tabulate(rows(taken, plain, {ours: "0.67"}), HEADERS))

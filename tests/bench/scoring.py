@@ -22,10 +22,10 @@ SMALL = {
 
 
 class Scoring:
-    """Videos of so many frames, in the size of Kinetics', and a model."""
+    """Videos of so many frames, in the size of Kinetics', and a model on a device."""
 
-    def __init__(self, folder: Path, frames: int) -> None:
-        self.folder, self.model = folder, folder / "model"
+    def __init__(self, folder: Path, frames: int, device: str) -> None:
+        self.folder, self.model, self.device = folder, folder / "model", device
         self.rate = min(4, frames // 16)  # of a shorter video the pipeline takes too few, and fails
         self.videos = [folder / f"{number}.mp4" for number in range(VIDEOS)]
         for number, path in enumerate(self.videos):
@@ -38,7 +38,9 @@ class Scoring:
 
     def plain(self) -> float:
         """Give the seconds a view takes as a call of the pipeline, once that is loaded."""
-        classify = transformers.pipeline("video-classification", model=str(self.model))
+        classify = transformers.pipeline(
+            "video-classification", model=str(self.model), device=self.device
+        )
         classify(str(self.videos[0]), frame_sampling_rate=self.rate)
 
         def loop() -> None:
@@ -58,7 +60,7 @@ class Scoring:
         return (whole - clock(self._score)) / (VIEWS * (VIDEOS - 1))
 
     def _score(self) -> None:
-        arguments = [self.model, "list.csv", "--protocol", "kinetics400", "--device", "cpu"]
+        arguments = [self.model, "list.csv", "--protocol", "kinetics400", "--device", self.device]
         script = ROOT / "scripts/score.py"
         outcome = process(script, *arguments, cwd=self.folder)
         if outcome.code:
