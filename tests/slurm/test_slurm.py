@@ -127,10 +127,10 @@ def test_job_outlives_its_nodes_daemon(workflow: Workflow, slurm: Cluster) -> No
 
 def test_job_out_of_memory_is_tried_again_with_twice_as_much(workflow: Workflow) -> None:
     workflow.configure({"it": variant()})
-    little = ("--set-resources", "download:mem_mb=200*2**attempt//2+0")
+    little = ("--set-resources", "download:mem_mb=250*2**attempt//2")
     outcome = run(workflow, "--until", "download", *little)
     assert "Trying to restart" in outcome.output, outcome.output
-    assert "mem_mb=400" in outcome.output
+    assert "mem_mb=500" in outcome.output
     assert outcome.code == 0, outcome.output
 
 
