@@ -28,8 +28,8 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         drawing drive errors families files folder folding hub imagenet imports labels licenses
         liveness loading lockstep magic metadata opcodes own pages placed plots positions progress
         publishing reading receipts recipes recorded reference releases remote renaming report
-        reported restoring retrying safetensors_file settings slurm sources space status stored
-        synthetic totals transfers unpickling verification written
+        reported restoring retrying safetensors_file settings shared slurm sources space status
+        stored synthetic totals transfers unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
         __init__ accuracy asked comparing examples kept labelling lists merging models protocols results
@@ -350,6 +350,7 @@ rule download:
         command=lambda wildcards, output: shlex.join(
             [SCRIPT["download"], VARIANTS[wildcards.variant].brought_from, output.checkpoint]
             + ["--checkpoint", "--name", wildcards.variant]
+            + VARIANTS[wildcards.variant].brought_to
             + VARIANTS[wildcards.variant].held_to
         ),
     shell:

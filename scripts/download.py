@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from videomae import magic, receipts, sources
+from videomae import magic, receipts, shared, sources
 from videomae.command import add_log, run
 from videomae.errors import ConversionError, about
 from videomae.files import appearing
@@ -17,6 +17,9 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="where the file goes when it is complete")
     parser.add_argument("--name", help="what to call it in messages (default: the output's name)")
     parser.add_argument("--checkpoint", action="store_true", help="refuse what is no .pth file")
+    parser.add_argument(
+        "--shared", type=Path, help="link this file, and make it first if it is not there"
+    )
     receipts.add_expected(parser)
     add_wait(parser)
     add_log(parser)
@@ -27,13 +30,38 @@ def main() -> None:
 
 
 def download(arguments: argparse.Namespace, name: str) -> None:
-    """Fetch beside the output and check there, so that only what is right gets its name."""
+    """Fetch beside where it goes and check there, so that only what is right gets its name."""
     with appearing(arguments.output) as new:
-        sources.fetch(arguments.source, new, name, arguments.output, arguments.wait)
-        if arguments.checkpoint and (fault := magic.fault(new)):
-            raise ConversionError(f"{arguments.source} gave {fault}")
-        if arguments.sha256 or arguments.locked:
-            receipts.hold(receipts.content(new), "what came", arguments)
+        if arguments.shared is None:
+            bring(arguments, new, name)
+        else:
+            link(arguments, new, name)
+
+
+def bring(arguments: argparse.Namespace, new: Path, name: str) -> None:
+    """Fetch the file to a new path, and refuse another than it should be."""
+    sources.fetch(arguments.source, new, name, arguments.output, arguments.wait)
+    check(arguments, new)
+
+
+def link(arguments: argparse.Namespace, new: Path, name: str) -> None:
+    """Link the file in the shared folder, once it is there."""
+    checkpoint, source = arguments.shared.absolute(), str(arguments.source)
+    there = checkpoint.exists()
+    if not there:
+        shared.add(checkpoint, source, lambda path: bring(arguments, path, name))
+    shared.hold(checkpoint, source)
+    new.symlink_to(checkpoint)
+    if there:
+        check(arguments, new)
+
+
+def check(arguments: argparse.Namespace, path: Path) -> None:
+    """Raise `ConversionError` for what is no checkpoint, or not the expected one."""
+    if arguments.checkpoint and (fault := magic.fault(path)):
+        raise ConversionError(f"{arguments.source} gave {fault}")
+    if arguments.sha256 or arguments.locked:
+        receipts.hold(receipts.content(path), "what came", arguments)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Note a checkpoint's source, size and SHA-256, and refuse it if it is not what it should be."""
 
 import argparse
-import json
 from pathlib import Path
 
 from videomae import magic, receipts
@@ -34,8 +33,7 @@ def note(path: Path, arguments: argparse.Namespace) -> None:
     except ConversionError as error:
         raise ConversionError(f"{error}; if not, remove {path}: it is brought again") from error
     with appearing(arguments.receipt) as new:
-        receipt = {"source": arguments.source, **found._asdict()}
-        new.write_text(json.dumps(receipt, indent=2) + "\n", encoding="utf-8")
+        receipts.write(new, arguments.source, found)
     print(f"{path}: {found}")
 
 

@@ -110,6 +110,7 @@ def test_variant_is_held_to_its_pin_or_else_to_the_lock(
         rest = {"push": {"enabled": False}, "models": "all", "recorded_outputs": "skip"}
         entry = {"checkpoint": DRIVE, **entry}
         more = {"device": "cpu", "releases": [], "keep_checkpoints": True, "transfers_here": False}
+        more["add_to_checkpoints_dir"] = False
         return settings.read(
             {"variants": {"it": entry}, **rest, **more}, (), {DRIVE: ONE}
         ).variants["it"]

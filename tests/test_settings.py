@@ -187,6 +187,7 @@ def test_schema_knows_every_value_that_can_be_given() -> None:
         ("device", "gpu", r"device: 'gpu' is not one of cpu, cuda, auto"),
         ("releases", ["4.0.0"], r"releases\.0: '4\.0\.0' is not one of 4\.26\.1"),
         ("checkpoints_dir", "/nowhere", "checkpoints_dir: there is no folder /nowhere"),
+        ("add_to_checkpoints_dir", True, "add_to_checkpoints_dir: needs checkpoints_dir"),
         ("published", "nowhere", r"published: 'nowhere' is neither a folder \(looked for"),
         ("variant", {}, r"config\.yaml: variant: no such key \(did you mean variants\?\)"),
         ("variants.a b", {"checkpoint": "x"}, "'a b' does not match"),

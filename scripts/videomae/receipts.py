@@ -100,6 +100,12 @@ def record(receipts: Iterable[Path], path: Path = LOCK) -> None:
         file.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
 
 
+def write(receipt: Path, source: str, found: Content) -> None:
+    """Write what a receipt tells: where a file came from, and its content."""
+    text = json.dumps({"source": source, **found._asdict()}, indent=2)
+    receipt.write_text(f"{text}\n", encoding="utf-8")
+
+
 def of(checkpoint: Path) -> tuple[str, Content] | None:
     """Give what the receipt of a checkpoint tells; None without one, and if that is out of date."""
     receipt = checkpoint.with_suffix(".json")

@@ -4,6 +4,7 @@ A step is given only the fields it uses, so that editing a field reruns only the
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +13,17 @@ from typing import Any, cast
 
 from jsonschema import ValidationError
 
-from videomae import data_sets, licenses, magic, own, receipts, recipes, remote, sources
+from videomae import (
+    data_sets,
+    licenses,
+    magic,
+    own,
+    receipts,
+    recipes,
+    remote,
+    shared,
+    sources,
+)
 from videomae.errors import ConversionError, about, listing, one_line, suggestion
 
 # What is brought from the hub beside the checkpoints.
@@ -34,6 +45,7 @@ class Variant:
     recorded: Mapping[str, Any] | None
     published: str = ""
     at_hand: str = ""
+    shared: str = ""
     locked: receipts.Content | None = None
     results: Path = HERE
 
@@ -53,7 +65,12 @@ class Variant:
     @property
     def brought_from(self) -> str:
         """What the checkpoint is brought from: its source, or the file that stands in for that."""
-        return self.at_hand or str(self.source)
+        return str(self.source) if self.shared else self.at_hand or str(self.source)
+
+    @property
+    def brought_to(self) -> list[str]:
+        """The option that names the file in the folder that this run adds to, if it does."""
+        return [f"--shared={self.shared}"] if self.shared else []
 
     @property
     def downloads(self) -> int:
@@ -212,14 +229,13 @@ def read(
         raise ConversionError("variants: there are none; give some, or `checkpoint` with a path")
     chosen = _chosen(config["models"], config["variants"])
     variants = {name: _variant(name, config, tuple(shipped_labels)) for name in chosen}
-    folder = config.get("checkpoints_dir")
-    if folder and not Path(folder).is_dir():
-        raise ConversionError(f"checkpoints_dir: there is no folder {Path(folder).absolute()}")
+    folder, adds = _shared_folder(config)
     variants = {
         name: replace(
             variant,
             locked=_locked(variant, lock),
             at_hand=_at_hand(variant, folder),
+            shared=str(_place(variant, folder) or "") if adds else "",
             results=results,
         )
         for name, variant in variants.items()
@@ -337,12 +353,34 @@ def _locked(variant: Variant, lock: Mapping[str, receipts.Content]) -> receipts.
     return recorded
 
 
+def _shared_folder(config: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """Give the folder of checkpoints that runs share, and whether this one adds to it."""
+    folder, adds = config.get("checkpoints_dir"), config["add_to_checkpoints_dir"]
+    if folder and not Path(folder).is_dir():
+        raise ConversionError(f"checkpoints_dir: there is no folder {Path(folder).absolute()}")
+    if adds and not folder:
+        raise ConversionError("add_to_checkpoints_dir: needs checkpoints_dir, the folder to add to")
+    if adds and not os.access(cast(str, folder), os.W_OK):
+        raise ConversionError(
+            f"add_to_checkpoints_dir: {Path(cast(str, folder)).absolute()} can't be written to"
+        )
+    return folder, adds
+
+
+def _place(variant: Variant, folder: str | None) -> Path | None:
+    """Give where a shared folder has, or is to have, what the network gives for a variant."""
+    if folder is None or variant.source.kind not in sources.ON_NETWORK:
+        return None
+    return Path(folder).absolute() / f"{variant.name}.pth"
+
+
 def _at_hand(variant: Variant, folder: str | None) -> str:
     """Give the file that stands in for a variant's source on the network; empty if none does."""
-    if folder is None or variant.source.kind not in sources.ON_NETWORK:
+    file = _place(variant, folder)
+    if file is None or not file.is_file():
         return ""
-    file = Path(folder).absolute() / f"{variant.name}.pth"
-    return str(file) if file.is_file() else ""
+    shared.hold(file, str(variant.source))
+    return str(file)
 
 
 def _check_logits(where: str, logits: list[Any]) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from videomae import recipes
@@ -14,7 +14,7 @@ ENVIRONMENT = 950_000_000  # bytes; measured with the CPU build of torch
 
 
 def check(
-    variants: Iterable[Variant], results: Path, environments: int = 0, kept: bool = True
+    variants: Collection[Variant], results: Path, environments: int = 0, kept: bool = True
 ) -> str:
     """Say what is needed and free; raises `ConversionError` if that is less, or closed to writing.
 
@@ -39,7 +39,24 @@ def check(
         message += f" ({unknown} variants come from the network, their sizes are not known yet)"
     if needed > free:
         raise ConversionError(f"{message}; {_gigabytes(needed - free)} more must be freed")
-    return message
+    return "\n".join([message, *_shared(variants)])
+
+
+def _shared(variants: Iterable[Variant]) -> Iterator[str]:
+    """Say what goes to the folder of checkpoints that runs share, if this run adds to it."""
+    added = [variant for variant in variants if variant.shared and not variant.at_hand]
+    if not added:
+        return
+    folder, needed = Path(added[0].shared).parent, sum(map(_locked, added))
+    free = shutil.disk_usage(folder).free
+    message = f"disk: {_gigabytes(needed)} needed in {folder}, {_gigabytes(free)} free"
+    if needed > free:
+        raise ConversionError(f"{message}; {_gigabytes(needed - free)} more must be freed")
+    yield message
+
+
+def _locked(variant: Variant) -> int:
+    return variant.locked.bytes if variant.locked else 0
 
 
 def _bytes(variant: Variant, results: Path) -> tuple[int, int] | None:
@@ -57,8 +74,8 @@ def _bytes(variant: Variant, results: Path) -> tuple[int, int] | None:
         return 0, 0  # at most a checkpoint that was changed meanwhile
     if size is None:
         return None
-    there = checkpoint.exists() or variant.at_hand or source.kind == "file"
-    return 0 if there else size, size
+    elsewhere = variant.shared or variant.at_hand or source.kind == "file"
+    return 0 if elsewhere or checkpoint.exists() else size, size
 
 
 def _gigabytes(size: int) -> str:
