@@ -32,8 +32,8 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         stored synthetic totals transfers unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
-        __init__ accuracy asked comparing examples kept labelling lists merging models protocols results
-        videos views ways working
+        __init__ accuracy asked comparing examples kept labelling lists merging models protocols
+        results told videos views ways working
     """.split()}
 TEMPLATES = {
     name: workflow.source_path(f"scripts/videomae/{name}")
@@ -47,6 +47,7 @@ LABELS = {
 sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
 
 from scoring import asked as asked_scores
+from scoring import told as told_scores
 from videomae import (
     folder,
     imports,
@@ -259,6 +260,12 @@ def record(left):
         receipts.record(file.with_suffix(".json") for file in files if receipts.of(file))
 
 
+def print_scores(left=frozenset()):
+    """Print the accuracy of each variant that was to be scored, or why there is none."""
+    if SCORED:
+        print(f"\n{told_scores.table(SCORED, RESULTS, left)}")
+
+
 def undone():
     """Give the steps that the run has yet to do, or has failed to, as (step, variant)."""
     left = workflow.dag.needrun_jobs(exclude_finished=True)
@@ -296,14 +303,18 @@ onstart:
 
 onsuccess:
     record(undone())
-    if "all" in {job.rule.name for job in workflow.dag.jobs}:
+    asked_for = {job.rule.name for job in workflow.dag.jobs}
+    if "all" in asked_for:
         print(progress.table(VARIANTS, RESULTS, SETTINGS.push_step))
+    if asked_for & {"all", "merge"}:
+        print_scores()
 
 
 onerror:
     # Files of an earlier run may stand where a step of this one could not be done again.
     left = undone()
     print(progress.table(VARIANTS, RESULTS, SETTINGS.push_step, left, BEGAN))
+    print_scores(left)
     record(left)
     if "load" in {rule for rule, _ in left}:
         print(release_table())

@@ -1,12 +1,13 @@
 """Scoring as steps of the workflow, and what config.yaml may ask of it."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from scoring import asked
+from scoring import asked, told
 from videomae.errors import ConversionError
 
 from tests import filmed
@@ -33,6 +34,27 @@ def videos(tmp_path: Path) -> str:
     return str(tmp_path / "list.csv")
 
 
+def test_table_has_what_was_scored_and_why_others_were_not(tmp_path: Path) -> None:
+    assert told.table([], tmp_path) == ""
+    share = {"percent": 62.5, "interval_95": [30.6, 86.3], "right": 5, "of": 8}
+    report = {"top1": share, "top5": {**share, "percent": 87.5}, "unreadable": {"a.mkv": "empty"}}
+    (tmp_path / "scores").mkdir()
+    for name in ("good", "stale"):
+        (tmp_path / f"scores/{name}.json").write_text(json.dumps(report))
+    log = tmp_path / "logs/score/bad/1-of-2.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("error: list.csv line 2: 400 is no class of the head\n")
+    said = told.table(["good", "stale", "bad"], tmp_path, {("merge", "stale"), ("merge", "bad")})
+    _, _, good, stale, bad, *failures = said.splitlines()
+    assert good.split() == ["good", "62.50", "30.60", "to", "86.30", "87.50", "8", "1"]
+    assert stale.split() == ["stale", "not", "scored"]
+    assert bad.split() == ["bad", "FAILED"]
+    assert failures[1:] == [
+        f"bad failed to be scored ({log}):",
+        "  list.csv line 2: 400 is no class of the head",
+    ]
+
+
 @pytest.mark.full
 def test_parts_are_scored_and_merged_for_what_has_a_head(finished: Workflow) -> None:
     for number in range(3):
@@ -47,6 +69,7 @@ def test_parts_are_scored_and_merged_for_what_has_a_head(finished: Workflow) -> 
     assert outcome.code == 0, outcome.output
     report = json.loads((finished.results / "scores/own-1.json").read_text())
     assert report["top1"]["of"] == 3
+    assert re.search(r"^own-1 +[\d.]+ +[\d.]+ to [\d.]+ +[\d.]+ +3 +0$", outcome.output, re.M)
     assert report["protocol"]["name"] == "ucf101"
     assert report["classes"][1]["label"] == "label 1"
     assert jobs(finished.run(*only)) == []

@@ -56,6 +56,42 @@ def test_every_step_is_done_running_failed_or_waiting(
     assert said.endswith(f"epoch-10 is at convert ({doing}):\n  writing it: 1.2 of 2.5 GB")
 
 
+def test_scoring_is_shown_by_its_parts_where_it_has_begun(tmp_path: Path) -> None:
+    logs, scores = tmp_path / "results/logs/score", tmp_path / "results/scores"
+    for name in ("begun", "broken", "merged"):
+        leave(tmp_path, "verify", name)
+        (logs / name).mkdir(parents=True)
+        for part in (1, 2):
+            (logs / f"{name}/{part}-of-2.log").touch()
+    (scores / "shards/begun").mkdir(parents=True)
+    (scores / "shards/begun/1-of-2.json").touch()
+    (scores / "merged.json").touch()
+    (logs / "broken/2-of-2.log").write_text("error: list.csv line 3: no label\n")
+    leave(tmp_path, "verify", "unscored")
+    said = table(tmp_path)
+    for name, state in {
+        "begun": ["1", "parts", "done"],
+        "broken": ["FAILED"],
+        "merged": ["done"],
+        "unscored": ["waiting"],
+    }.items():
+        assert row(said, name)[5:] == state
+    assert said.endswith(f"({logs / 'broken/2-of-2.log'}):\n  list.csv line 3: no label")
+    shard = Path("results/scores/shards/begun/2-of-2.json")
+    begun = tmp_path / placed.note("incomplete", shard)
+    begun.parent.mkdir(parents=True)
+    begun.touch()
+    (logs / "begun/2-of-2.log").write_text("begun: 10 of 50 videos, 0.5 videos/s, 80 s left\n")
+    liveness.hold(tmp_path)
+    try:
+        said = table(tmp_path)
+    finally:
+        liveness.HELD.pop().close()
+    assert row(said, "begun")[5] == "running"
+    assert "begun is at score" in said
+    assert "10 of 50 videos, 0.5 videos/s, 80 s left" in said
+
+
 @pytest.mark.parametrize("step", ["push", "push_plan"])
 def test_steps_that_push_are_shown_where_one_has_run(step: str, tmp_path: Path) -> None:
     leave(tmp_path, "download", "it")

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from tabulate import tabulate
 
@@ -12,13 +13,21 @@ from videomae.progress import ENDS, STEPS
 FAILED = "FAILED"
 
 
+class Cell(NamedTuple):
+    """A step's state, and where there is more to tell, what its log says."""
+
+    state: str
+    said: str = ""
+    log: Path | None = None
+
+
 def table(directory: Path, results: Path | None = None) -> str:
     """Draw the table of variants and steps, then what running steps say and why others failed.
 
     ``results`` are those of the run in ``directory``, where they are in that too without it.
     """
     results, alive = results or directory / remote.HERE, liveness.alive(directory)
-    # Those that push are shown where one has run.
+    # Those that push are shown where one has run, and so is scoring.
     steps = [step for step in STEPS if step not in ENDS or (results / f"logs/{step}").is_dir()]
     names = variants(results)
     cells = {
@@ -26,14 +35,16 @@ def table(directory: Path, results: Path | None = None) -> str:
         for name in names
         for step in steps
     }
-    rows = [(name, *(cells[name, step][0] for step in steps)) for name in names]
+    if (results / "logs/score").is_dir():
+        steps.append("score")
+        cells |= {(name, "score"): _scoring(directory, results, name, alive) for name in names}
+    rows = [(name, *(cells[name, step].state for step in steps)) for name in names]
     lines = [f"a run is {'alive' if alive else 'not alive'} in {directory.absolute()}", ""]
     lines.append(tabulate(rows, ("variant", *steps), disable_numparse=True))
-    for (name, step), (state, said) in cells.items():
-        if said:
-            does = "failed at" if state == FAILED else "is at"
-            log = results / f"logs/{step}/{name}.log"
-            lines.append(f"\n{name} {does} {step} ({log}):\n  {said}")
+    for (name, step), cell in cells.items():
+        if cell.said:
+            does = "failed at" if cell.state == FAILED else "is at"
+            lines.append(f"\n{name} {does} {step} ({cell.log}):\n  {cell.said}")
     return "\n".join(lines)
 
 
@@ -55,17 +66,39 @@ def _by_number(name: str) -> list[tuple[int, str]]:
     ]
 
 
-def _cell(directory: Path, results: Path, step: str, name: str, alive: bool) -> tuple[str, str]:
-    """Give one step's state, and the reason if it has failed, or what it said last if it runs."""
-    output, log = STEPS[step].format(name), results / f"logs/{step}/{name}.log"
+def _cell(directory: Path, results: Path, step: str, name: str, alive: bool) -> Cell:
+    log = results / f"logs/{step}/{name}.log"
+    cell = _state(directory, results, STEPS[step].format(name), log, alive)
+    if cell.state == "waiting" and _discarded(results, step, name):
+        return Cell("done, removed")
+    return cell
+
+
+def _scoring(directory: Path, results: Path, name: str, alive: bool) -> Cell:
+    """Give the state of a variant's scoring, whose parts may be jobs of their own."""
+    merge = results / f"logs/merge/{name}.log"
+    merged = _state(directory, results, f"scores/{name}.json", merge, alive)
+    parts = []
+    for log in sorted((results / f"logs/score/{name}").glob("*.log")):
+        shard = f"scores/shards/{name}/{log.stem}.json"
+        parts.append(_state(directory, results, shard, log, alive))
+    for cell in (merged, *parts):
+        if cell.state in (FAILED, "running", "interrupted"):
+            return cell
+    done = sum(cell.state == "done" for cell in parts)
+    return Cell(f"{done} parts done") if merged.state == "waiting" and done else merged
+
+
+def _state(directory: Path, results: Path, output: str, log: Path, alive: bool) -> Cell:
+    """Give a job's state, and the reason if it has failed, or what it said last if it runs."""
     begun = placed.note("incomplete", _noted(directory, results) / output)
     if (directory / begun).exists():
-        return ("running", _last_line(log)) if alive else ("interrupted", "")
+        return Cell("running", _last_line(log), log) if alive else Cell("interrupted")
     if (results / output).exists():
-        return "done", ""
+        return Cell("done")
     if reason := last_words(log):
-        return FAILED, reason
-    return ("done, removed", "") if _discarded(results, step, name) else ("waiting", "")
+        return Cell(FAILED, reason, log)
+    return Cell("waiting")
 
 
 def _noted(directory: Path, results: Path) -> Path:

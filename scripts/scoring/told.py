@@ -1,0 +1,48 @@
+"""How did scoring go, for each variant that a run was to score?"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+from videomae import remote, reported
+from videomae.errors import last_words
+from videomae.progress import Undone
+
+HEADERS = ("scored variant", "top-1 %", "95 % interval", "top-5 %", "videos", "unreadable")
+
+
+def table(variants: Iterable[str], results: Path, undone: Undone = frozenset()) -> str:
+    """Draw a line for each variant, then why others failed; empty if none was to be scored.
+
+    ``undone`` is what the run should have done and has not, as (step, variant).
+    """
+    rows, failures = [], []
+    for name in variants:
+        path = remote.place(reported.SCORES.format(variant=name), results)
+        if path.exists() and ("merge", name) not in undone:
+            rows.append(_row(name, json.loads(path.read_text(encoding="utf-8"))))
+            continue
+        failed = next(_failures(name, results), None)
+        rows.append((name, "not scored" if failed is None else "FAILED", "", "", "", ""))
+        if failed:
+            log, reason = failed
+            failures.append(f"\n{name} failed to be scored ({log}):\n  {reason}")
+    right = ("left", *["right"] * (len(HEADERS) - 1))
+    drawn = tabulate(rows, HEADERS, disable_numparse=True, colalign=right) if rows else ""
+    return "\n".join([drawn, *failures])
+
+
+def _row(name: str, report: dict[str, Any]) -> tuple[str, ...]:
+    top1, top5 = report["top1"], report["top5"]
+    low, high = top1["interval_95"]
+    figures = (f"{top1['percent']:.2f}", f"{low:.2f} to {high:.2f}", f"{top5['percent']:.2f}")
+    return (name, *figures, f"{top1['of']:,}", f"{len(report['unreadable']):,}")
+
+
+def _failures(name: str, results: Path) -> Iterator[tuple[Path, str]]:
+    logs = sorted((results / f"logs/score/{name}").glob("*.log"))
+    for log in [*logs, results / f"logs/merge/{name}.log"]:
+        if reason := last_words(log):
+            yield log, reason
