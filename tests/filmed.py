@@ -1,6 +1,6 @@
 """Videos that anyone can make, by the rule that the recorded views are of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -11,7 +11,10 @@ from scoring.views import Frame
 
 RATE = 25
 # Without loss, so that the pixels are the rule's.
-LOSSLESS = {"crf": "0", "preset": "ultrafast", "threads": "1"}
+LOSSLESS = {
+    "libx264rgb": {"crf": "0", "preset": "ultrafast", "threads": "1"},
+    "libvpx-vp9": {"lossless": "1", "deadline": "realtime", "threads": "1"},
+}
 
 
 def frame(number: int, width: int, height: int) -> Frame:
@@ -32,16 +35,17 @@ def film(
     pix_fmt: str = "rgb24",
     container: Mapping[str, str] | None = None,
     first: int = 0,
+    times: Sequence[int] | None = None,
 ) -> Path:
-    """Write a video of the rule's frames from the ``first`` on."""
-    options = LOSSLESS if codec == "libx264rgb" else {}
+    """Write a video of the rule's frames from the ``first`` on, at the ``times`` in frames."""
+    options = LOSSLESS.get(codec, {})
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", container_options=dict(container or {})) as file:
         stream = cast(av.VideoStream, file.add_stream(codec, rate=RATE, options=dict(options)))
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         for number in range(frames):
             made = av.VideoFrame.from_ndarray(frame(first + number, width, height), format="rgb24")
-            made.pts, made.time_base = number, Fraction(1, RATE)
+            made.pts, made.time_base = times[number] if times else number, Fraction(1, RATE)
             file.mux(stream.encode(made))
         file.mux(stream.encode())
     return path

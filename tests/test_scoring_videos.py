@@ -37,6 +37,23 @@ def test_odd_sizes_are_read(width: int, height: int, tmp_path: Path) -> None:
     assert np.array_equal(everything(path).frames[2], filmed.frame(2, width, height))
 
 
+def test_vp9_is_read(tmp_path: Path) -> None:
+    path = filmed.film(tmp_path / "a.webm", frames=5, codec="libvpx-vp9", pix_fmt="gbrp")
+    video = everything(path)
+    assert video.total == 5
+    assert np.array_equal(video.frames[4], filmed.frame(4, 64, 48))
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_frames_are_counted_and_not_the_time_between_them(suffix: str, tmp_path: Path) -> None:
+    times = [0, 1, 2, 30, 31, 90, 91]
+    video = everything(filmed.film(tmp_path / f"a.{suffix}", frames=len(times), times=times))
+    assert video.total == len(times)
+    assert video.lacking == ""
+    for number in range(len(times)):
+        assert np.array_equal(video.frames[number], filmed.frame(number, 64, 48))
+
+
 def test_of_a_cut_mkv_what_is_there_is_read_and_the_rest_named(tmp_path: Path) -> None:
     path = filmed.film(tmp_path / "cut.mkv", frames=100)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
