@@ -79,7 +79,10 @@ def _memory(title: str, memory: Memory) -> str:
 def _scale(folder: Path, sizes: list[int], repeats: int, tables: list[str]) -> Seconds:
     shutil.rmtree(folder, ignore_errors=True)
     folders = {size: Scale(folder / str(size), size) for size in sizes}
-    taken = alternate({f"plan {n}": one.plan for n, one in folders.items()}, repeats)
+    largest = folders[max(sizes)]
+    tasks = {f"plan {n}": one.plan for n, one in folders.items()}
+    bare = {f"plan {largest.number}, bare rules": largest.bare_plan}
+    taken = alternate(tasks | bare, repeats)
     job = folders[min(sizes)].cost_per_job()
     for size in sizes[1:]:
         folders[size].finish()

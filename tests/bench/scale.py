@@ -17,6 +17,30 @@ from tests.bench.measuring import clock
 from tests.conftest import GIVEN, ROOT
 
 FIRST = "epoch-0000"
+# As many rules as a variant has in the workflow, with nothing in them: Snakemake's own least.
+BARE = """
+rule all:
+    input: expand("card/{{name}}", name=[f"epoch-{{n:04}}" for n in range({number})])
+rule download:
+    output: "checkpoint/{{name}}"
+    shell: "touch {{output}}"
+rule receipt:
+    input: rules.download.output
+    output: "receipt/{{name}}"
+    shell: "touch {{output}}"
+rule convert:
+    input: rules.download.output, rules.receipt.output
+    output: "model/{{name}}"
+    shell: "touch {{output}}"
+rule verify:
+    input: rules.download.output, rules.convert.output
+    output: "verification/{{name}}"
+    shell: "touch {{output}}"
+rule card:
+    input: rules.verify.output, rules.receipt.output
+    output: "card/{{name}}"
+    shell: "touch {{output}}"
+"""
 
 
 def variant(number: int) -> str:
@@ -61,6 +85,14 @@ class Scale:
     def plan(self) -> float:
         """Give the seconds that planning all takes."""
         return clock(lambda: self.snakemake("--dry-run"))
+
+    def bare_plan(self) -> float:
+        """Give the seconds that planning as many bare jobs takes."""
+        bare = self.folder / "bare"
+        bare.mkdir(exist_ok=True)
+        (bare / "Snakefile").write_text(BARE.format(number=self.number))
+        program = [sys.executable, "-m", "snakemake", "--cores", "2", "--quiet", "all", "--dry-run"]
+        return clock(lambda: subprocess.run(program, cwd=bare, capture_output=True, check=True))
 
     def no_op(self) -> float:
         """Give the seconds that finding nothing to do takes."""
