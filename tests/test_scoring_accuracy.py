@@ -14,9 +14,9 @@ from tests.conftest import DATA
 
 RECORDED: dict[str, Any] = json.loads((DATA / "views.json").read_text())["merge"]
 
-# The recording machine's exp rounds about one in forty the other way: with nine or so of the 336
-# changed by a last bit the means are equal bit by bit, and no order of adding makes them so. What is
-# predicted and counted is equal.
+# The recording machine's exp rounds about one in forty the other way: nine or so of the 336 changed
+# by a last bit make the means equal bit by bit, and no order of adding does. What is predicted and
+# counted is equal.
 LAST_BIT = 1e-16
 
 

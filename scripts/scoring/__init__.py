@@ -17,4 +17,5 @@ One module answers one question.
 - comparing: where does a difference in accuracy come from?
 - asked: what does config.yaml ask to be scored?
 - results: what came out, for programs and for people?
+- told: how did it go, for each variant of a run?
 """

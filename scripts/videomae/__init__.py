@@ -52,6 +52,7 @@ Of a run:
 - retrying: what is tried again, and when?
 - remote: where are its results?
 - receipts: are these the bytes that should have come?
+- shared: how do several runs use one folder of checkpoints?
 - placed: did someone put a checkpoint in its place by hand?
 - recipes, synthetic: which rehearsal weights are there, and how are they made?
 - liveness: is a run alive here?
