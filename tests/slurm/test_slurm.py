@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import filmed
 from tests.conftest import GIVEN, ROOT, Outcome, Workflow
 from tests.slurm.cluster import MEGABYTES, Cluster, ask, cluster, jobs, until
 
@@ -160,6 +161,20 @@ def test_job_that_can_never_start_is_reported(workflow: Workflow) -> None:
     assert outcome.code == 1
     assert "Slurm can never start the job" in outcome.output, outcome.output
     assert "PartitionTimeLimit" in outcome.output
+
+
+def test_parts_of_a_list_are_scored_as_jobs(workflow: Workflow) -> None:
+    workflow.configure({"it": variant()})
+    for number in range(3):
+        filmed.film(workflow.folder / f"{number}.mkv", frames=4 + number)
+    lines = [f"{number}.mkv {number}" for number in range(3)]
+    (workflow.folder / "list.csv").write_text("\n".join(lines))
+    scored = ("scores", "--config", "score={videos: list.csv, protocol: ucf101, shards: 2}")
+    outcome = run(workflow, *scored)
+    assert outcome.code == 0, outcome.output
+    parts = [f"rule_score/it_{number}_2" for number in (1, 2)]
+    assert [job for job in submitted(outcome) if "score" in job] == parts, submitted(outcome)
+    assert re.search(r"^it +[\d.]+ .* 3 +0$", outcome.output, re.M), outcome.output
 
 
 def test_several_variants_in_a_job_and_transfers_here(workflow: Workflow) -> None:
