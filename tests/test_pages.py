@@ -31,6 +31,7 @@ def fail(workflow: Workflow, variant: str) -> None:
     (workflow.results / f"logs/verify/{variant}.log").write_text(f"error: {REASON}\n")
 
 
+@pytest.mark.full
 def test_report_has_a_page_of_each_variant_failed_or_not_and_needs_nothing_else(
     finished: Workflow,
 ) -> None:

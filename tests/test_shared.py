@@ -44,6 +44,7 @@ def adding(folder: Path, zoo: Path, source: str = SOURCE) -> tuple[Workflow, tup
     return workflow, ("results/models/it/config.json",)
 
 
+@pytest.mark.full
 def test_what_one_run_downloads_the_next_links(tmp_path: Path, home: dict[str, str]) -> None:
     zoo = tmp_path / "zoo"
     zoo.mkdir()
