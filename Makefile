@@ -56,7 +56,7 @@ test-report: $(VENV)/development.done   ## open the report of tiny variants in C
 	command -v chromium > /dev/null || (apt-get update && apt-get install --yes --no-install-recommends chromium)
 	$(BIN)/python -m pytest -n 0 -m full tests/browser
 
-test-slurm: $(VENV)/development.done   ## run tiny variants on a Slurm cluster of one node, here (installs Debian's, as root; six minutes)
+test-slurm: $(VENV)/development.done   ## run tiny variants on a Slurm cluster of one node, here (installs Debian's, as root; eight minutes)
 	command -v slurmctld > /dev/null || (apt-get update && apt-get install --yes --no-install-recommends slurm-wlm munge)
 	$(BIN)/python -m pip install --quiet --requirement envs/slurm.txt
 	$(BIN)/python -m pytest -n 0 -m full tests/slurm

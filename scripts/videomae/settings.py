@@ -353,28 +353,27 @@ def _locked(variant: Variant, lock: Mapping[str, receipts.Content]) -> receipts.
     return recorded
 
 
-def _shared_folder(config: Mapping[str, Any]) -> tuple[str | None, bool]:
+def _shared_folder(config: Mapping[str, Any]) -> tuple[Path | None, bool]:
     """Give the folder of checkpoints that runs share, and whether this one adds to it."""
-    folder, adds = config.get("checkpoints_dir"), config["add_to_checkpoints_dir"]
-    if folder and not Path(folder).is_dir():
-        raise ConversionError(f"checkpoints_dir: there is no folder {Path(folder).absolute()}")
+    folder = Path(config["checkpoints_dir"]).absolute() if "checkpoints_dir" in config else None
+    adds: bool = config["add_to_checkpoints_dir"]
+    if folder and not folder.is_dir():
+        raise ConversionError(f"checkpoints_dir: there is no folder {folder}")
     if adds and not folder:
         raise ConversionError("add_to_checkpoints_dir: needs checkpoints_dir, the folder to add to")
-    if adds and not os.access(cast(str, folder), os.W_OK):
-        raise ConversionError(
-            f"add_to_checkpoints_dir: {Path(cast(str, folder)).absolute()} can't be written to"
-        )
+    if adds and not os.access(str(folder), os.W_OK):
+        raise ConversionError(f"add_to_checkpoints_dir: {folder} can't be written to")
     return folder, adds
 
 
-def _place(variant: Variant, folder: str | None) -> Path | None:
+def _place(variant: Variant, folder: Path | None) -> Path | None:
     """Give where a shared folder has, or is to have, what the network gives for a variant."""
     if folder is None or variant.source.kind not in sources.ON_NETWORK:
         return None
-    return Path(folder).absolute() / f"{variant.name}.pth"
+    return folder / f"{variant.name}.pth"
 
 
-def _at_hand(variant: Variant, folder: str | None) -> str:
+def _at_hand(variant: Variant, folder: Path | None) -> str:
     """Give the file that stands in for a variant's source on the network; empty if none does."""
     file = _place(variant, folder)
     if file is None or not file.is_file():
