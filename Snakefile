@@ -326,7 +326,7 @@ rule all:
         expand("results/verification/{variant}.json", variant=VARIANTS),
         expand("results/models/{variant}/{file}", variant=VARIANTS, file=folder.PUBLISHED),
         expand(PUSHED[SETTINGS.push_step], variant=VARIANTS) if SETTINGS.push_step else [],
-        expand("results/scores/{variant}.json", variant=SCORED),
+        expand(reported.SCORES, variant=SCORED),
         []
         if SETTINGS.keep_checkpoints
         else expand("results/discarded/{variant}.txt", variant=VARIANTS),

@@ -6,7 +6,6 @@ from pathlib import Path
 from videomae import magic, receipts
 from videomae.command import run
 from videomae.errors import ConversionError, about
-from videomae.files import appearing
 
 
 def main() -> None:
@@ -32,8 +31,7 @@ def note(path: Path, arguments: argparse.Namespace) -> None:
         receipts.hold(found, what, arguments)
     except ConversionError as error:
         raise ConversionError(f"{error}; if not, remove {path}: it is brought again") from error
-    with appearing(arguments.receipt) as new:
-        receipts.write(new, arguments.source, found)
+    receipts.write(arguments.receipt, arguments.source, found)
     print(f"{path}: {found}")
 
 

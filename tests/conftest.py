@@ -8,6 +8,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,15 @@ class Workflow:
             *("--cores", "2", *options),
             environment=environment,
         )
+
+
+def until(come: Callable[[], bool], what: str, limit: float = 60.0) -> None:
+    """Wait for something; raises if it does not come in so many seconds."""
+    end = time.monotonic() + limit
+    while not come():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} did not come in {limit:.0f} s")
+        time.sleep(0.1)
 
 
 def jobs(outcome: Outcome) -> list[str]:

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from videomae import magic, sources
 from videomae.errors import ConversionError
 from videomae.transfers import Progress
 
-from tests.conftest import ROOT, Outcome, Workflow, command, process
+from tests.conftest import ROOT, Outcome, Workflow, command, process, until
 from tests.standins import drive as standin
 from tests.standins.drive import DriveStandIn
 from tests.standins.hub import HubStandIn
@@ -193,7 +193,9 @@ def killed(out: Path, home: dict[str, str], tmp_path: Path) -> Iterator[Killed]:
         options = {**home, **server.environment}
         parts = out.with_name(".it.pth.parts")
         running = start(f"gdrive:{FILE_ID}", out, **options)
-        until(lambda: any(part.stat().st_size == WRITTEN for part in parts.glob("*.part")))
+        until(
+            lambda: any(part.stat().st_size == WRITTEN for part in parts.glob("*.part")), "the part"
+        )
         running.kill()
         running.wait()
         assert not out.exists()
@@ -205,13 +207,6 @@ def killed(out: Path, home: dict[str, str], tmp_path: Path) -> Iterator[Killed]:
 def start(source: str, output: Path, **environment: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(ROOT / "scripts/download.py"), source, str(output), "--wait=0"]
     return subprocess.Popen(command, env={**os.environ, **environment})
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_next_start_goes_on_from_what_a_killed_one_left(killed: Killed, out: Path) -> None:
@@ -298,7 +293,7 @@ def test_two_at_once_for_one_output_wait_for_each_other(
         server.add(FILE_ID, BIG, behaviour=standin.slow(FIRST, stall=3, times=2))
         options = {**home, **server.environment}
         first = start(f"gdrive:{FILE_ID}", out, **options)
-        until(lambda: any(out.parent.glob(".it.pth.parts/*.part")))
+        until(lambda: any(out.parent.glob(".it.pth.parts/*.part")), "the part")
         second = download(f"gdrive:{FILE_ID}", out, **options)
         assert first.wait() == 0
     assert second.code == 0

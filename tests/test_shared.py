@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +13,7 @@ from videomae import settings, shared, space
 from videomae.errors import ConversionError
 from videomae.receipts import Content
 
-from tests.conftest import DATA, ROOT, Outcome, Workflow, jobs, process
+from tests.conftest import DATA, ROOT, Outcome, Workflow, jobs, process, until
 from tests.standins.drive import DriveStandIn, slow
 
 FILE_ID = "1MzwteHH-1yuMnFb8vRBQDvngV1Zl-d3z"
@@ -105,10 +104,7 @@ def test_two_that_bring_the_same_leave_the_first_ones_file(
         environment = {**os.environ, **home, **server.environment}
         arguments = [ROOT / "scripts/download.py", SOURCE, outputs[0], f"--shared={place}"]
         late = subprocess.Popen([sys.executable, *map(str, arguments)], env=environment)
-        deadline = time.monotonic() + 60
-        while not list(outputs[0].parent.glob(".it.pth.parts/*.part")):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: any(outputs[0].parent.glob(".it.pth.parts/*.part")), "the part")
         assert download(outputs[1], place, **home, **server.environment).code == 0
         before = place.stat()
         assert late.wait() == 0

@@ -1,12 +1,11 @@
 """How did scoring go, for each variant that a run was to score?"""
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
-from videomae import remote, reported
+from videomae import folder, reported
 from videomae.errors import last_words
 from videomae.progress import Undone
 
@@ -20,9 +19,9 @@ def table(variants: Iterable[str], results: Path, undone: Undone = frozenset()) 
     """
     rows, failures = [], []
     for name in variants:
-        path = remote.place(reported.SCORES.format(variant=name), results)
-        if path.exists() and ("merge", name) not in undone:
-            rows.append(_row(name, json.loads(path.read_text(encoding="utf-8"))))
+        there = reported.existing(name, results, reported.SCORES)
+        if there and ("merge", name) not in undone:
+            rows.append(_row(name, folder.read_json(there[0])))
             continue
         failed = next(_failures(name, results), None)
         rows.append((name, "not scored" if failed is None else "FAILED", "", "", "", ""))

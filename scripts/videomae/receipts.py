@@ -101,9 +101,10 @@ def record(receipts: Iterable[Path], path: Path = LOCK) -> None:
 
 
 def write(receipt: Path, source: str, found: Content) -> None:
-    """Write what a receipt tells: where a file came from, and its content."""
+    """Write a receipt, whole or not at all: where a file came from, and its content."""
     text = json.dumps({"source": source, **found._asdict()}, indent=2)
-    receipt.write_text(f"{text}\n", encoding="utf-8")
+    with appearing(receipt) as new:
+        new.write_text(f"{text}\n", encoding="utf-8")
 
 
 def of(checkpoint: Path) -> tuple[str, Content] | None:

@@ -32,8 +32,7 @@ def add(checkpoint: Path, source: str, bring: Callable[[Path], None]) -> None:
         bring(new)
         if new.is_symlink():  # to the hub's cache, which is the user's own
             _replace_by_copy(new)
-        with appearing(checkpoint.with_suffix(".json")) as receipt:
-            receipts.write(receipt, source, receipts.content(new))
+        receipts.write(checkpoint.with_suffix(".json"), source, receipts.content(new))
         if checkpoint.exists():
             # Renamed to itself, it keeps its time stamp, by which the others' work is up to date.
             new.unlink()

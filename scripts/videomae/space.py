@@ -31,15 +31,10 @@ def check(
             f"{results.absolute()} can't be written to: it is read-only, or of somebody else; "
             "choose another folder by --directory"
         )
-    free = shutil.disk_usage(results).free
-    message = f"disk: {_gigabytes(needed)} needed in {results.absolute()}, {_gigabytes(free)} free"
-    if not kept:
-        message += f"; {_gigabytes(needed - brought)} stay, without the checkpoints"
+    more = "" if kept else f"; {_gigabytes(needed - brought)} stay, without the checkpoints"
     if unknown:
-        message += f" ({unknown} variants come from the network, their sizes are not known yet)"
-    if needed > free:
-        raise ConversionError(f"{message}; {_gigabytes(needed - free)} more must be freed")
-    return "\n".join([message, *_shared(variants)])
+        more += f" ({unknown} variants come from the network, their sizes are not known yet)"
+    return "\n".join([_stated(needed, results, more), *_shared(variants)])
 
 
 def _shared(variants: Iterable[Variant]) -> Iterator[str]:
@@ -47,16 +42,19 @@ def _shared(variants: Iterable[Variant]) -> Iterator[str]:
     added = [variant for variant in variants if variant.shared and not variant.at_hand]
     if not added:
         return
-    folder, needed = Path(added[0].shared).parent, sum(map(_locked, added))
+    needed = sum(variant.locked.bytes for variant in added if variant.locked)
+    yield _stated(needed, Path(added[0].shared).parent)
+
+
+def _stated(needed: int, folder: Path, more: str = "") -> str:
+    """Say what is needed and free in a folder, and more; raises `ConversionError` if it is less."""
     free = shutil.disk_usage(folder).free
-    message = f"disk: {_gigabytes(needed)} needed in {folder}, {_gigabytes(free)} free"
+    said = (
+        f"disk: {_gigabytes(needed)} needed in {folder.absolute()}, {_gigabytes(free)} free{more}"
+    )
     if needed > free:
-        raise ConversionError(f"{message}; {_gigabytes(needed - free)} more must be freed")
-    yield message
-
-
-def _locked(variant: Variant) -> int:
-    return variant.locked.bytes if variant.locked else 0
+        raise ConversionError(f"{said}; {_gigabytes(needed - free)} more must be freed")
+    return said
 
 
 def _bytes(variant: Variant, results: Path) -> tuple[int, int] | None:

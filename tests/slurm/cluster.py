@@ -4,10 +4,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tests.conftest import until
 
 LIMIT = 60.0  # seconds for anything that a daemon does
 MEGABYTES = 6000  # of the node, which is told to have 2 CPUs
@@ -41,15 +42,6 @@ def ask(*command: str) -> str:
     return subprocess.run(
         command, check=True, capture_output=True, text=True, timeout=LIMIT
     ).stdout.strip()
-
-
-def until(come: Callable[[], bool], what: str, limit: float = LIMIT) -> None:
-    """Wait for something; raises if it does not come in time."""
-    end = time.monotonic() + limit
-    while not come():
-        if time.monotonic() > end:
-            raise TimeoutError(f"{what} did not come in {limit:.0f} s")
-        time.sleep(0.2)
 
 
 class Cluster:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests import filmed
-from tests.conftest import GIVEN, ROOT, Outcome, Workflow
-from tests.slurm.cluster import MEGABYTES, Cluster, ask, cluster, jobs, until
+from tests.conftest import GIVEN, ROOT, Outcome, Workflow, until
+from tests.slurm.cluster import MEGABYTES, Cluster, ask, cluster, jobs
 
 pytestmark = pytest.mark.full
 
