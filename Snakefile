@@ -26,10 +26,10 @@ SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description
         drawing drive errors families files folder folding hub imagenet imports labels licenses
-        liveness loading lockstep magic metadata opcodes own pages placed plots positions progress
-        publishing reading receipts recipes recorded reference releases remote renaming report
-        reported restoring retrying safetensors_file settings shared slurm sources space status
-        stored synthetic totals transfers unpickling verification written
+        liveness loading lockstep magic metadata opcodes own pages placed planning plots positions
+        progress publishing reading receipts recipes recorded reference releases remote renaming
+        report reported restoring retrying safetensors_file settings shared slurm sources space
+        status stored synthetic totals transfers unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
         __init__ accuracy asked comparing examples kept labelling lists merging models protocols
@@ -54,6 +54,7 @@ from videomae import (
     liveness,
     own,
     placed,
+    planning,
     progress,
     publishing,
     receipts,
@@ -102,6 +103,10 @@ if not workflow.deployment_settings.deployment_method:
         f"set -euo pipefail; PYTHON={shlex.quote(sys.executable)}; "
         f"export {liveness.RUN}={os.getpid()}; "
     )
+
+# Where this is a module, Snakemake is the other workflow's.
+if workflow.modifier.is_main_snakefile():
+    planning.remember(workflow.output_settings.dryrun)
 
 own.type_values(config)
 try:

@@ -91,6 +91,17 @@ def test_finished_run_again_has_nothing_to_do(finished: Workflow) -> None:
     assert "Nothing to be done" in outcome.output
 
 
+def test_plan_shows_the_shell_line_that_each_job_ran(finished: Workflow) -> None:
+    """Though each is put together once: see `planning`."""
+    shown = finished.run("--dry-run", "--printshellcmds", "--forceall").output
+    noted = (finished.folder / ".snakemake/metadata").iterdir()
+    ran = {json.loads(note.read_text())["shellcmd"] for note in noted}
+    planned = re.findall(r"^Shell command: (exec .*)", shown, re.MULTILINE)
+    assert len(planned) == len(VARIANTS) * len((*BROUGHT, *AFTER))
+    place = re.compile(r"\S+/snakemake-runtime-cache/\w+")  # another in each run
+    assert {place.sub("", line) for line in planned} == {place.sub("", line) for line in ran}
+
+
 def test_how_many_variants_are_done_is_said_as_each_is(finished_outcome: Outcome) -> None:
     said = re.findall(
         r"^(\d) of 3 verified(?:, ~\d+ (?:s|min) left)?$", finished_outcome.output, re.M

@@ -58,6 +58,7 @@ Of a run:
 - liveness: is a run alive here?
 - space: how much disk does it take?
 - imports: which modules does a script use?
+- planning: what does Snakemake work out again for every job?
 - progress: which variant is in which state?
 - totals: how far is a run?
 - status: how far is each step of each variant?

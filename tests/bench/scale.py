@@ -138,6 +138,7 @@ def _make(original: Path, path: Path, text: str | None, name: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if original.is_symlink():
         path.symlink_to(str(original.readlink()).replace(FIRST, name))
+        shutil.copystat(original, path, follow_symlinks=False)
     elif text is not None:
         path.write_text(text.replace(FIRST, name))
         shutil.copystat(original, path)
