@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers.models.videomae import modeling_videomae
-from videomae import checkpoint, positions, safetensors_file, stored, unpickling
+from transformers.utils import import_utils
+from videomae import checkpoint, quick, safetensors_file, stored, unpickling
 from videomae.architecture import tokens
 from videomae.errors import ConversionError
 from videomae.recipes import RECIPES
@@ -233,6 +235,15 @@ def test_converting_needs_no_torch(tmp_path: Path, checkpoints: dict[str, Path])
     assert not {"torch", "transformers"} & imported
 
 
+def test_names_of_transformers_are_those_that_it_reads_itself() -> None:
+    models = Path(transformers.__file__).parent / "models"
+    files = (models / "__init__.py", models / "videomae/modeling_videomae.py", models / "videomae")
+    own = [import_utils.create_import_structure_from_path(str(path)) for path in files]
+    assert "VideoMAEModel" in str(own[1])
+    with quick.names_read_once():
+        assert [import_utils.create_import_structure_from_path(str(path)) for path in files] == own
+
+
 def test_positions_are_made_as_transformers_makes_them() -> None:
     sizes = {
         (tokens(recipe.architecture.config), width)
@@ -243,9 +254,9 @@ def test_positions_are_made_as_transformers_makes_them() -> None:
     original = modeling_videomae.get_sinusoid_encoding_table
     assert len(sizes) > 8
     for number, width in sorted(sizes)[:6]:  # the larger take seconds each
-        with positions.quick_positions():
-            quick = modeling_videomae.get_sinusoid_encoding_table(number, width)
-        assert torch.equal(quick, original(number, width))
+        with quick.quick_positions():
+            made = modeling_videomae.get_sinusoid_encoding_table(number, width)
+        assert torch.equal(made, original(number, width))
 
 
 def test_positions_of_a_transformers_that_makes_others_are_its_own(
@@ -255,7 +266,7 @@ def test_positions_of_a_transformers_that_makes_others_are_its_own(
         return sinusoid_positions(number, width).flip(2)
 
     monkeypatch.setattr(modeling_videomae, "get_sinusoid_encoding_table", other)
-    with positions.quick_positions():
+    with quick.quick_positions():
         made = modeling_videomae.get_sinusoid_encoding_table(32, 48)
     assert torch.equal(made, other(32, 48))
     assert modeling_videomae.get_sinusoid_encoding_table is other

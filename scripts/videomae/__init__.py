@@ -34,7 +34,7 @@ Of the proof:
 
 - reference: what does the authors' network compute?
 - clips, imagenet: which pixels and masks go in, and how are they normalised?
-- positions: how are transformers' positions made quickly?
+- quick: what does transformers do slowly, and how is the same had quickly?
 - lockstep: where do reference and folder part?
 - recorded: do recorded outputs agree?
 - verification: does the folder compute what the checkpoint computes?

@@ -16,7 +16,7 @@ from torch import Tensor
 from videomae import clips, folder, imagenet
 from videomae.architecture import Kind
 from videomae.lockstep import MASK_RATIO
-from videomae.positions import quick_positions
+from videomae.quick import quick_positions
 from videomae.reference import patch_statistics, patches
 
 TIMES = 4  # frames that a strip shows, evenly over the clip

@@ -48,7 +48,7 @@ from videomae.lockstep import (
     with_config,
     worst,
 )
-from videomae.positions import quick_positions
+from videomae.quick import quick_positions
 from videomae.recorded import Recorded
 from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference, sinusoid_positions
 from videomae.report import Check, Report, at_most

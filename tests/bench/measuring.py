@@ -95,7 +95,8 @@ def watched(command: Sequence[str], folder: Path, memory: Memory, **environment:
 
 def _watch(pid: int, memory: Memory, ended: threading.Event) -> None:
     root = psutil.Process(pid)
-    while not ended.wait(0.02):
+    # At 0.02 the looking took a tenth of a core, of which the workflow has none to spare.
+    while not ended.wait(0.2):
         with suppress(psutil.Error):
             for process in (root, *root.children(recursive=True)):
                 with suppress(psutil.Error, IndexError):
