@@ -285,6 +285,7 @@ onstart:
     # so that looks add up. Where jobs are processes here, there is nothing to limit.
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
+    planning.measure_once(workflow.scheduler)
     environments = [
         job for job in workflow.dag.needrun_jobs() if job.rule.name == "environment"
     ]

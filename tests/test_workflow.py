@@ -1,5 +1,6 @@
 """The workflow as people run it: what a run does, and what an edit or a fault makes run again."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from transformers import VideoMAEForVideoClassification
-from videomae import clips, imports, space
+from videomae import clips, imports, planning, space
 from videomae.checkpoint import open_checkpoint
 from videomae.errors import ConversionError
 from videomae.placed import note
@@ -100,6 +102,27 @@ def test_plan_shows_the_shell_line_that_each_job_ran(finished: Workflow) -> None
     assert len(planned) == len(VARIANTS) * len((*BROUGHT, *AFTER))
     place = re.compile(r"\S+/snakemake-runtime-cache/\w+")  # another in each run
     assert {place.sub("", line) for line in planned} == {place.sub("", line) for line in ran}
+
+
+def test_sizes_of_inputs_are_asked_for_once() -> None:
+    class Input:
+        def __init__(self, held: int | None) -> None:
+            self.held, self.asked = held, 0
+
+        async def exists(self) -> bool:
+            self.asked += 1
+            return self.held is not None
+
+        async def size(self) -> int | None:
+            return self.held
+
+    scheduler: Any = SimpleNamespace(_input_sizes={})
+    planning.measure_once(scheduler)
+    there, missing, later = Input(5), Input(None), Input(7)
+    for inputs in ([there, missing], [there, missing], [missing, later]):
+        asyncio.run(scheduler.update_input_sizes([SimpleNamespace(input=inputs)]))
+    assert scheduler._input_sizes == {there: 5, missing: None, later: 7}
+    assert [one.asked for one in (there, missing, later)] == [1, 1, 1]
 
 
 def test_how_many_variants_are_done_is_said_as_each_is(finished_outcome: Outcome) -> None:

@@ -1,13 +1,18 @@
 """What does Snakemake work out again for every job, though it is the same each time?
 
 A thousand variants are five thousand jobs. To print what is to be done with them took 11.9 s, which
-remembering two answers makes 9.3 (two cores, Snakemake 9.27.1).
+remembering two answers makes 9.3; with a thousand jobs ready, one more took 21.8 ms of Snakemake's
+own, which a third makes 13.0 (two cores, Snakemake 9.27.1).
 """
 
+import asyncio
+from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
 from snakemake import common, rules
 from snakemake.jobs import Job
+from snakemake.scheduling.job_scheduler import JobScheduler
 
 
 def remember(dry_run: bool) -> None:
@@ -20,3 +25,18 @@ def remember(dry_run: bool) -> None:
     # nothing is run, and so tried again with more memory.
     if dry_run:
         Job.shellcmd = property(cache(Job.shellcmd.fget))
+
+
+def measure_once(scheduler: JobScheduler) -> None:
+    """Let the scheduler, which begins with large inputs, ask for the size of each of them once."""
+    known = scheduler._input_sizes
+
+    async def measured(path: Any) -> tuple[Any, int | None]:
+        return path, await path.size() if await path.exists() else None
+
+    # It asks anew for those of all jobs that are ready, each time that one has ended.
+    async def update_input_sizes(jobs: Iterable[Job]) -> None:
+        new = {path for job in jobs for path in job.input} - known.keys()
+        known.update(await asyncio.gather(*map(measured, new)))
+
+    scheduler.update_input_sizes = update_input_sizes
