@@ -217,16 +217,16 @@ def for_clips(model: Any, image_size: int, tokens: int) -> Iterator[None]:
 
 
 @contextmanager
-def with_config(model: Any, **values: Any) -> Iterator[None]:
-    """Set values of a loaded model's config for a while."""
-    before = {name: getattr(model.config, name) for name in values}
+def with_values(owner: Any, **values: Any) -> Iterator[None]:
+    """Set attributes, of a loaded model's config or of a module, for a while."""
+    before = {name: getattr(owner, name) for name in values}
     for name, value in values.items():
-        setattr(model.config, name, value)
+        setattr(owner, name, value)
     try:
         yield
     finally:
         for name, value in before.items():
-            setattr(model.config, name, value)
+            setattr(owner, name, value)
 
 
 @contextmanager

@@ -18,9 +18,7 @@ from snakemake.scheduling.job_scheduler import JobScheduler
 def remember(dry_run: bool) -> None:
     """Let Snakemake find out once what stays as it is."""
     # Which parameters a rule's function has, asked five times for each job: 1.5 s of those.
-    parameters = cache(common.get_function_params)
-    for module in (common, rules):
-        setattr(module, parameters.__name__, parameters)
+    common.get_function_params = rules.get_function_params = cache(common.get_function_params)
     # The shell line, put together three times to print a job: 1.1 s. It stays as it is only where
     # nothing is run, and so tried again with more memory.
     if dry_run:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from transformers.utils import import_utils
 
+from videomae.lockstep import with_values
 from videomae.reference import sinusoid_positions
 
 
@@ -26,11 +27,8 @@ def names_read_once() -> Iterator[None]:
     def of_folder(path: str | os.PathLike[str]) -> object:
         return original(path if Path(path).is_dir() else Path(path).parent)
 
-    import_utils.create_import_structure_from_path = of_folder
-    try:
+    with with_values(import_utils, create_import_structure_from_path=of_folder):
         yield
-    finally:
-        import_utils.create_import_structure_from_path = original
 
 
 with names_read_once():
@@ -49,8 +47,5 @@ def quick_positions() -> Iterator[None]:
         same = torch.equal(table[:, :TRIED], original(min(tokens, TRIED), width))
         return table if same else original(tokens, width)
 
-    modeling_videomae.get_sinusoid_encoding_table = quick
-    try:
+    with with_values(modeling_videomae, get_sinusoid_encoding_table=quick):
         yield
-    finally:
-        modeling_videomae.get_sinusoid_encoding_table = original

@@ -45,7 +45,7 @@ from videomae.lockstep import (
     positions,
     run,
     scale,
-    with_config,
+    with_values,
     worst,
 )
 from videomae.quick import quick_positions
@@ -321,7 +321,7 @@ class Verification:
         assert ran.mask is not None
         chosen = model.config.norm_pix_loss
         size, number = ran.pixels.shape[-1], ran.mask.shape[1]
-        with for_clips(model, size, number), with_config(model, norm_pix_loss=not chosen):
+        with for_clips(model, size, number), with_values(model.config, norm_pix_loss=not chosen):
             other = forward(model, ran.pixels, ran.mask)
         found = {chosen: ran.output.loss.item(), not chosen: other.loss.item()}
         losses = reference.losses(ran.expected, ran.pixels, ran.mask)

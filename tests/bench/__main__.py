@@ -39,8 +39,12 @@ def main() -> None:
     if set(arguments.only) - {"scale", "scoring"}:
         zoo.make()
     if "convert" in arguments.only:
-        tasks = {"cp": zoo.copy, "zeros by dd, to the disk itself": zoo.zeros}
-        tasks |= {"convert": zoo.convert, TWO: zoo.convert_two_at_a_time}
+        tasks = {
+            "cp": zoo.copy,
+            "zeros by dd, to the disk itself": zoo.zeros,
+            "convert": zoo.convert,
+            TWO: zoo.convert_two_at_a_time,
+        }
         measured["convert"] = alternate(tasks, arguments.repeats)
         tables.append(tabulate(rows(measured["convert"], "cp", CONVERT), HEADERS))
     if "workflow" in arguments.only:
