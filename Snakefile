@@ -56,7 +56,6 @@ from videomae import (
     placed,
     planning,
     progress,
-    publishing,
     receipts,
     releases,
     remote,
@@ -106,7 +105,7 @@ if not workflow.deployment_settings.deployment_method:
 
 # Where this is a module, Snakemake is the other workflow's.
 if workflow.modifier.is_main_snakefile():
-    planning.remember(workflow.output_settings.dryrun)
+    planning.remember(workflow.output_settings)
 
 own.type_values(config)
 try:
@@ -296,6 +295,9 @@ onstart:
         if not STORED_IN:
             print(space.check(VARIANTS.values(), RESULTS, len(environments), kept))
         if SETTINGS.push_step:
+            # Not at every start: the hub's client takes 0.13 s of it.
+            from videomae import publishing
+
             publishing.check_access(SETTINGS.push["namespace"])
     if workflow.executor_plugin.name == "slurm":
         with told():

@@ -104,6 +104,15 @@ def test_plan_shows_the_shell_line_that_each_job_ran(finished: Workflow) -> None
     assert {place.sub("", line) for line in planned} == {place.sub("", line) for line in ran}
 
 
+def test_plan_in_numbers_counts_the_jobs_and_shows_none(finished: Workflow) -> None:
+    """Though what is to be said of each is left out: see `planning`."""
+    shown = finished.run("--dry-run", "--quiet", "rules", "--forceall").output
+    counted = dict(re.findall(r"^(\w+) +(\d+)$", shown, re.MULTILINE))
+    assert counted == dict.fromkeys((*BROUGHT, *AFTER), "3") | {"all": "1", "total": "16"}
+    assert "jobid:" not in shown
+    assert "jobid:" in finished.run("--dry-run", "--forceall").output
+
+
 def test_sizes_of_inputs_are_asked_for_once() -> None:
     class Input:
         def __init__(self, held: int | None) -> None:

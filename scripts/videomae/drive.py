@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from http.cookiejar import MozillaCookieJar
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
@@ -22,6 +21,8 @@ from videomae.errors import ConversionError, PassingError
 from videomae.retrying import may_pass, retry_after
 
 if TYPE_CHECKING:
+    from http.cookiejar import MozillaCookieJar
+
     import requests
 
 TIMEOUT = 60  # seconds without a byte
@@ -136,8 +137,10 @@ def _is_page(response: "requests.Response") -> bool:
     return response.headers.get("Content-Type", "").startswith("text/html")
 
 
-def _cookies() -> MozillaCookieJar:
+def _cookies() -> "MozillaCookieJar":
     """Give those that gdown sends, so that both are answered alike."""
+    from http.cookiejar import MozillaCookieJar
+
     from gdown.download import DEFAULT_COOKIES_FILE
 
     jar = MozillaCookieJar(DEFAULT_COOKIES_FILE)

@@ -13,16 +13,22 @@ from typing import Any
 from snakemake import common, rules
 from snakemake.jobs import Job
 from snakemake.scheduling.job_scheduler import JobScheduler
+from snakemake.settings.enums import Quietness
+from snakemake.settings.types import OutputSettings
 
 
-def remember(dry_run: bool) -> None:
-    """Let Snakemake find out once what stays as it is."""
+def remember(output: OutputSettings) -> None:
+    """Let Snakemake find out once what stays as it is, and not at all what it doesn't print."""
     # Which parameters a rule's function has, asked five times for each job: 1.5 s of those.
     common.get_function_params = rules.get_function_params = cache(common.get_function_params)
+    if not output.dryrun:
+        return
     # The shell line, put together three times to print a job: 1.1 s. It stays as it is only where
     # nothing is run, and so tried again with more memory.
-    if dry_run:
-        Job.shellcmd = property(cache(Job.shellcmd.fget))
+    Job.shellcmd = property(cache(Job.shellcmd.fget))
+    # What is to be done with each job, of which `--quiet rules` shows nothing: 1.4 s.
+    if Quietness.RULES in (output.quiet or ()) and not output.log_handler_settings:
+        Job.log_info = lambda *_, **__: None
 
 
 def measure_once(scheduler: JobScheduler) -> None:

@@ -6,9 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from urllib3.exceptions import InvalidHeader
-from urllib3.util import Retry
-
 from videomae.errors import ConversionError, PassingError
 
 TRIES = 4  # in a row that bring nothing
@@ -51,6 +48,9 @@ def may_pass(status: int) -> bool:
 
 def retry_after(headers: Mapping[str, str]) -> float:
     """Read the seconds that a server wants to be left alone (Retry-After: a number or a date)."""
+    from urllib3.exceptions import InvalidHeader  # not before a server refuses: it takes 30 ms
+    from urllib3.util import Retry
+
     try:
         return Retry().parse_retry_after(headers.get("Retry-After") or "0")
     except InvalidHeader:

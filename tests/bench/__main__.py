@@ -86,8 +86,9 @@ def _scale(folder: Path, sizes: list[int], repeats: int, tables: list[str]) -> S
     folders = {size: Scale(folder / str(size), size) for size in sizes}
     largest = folders[max(sizes)]
     tasks = {f"plan {n}": one.plan for n, one in folders.items()}
-    bare = {f"plan {largest.number}, bare rules": largest.bare_plan}
-    taken = alternate(tasks | bare, repeats)
+    tasks[f"plan {largest.number}, in numbers"] = largest.plan_in_numbers
+    tasks[f"plan {largest.number}, bare rules"] = largest.bare_plan
+    taken = alternate(tasks, repeats)
     job = folders[min(sizes)].cost_per_job()
     for size in sizes[1:]:
         folders[size].finish()

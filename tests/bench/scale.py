@@ -83,8 +83,12 @@ class Scale:
         )
 
     def plan(self) -> float:
-        """Give the seconds that planning all takes."""
+        """Give the seconds that planning all takes, with every job printed."""
         return clock(lambda: self.snakemake("--dry-run"))
+
+    def plan_in_numbers(self) -> float:
+        """Give the seconds that planning all takes, with how many jobs of each rule printed."""
+        return clock(lambda: self.snakemake("--dry-run", "--quiet", "rules"))
 
     def bare_plan(self) -> float:
         """Give the seconds that planning as many bare jobs takes."""
