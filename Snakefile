@@ -359,6 +359,8 @@ rule download:
     localrule: SETTINGS.transfers_here  # a cluster's nodes may have no internet
     conda:
         "envs/videomae.yaml"
+    # What waits for a line takes no core from what computes; a cluster gives no job less than one.
+    threads: lambda wildcards: int(ELSEWHERE or not VARIANTS[wildcards.variant].downloads)
     resources:
         mem_mb=lambda wildcards, attempt: asked(
             VARIANTS[wildcards.variant].download_megabytes, attempt

@@ -8,12 +8,12 @@ from pathlib import Path
 from tabulate import tabulate
 
 from tests.bench import plot
-from tests.bench.full_size import Zoo
+from tests.bench.full_size import RATE, Zoo
 from tests.bench.measuring import Memory, Seconds, alternate, machine, rows
 from tests.bench.scale import Scale
 from tests.bench.scoring import Scoring
 
-PARTS = ("convert", "workflow", "memory", "scale", "scoring")
+PARTS = ("convert", "workflow", "line", "memory", "scale", "scoring")
 TWO = "convert, two at a time"
 CONVERT = {TWO: "0.70"}
 WITH, WITHOUT = "workflow, with recorded outputs", "workflow, without them"
@@ -56,6 +56,14 @@ def main() -> None:
         measured["workflow"] = alternate(whole, arguments.runs)
         tables.append(tabulate(rows(measured["workflow"], "one at a time", WORKFLOW), HEADERS))
         tables.append(_memory("in these runs", zoo.memory))
+    if "line" in arguments.only:
+        downloads = f"downloads alone, at {RATE / 1e6:.0f} MB/s"
+        line = {
+            downloads: lambda: zoo.over_a_line("results/checkpoints/{}.pth"),
+            "workflow from there, without recorded outputs": zoo.over_a_line,
+        }
+        measured["line"] = alternate(line, arguments.runs)
+        tables.append(tabulate(rows(measured["line"], downloads, {}), HEADERS))
     if "memory" in arguments.only:
         alone = Memory()
         zoo.convert_alone(alone)

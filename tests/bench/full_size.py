@@ -6,6 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from io import StringIO
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import yaml
 
 from tests.bench.measuring import Memory, clock, watched
 from tests.conftest import ROOT
+from tests.standins.drive import DriveStandIn
 
 REHEARSAL = ROOT / "rehearsal/config.yaml"
+RATE = 60e6  # bytes a second
 
 
 class Zoo:
@@ -84,15 +87,40 @@ class Zoo:
 
     def workflow(self, recorded_outputs: str) -> float:
         """Convert and verify the checkpoints by the workflow, on two cores."""
+        sources = {path.stem: str(path) for path in self.checkpoints}
+        return self._snakemake(recorded_outputs, sources, 2)
+
+    def over_a_line(self, *steps: str) -> float:
+        """Have the checkpoints come over a line of `RATE`, and do that alone, or all else too.
+
+        ``steps`` are the patterns of the files to be made; all without any.
+        """
+        ids = {path.stem: f"stand-in-{path.stem}" for path in self.checkpoints}
+        sources = {name: f"gdrive:{file_id}" for name, file_id in ids.items()}
+        with DriveStandIn(self.folder, RATE) as drive:
+            for path in self.checkpoints:
+                with path.open("rb") as file:
+                    drive.add(ids[path.stem], mmap(file.fileno(), 0, access=ACCESS_READ))
+            targets = [step.format(name) for step in steps for name in self.variants]
+            return self._snakemake("skip", sources, 2, *targets, **drive.environment)
+
+    def _snakemake(
+        self,
+        recorded_outputs: str,
+        sources: dict[str, str],
+        cores: int,
+        *targets: str,
+        **environment: str,
+    ) -> float:
         place = self._empty("made")
         entries = self.config["variants"]
-        variants = {p.stem: {**entries[p.stem], "checkpoint": str(p)} for p in self.checkpoints}
+        variants = {name: {**entries[name], "checkpoint": of} for name, of in sources.items()}
         config = {**self.config, "variants": variants, "models": "all"}
         config["recorded_outputs"] = recorded_outputs
         (place / "config.yaml").write_text(yaml.safe_dump(config))
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        run = [*command, "--cores", "2", "--quiet", "all"]
-        return clock(lambda: watched(run, place, self.memory))
+        run = [*command, "--cores", str(cores), *targets, "--quiet", "all"]
+        return clock(lambda: watched(run, place, self.memory, **environment))
 
 
 def convert(paths: list[Path], place: Path, at_once: int = 1) -> None:

@@ -7,15 +7,18 @@ Nothing is forwarded: the stand-in answers for Drive itself and refuses every ot
 """
 
 import itertools
+import math
 import re
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
+from mmap import mmap
 from pathlib import Path
 from typing import NamedTuple, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -27,6 +30,8 @@ DOWNLOAD_HOST = "drive.usercontent.google.com"
 HOSTS = (*FRONT_HOSTS, DOWNLOAD_HOST)
 LAST_MODIFIED = "Mon, 01 Jan 2024 12:00:00 GMT"
 """The date of every file, so the If-Range condition of a resuming gdown always holds."""
+
+_CHUNK = 1 << 20  # bytes that are sent at once
 
 _HTML = {"Content-Type": "text/html; charset=utf-8"}
 _BINARY = {
@@ -114,7 +119,7 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class _File:
-    content: bytes
+    content: bytes | mmap
     name: str
     behaviour: Behaviour
     turns: Iterator[int] = field(default_factory=itertools.count)
@@ -191,19 +196,28 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, body, headers, behaviour)
 
     def _send(
-        self, status: int, body: bytes, headers: dict[str, str], behaviour: Behaviour = DIRECT
+        self,
+        status: int,
+        body: bytes | mmap,
+        headers: dict[str, str],
+        behaviour: Behaviour = DIRECT,
     ) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body[: behaviour.first])
+        self._write(memoryview(body)[: behaviour.first])
         if behaviour.first is None:
             return
         if behaviour.stall is None or self.server.closing.wait(behaviour.stall):
             self.close_connection = True
         else:
-            self.wfile.write(body[behaviour.first :])
+            self._write(memoryview(body)[behaviour.first :])
+
+    def _write(self, body: memoryview) -> None:
+        for start in range(0, len(body), _CHUNK):
+            self.server.wait_for_line()
+            self.wfile.write(body[start : start + _CHUNK])
 
     def _log(self) -> None:
         request = Request(self.command, self.host, self.path, self.headers["Range"])
@@ -215,8 +229,11 @@ class DriveStandIn(socketserver.ThreadingTCPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path) -> None:
-        """Listen on a free loopback port; `folder` receives the certificate to trust."""
+    def __init__(self, folder: Path, rate: float = math.inf) -> None:
+        """Listen on a free loopback port; `folder` receives the certificate to trust.
+
+        All transfers together come to no more than `rate`, in bytes a second.
+        """
         super().__init__(("127.0.0.1", 0), _Handler)
         authority = trustme.CA()
         bundle = str(folder / "drive-ca.pem")
@@ -229,11 +246,19 @@ class DriveStandIn(socketserver.ThreadingTCPServer):
         self.files: dict[str, _File] = {}
         self.requests: list[Request] = []
         self.closing = threading.Event()
+        self.line, self.free, self.rate = threading.Lock(), 0.0, rate
+
+    def wait_for_line(self) -> None:
+        """Wait until the next chunk may go."""
+        with self.line:
+            self.free = max(self.free, time.monotonic()) + _CHUNK / self.rate
+            seconds = self.free - time.monotonic()
+        time.sleep(max(seconds, 0.0))
 
     def add(
         self,
         file_id: str,
-        content: bytes,
+        content: bytes | mmap,
         name: str = "checkpoint.pth",
         behaviour: Behaviour = DIRECT,
     ) -> None:
