@@ -88,7 +88,7 @@ class Zoo:
     def workflow(self, recorded_outputs: str) -> float:
         """Convert and verify the checkpoints by the workflow, on two cores."""
         sources = {path.stem: str(path) for path in self.checkpoints}
-        return self._snakemake(recorded_outputs, sources, 2)
+        return self._snakemake(recorded_outputs, sources)
 
     def over_a_line(self, *steps: str) -> float:
         """Have the checkpoints come over a line of `RATE`, and do that alone, or all else too.
@@ -102,15 +102,10 @@ class Zoo:
                 with path.open("rb") as file:
                     drive.add(ids[path.stem], mmap(file.fileno(), 0, access=ACCESS_READ))
             targets = [step.format(name) for step in steps for name in self.variants]
-            return self._snakemake("skip", sources, 2, *targets, **drive.environment)
+            return self._snakemake("skip", sources, *targets, **drive.environment)
 
     def _snakemake(
-        self,
-        recorded_outputs: str,
-        sources: dict[str, str],
-        cores: int,
-        *targets: str,
-        **environment: str,
+        self, recorded_outputs: str, sources: dict[str, str], *targets: str, **environment: str
     ) -> float:
         place = self._empty("made")
         entries = self.config["variants"]
@@ -119,7 +114,7 @@ class Zoo:
         config["recorded_outputs"] = recorded_outputs
         (place / "config.yaml").write_text(yaml.safe_dump(config))
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        run = [*command, "--cores", str(cores), *targets, "--quiet", "all"]
+        run = [*command, "--cores", "2", *targets, "--quiet", "all"]
         return clock(lambda: watched(run, place, self.memory, **environment))
 
 
