@@ -59,7 +59,7 @@ def main() -> None:
     if "line" in arguments.only:
         downloads = f"downloads alone, at {RATE / 1e6:.0f} MB/s"
         line = {
-            downloads: lambda: zoo.over_a_line("results/checkpoints/{}.pth"),
+            downloads: lambda: zoo.over_a_line("--until", "download"),
             "workflow from there, without recorded outputs": zoo.over_a_line,
         }
         measured["line"] = alternate(line, 1)  # five minutes

@@ -90,22 +90,18 @@ class Zoo:
         sources = {path.stem: str(path) for path in self.checkpoints}
         return self._snakemake(recorded_outputs, sources)
 
-    def over_a_line(self, *steps: str) -> float:
-        """Have the checkpoints come over a line of `RATE`, and do that alone, or all else too.
-
-        ``steps`` are the patterns of the files to be made; all without any.
-        """
+    def over_a_line(self, *options: str) -> float:
+        """Have the checkpoints come over a line of `RATE`, and convert and verify them."""
         ids = {path.stem: f"stand-in-{path.stem}" for path in self.checkpoints}
         sources = {name: f"gdrive:{file_id}" for name, file_id in ids.items()}
         with DriveStandIn(self.folder, RATE) as drive:
             for path in self.checkpoints:
                 with path.open("rb") as file:
                     drive.add(ids[path.stem], mmap(file.fileno(), 0, access=ACCESS_READ))
-            targets = [step.format(name) for step in steps for name in self.variants]
-            return self._snakemake("skip", sources, *targets, **drive.environment)
+            return self._snakemake("skip", sources, *options, **drive.environment)
 
     def _snakemake(
-        self, recorded_outputs: str, sources: dict[str, str], *targets: str, **environment: str
+        self, recorded_outputs: str, sources: dict[str, str], *options: str, **environment: str
     ) -> float:
         place = self._empty("made")
         entries = self.config["variants"]
@@ -114,7 +110,7 @@ class Zoo:
         config["recorded_outputs"] = recorded_outputs
         (place / "config.yaml").write_text(yaml.safe_dump(config))
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        run = [*command, "--cores", "2", *targets, "--quiet", "all"]
+        run = [*command, "--cores", "2", *options, "--quiet", "all"]
         return clock(lambda: watched(run, place, self.memory, **environment))
 
 
