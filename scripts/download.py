@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument(
         "--shared", type=Path, help="link this file, and make it first if it is not there"
     )
+    parser.add_argument("--receipt", type=Path, help="note source, size and SHA-256 here (JSON)")
     receipts.add_expected(parser)
     add_wait(parser)
     add_log(parser)
@@ -57,11 +58,14 @@ def link(arguments: argparse.Namespace, new: Path, name: str) -> None:
 
 
 def check(arguments: argparse.Namespace, path: Path) -> None:
-    """Raise `ConversionError` for what is no checkpoint, or not the expected one."""
+    """Note what the file is; raise `ConversionError` for another than it should be."""
     if arguments.checkpoint and (fault := magic.fault(path)):
         raise ConversionError(f"{arguments.source} gave {fault}")
-    if arguments.sha256 or arguments.locked:
-        receipts.hold(receipts.content(path), "what came", arguments)
+    if arguments.sha256 or arguments.locked or arguments.receipt:
+        found = receipts.content(path)
+        receipts.hold(found, f"what came from {arguments.source}", arguments)
+        if arguments.receipt:
+            receipts.write(arguments.receipt, str(arguments.source), found)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,21 @@ def test_receipt_tells_source_size_and_sha256(checkpoints: dict[str, Path], tmp_
     }
 
 
+def test_file_at_hand_is_linked_with_its_receipt_or_neither_is_made(
+    checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    path, link, receipt = checkpoints["tiny-finetuned"], tmp_path / "it.pth", tmp_path / "it.json"
+    asked = ("download", path, link, "--checkpoint", "--receipt", receipt)
+    outcome = command(*asked, "--sha256", "0" * 64)
+    assert outcome.code == 1
+    found = receipts.content(path)
+    assert f"it.pth: what came from {path} has {found}, but {'0' * 64}" in outcome.output
+    assert list(tmp_path.iterdir()) == []
+    assert command(*asked, "--sha256", found.sha256).code == 0
+    assert link.readlink() == path
+    assert receipts.of(link) == (str(path), found)
+
+
 def test_receipt_is_refused_to_what_is_no_checkpoint_or_another(
     checkpoints: dict[str, Path], tmp_path: Path
 ) -> None:

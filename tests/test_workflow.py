@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,13 +38,19 @@ from tests.conftest import (
 from tests.standins.hub import Account, HubStandIn
 
 VARIANTS = ("own-0", "own-1", "tiny-pretraining")
-BROUGHT = ("download", "receipt")
+BROUGHT = ("download", "receipt")  # what is not at hand, which is linked
 AFTER = ("card", "convert", "verify")
 ESCAPE = "\x1b"  # begins colours, and what moves a cursor
 
 
 def every(*rules: str, variants: tuple[str, ...] = VARIANTS) -> list[str]:
     return sorted(f"{rule} {variant}" for rule in rules for variant in variants)
+
+
+# The jobs of the first run: two of the checkpoints are at hand.
+FIRST = sorted(
+    [*every(*AFTER), "link own-0", "link own-1", *every(*BROUGHT, variants=("tiny-pretraining",))]
+)
 
 
 def edit(workflow: Workflow, variant: str, **values: Any) -> None:
@@ -62,7 +69,7 @@ def test_run_takes_every_variant_through_every_step(
     finished_outcome: Outcome, finished: Workflow
 ) -> None:
     assert finished_outcome.code == 0, finished_outcome.output
-    assert jobs(finished_outcome) == every(*BROUGHT, *AFTER)
+    assert jobs(finished_outcome) == FIRST
     for variant in VARIANTS:
         assert "verified" in row(finished_outcome, variant)
         folder = finished.results / "models" / variant
@@ -99,7 +106,7 @@ def test_plan_shows_the_shell_line_that_each_job_ran(finished: Workflow) -> None
     noted = (finished.folder / ".snakemake/metadata").iterdir()
     ran = {json.loads(note.read_text())["shellcmd"] for note in noted}
     planned = re.findall(r"^Shell command: (exec .*)", shown, re.MULTILINE)
-    assert len(planned) == len(VARIANTS) * len((*BROUGHT, *AFTER))
+    assert len(planned) == len(FIRST)
     place = re.compile(r"\S+/snakemake-runtime-cache/\w+")  # another in each run
     assert {place.sub("", line) for line in planned} == {place.sub("", line) for line in ran}
 
@@ -108,7 +115,8 @@ def test_plan_in_numbers_counts_the_jobs_and_shows_none(finished: Workflow) -> N
     """Though what is to be said of each is left out: see `planning`."""
     shown = finished.run("--dry-run", "--quiet", "rules", "--forceall").output
     counted = dict(re.findall(r"^(\w+) +(\d+)$", shown, re.MULTILINE))
-    assert counted == dict.fromkeys((*BROUGHT, *AFTER), "3") | {"all": "1", "total": "16"}
+    expected = Counter(["all", *(job.split()[0] for job in FIRST)])
+    assert counted == {rule: str(number) for rule, number in expected.items()} | {"total": "14"}
     assert "jobid:" not in shown
 
 
@@ -161,7 +169,7 @@ def test_summary_names_every_file_with_its_date_and_log(finished: Workflow) -> N
     assert found.pop("results/models/own-0/README.md")[3:] == ["missing", "update pending"]
     for file, (date, rule, log, *plan) in found.items():
         assert time.strptime(date), file
-        assert log.startswith(f"results/logs/{rule}/"), file
+        assert log.startswith(f"results/logs/{'download' if rule == 'link' else rule}/"), file
         assert plan == ["ok", "no update"], file
 
 
@@ -172,7 +180,7 @@ def test_run_writes_no_colours_into_anything_but_a_terminal(
     finished_outcome: Outcome, finished: Workflow
 ) -> None:
     logs = [*finished.results.glob("logs/**/*.log"), *finished.folder.glob(".snakemake/log/*")]
-    assert len(logs) == 5 * len(VARIANTS) + 1
+    assert len(logs) == len(FIRST) + 1
     assert ESCAPE not in finished_outcome.output
     assert all(ESCAPE not in log.read_text() for log in logs)
 
@@ -253,17 +261,23 @@ def test_pinned_sha256_is_checked_without_downloading_or_converting_again(
     finished: Workflow,
 ) -> None:
     receipt = json.loads((finished.results / "checkpoints/own-0.json").read_text())
+    wrong = ("own-1", "tiny-pretraining")
 
     def pin(variants: dict[str, Any]) -> None:
         variants["own-0"]["sha256"] = receipt["sha256"].upper()
-        variants["tiny-pretraining"]["sha256"] = "0" * 64
+        for name in wrong:
+            variants[name]["sha256"] = "0" * 64
 
     configure_tiny(finished, pin)
     outcome = finished.run()
     assert outcome.code != 0
-    assert jobs(outcome) == every("receipt", variants=("tiny-pretraining",))
-    assert "is pinned" in outcome.output
+    assert jobs(outcome) == ["link own-1", "receipt tiny-pretraining"]
+    assert outcome.output.count(f"but {'0' * 64} is pinned") >= len(wrong)
+    assert "FAILED at download" in row(outcome, "own-1")
     assert "FAILED at receipt" in row(outcome, "tiny-pretraining")
+    assert (finished.folder / "own-1.pth").exists()
+    for name in wrong:
+        assert (finished.results / f"models/{name}/model.safetensors").exists()
 
 
 def test_wrong_heads_given_later_fail_that_variant_and_leave_no_model(finished: Workflow) -> None:
@@ -292,7 +306,7 @@ def test_changed_file_at_hand_reruns_its_variant_only(finished: Workflow) -> Non
     content = torch.load(finished.folder / "own-1.pth", weights_only=False)
     content["module"]["head.bias"] += 1
     torch.save(content, finished.folder / "own-1.pth")
-    assert jobs(finished.run("--dry-run")) == every(*BROUGHT, *AFTER, variants=("own-1",))
+    assert jobs(finished.run("--dry-run")) == every("link", *AFTER, variants=("own-1",))
 
 
 @pytest.mark.full
@@ -355,7 +369,7 @@ def test_corrupt_checkpoint_stops_no_other_variant_and_mended_runs_alone(
 
     content["module"]["head.weight"] = good
     torch.save(content, path)
-    assert set(jobs(finished.run("--dry-run"))) == set(every(*BROUGHT, *AFTER, variants=("own-1",)))
+    assert set(jobs(finished.run("--dry-run"))) == set(every("link", *AFTER, variants=("own-1",)))
 
 
 @pytest.mark.full
@@ -408,6 +422,7 @@ def test_checkpoint_placed_by_hand_or_in_a_shared_folder_is_taken_and_held_to_wh
     assert json.loads(lock.read_text()) == recorded
 
 
+@pytest.mark.full
 def test_checkpoints_that_are_not_kept_go_when_done_but_never_one_put_there_by_hand(
     finished: Workflow, checkpoints: dict[str, Path]
 ) -> None:
@@ -422,7 +437,9 @@ def test_checkpoints_that_are_not_kept_go_when_done_but_never_one_put_there_by_h
     options = ("--config", "keep_checkpoints=false")
     outcome = finished.run(*options)
     assert outcome.code == 0, outcome.output
-    assert jobs(outcome) == every("discard")
+    # What was put in a link's place is no link any more, and converted again.
+    again = every("receipt", *AFTER, variants=("own-0",))
+    assert jobs(outcome) == sorted([*every("discard"), *again])
     assert "GB stay, without the checkpoints" in outcome.output
     assert placed.exists()
     assert not made.exists()
@@ -456,6 +473,20 @@ def test_receipt_that_a_killed_run_left_is_recorded_when_the_next_one_starts(
     assert lock == {"gdrive:1234567890done": {"bytes": 1, "sha256": "1" * 64}}
 
 
+def test_checkpoint_put_in_the_place_of_a_file_that_is_elsewhere_is_taken_not_linked(
+    workflow: Workflow,
+) -> None:
+    """Snakemake would delete it to link what is not there."""
+    placed = workflow.results / "checkpoints/own.pth"
+    placed.parent.mkdir(parents=True)
+    placed.touch()
+    workflow.configure({"own": {"checkpoint": "/cluster/run7/own.pth"}})
+    outcome = workflow.run()
+    assert jobs(outcome) == ["receipt own"]
+    assert "is an empty file; remove" in outcome.output
+    assert placed.exists()
+
+
 def test_missing_checkpoint_is_one_message_and_stops_no_other_variant(workflow: Workflow) -> None:
     entry = {"checkpoint": "synthetic:tiny-finetuned", "config": dict(GIVEN["tiny-finetuned"])}
     workflow.configure({"lost": {"checkpoint": "nowhere.pth"}, "here": entry})
@@ -463,7 +494,7 @@ def test_missing_checkpoint_is_one_message_and_stops_no_other_variant(workflow: 
     assert outcome.code != 0
     assert f"lost: {workflow.folder}/nowhere.pth: no such file" in outcome.output
     assert "FAILED at download" in row(outcome, "lost")
-    assert "Error in rule download" in outcome.output
+    assert "Error in rule link" in outcome.output
     assert "MissingOutputException" not in outcome.output
     assert "verified" in row(outcome, "here")
     assert [path.name for path in workflow.results.glob("*/lost*")] == []

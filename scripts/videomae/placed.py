@@ -9,24 +9,27 @@ from videomae.errors import ConversionError
 NOTES = Path(".snakemake")
 
 
-def accept(checkpoint: Path, source: str) -> None:
-    """Let a checkpoint stand, unless it was put there for another source.
+def accept(checkpoint: Path, source: str) -> bool:
+    """Let a checkpoint stand, unless it was put there for another source; tell if it was by hand.
 
     It has its name only when it is whole. Where a download was interrupted, Snakemake would all
     the same take a file that is there now for unfinished, and delete it. And of a file that it did
     not make it would not notice that the source is another now, so that raises `ConversionError`.
     """
     if not checkpoint.exists():
-        return
+        return False
     note("incomplete", checkpoint).unlink(missing_ok=True)
     receipt = checkpoint.with_suffix(".json")
-    if receipt.exists() and by_hand(checkpoint):
+    if not by_hand(checkpoint):
+        return False
+    if receipt.exists():
         meant, _ = receipts.read(receipt)
         if meant != source:
             raise ConversionError(
                 f"{checkpoint} was put there as {meant}, but is to be {source} now; remove it to "
                 f"have that brought, or remove {receipt} if it is that already"
             )
+    return True
 
 
 def downloaded(checkpoint: Path) -> list[str]:

@@ -83,7 +83,7 @@ def watched(command: Sequence[str], folder: Path, memory: Memory, **environment:
         text=True,
     )
     ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(process.pid, memory, ended))
+    watcher = threading.Thread(target=_watch, args=(psutil.Process(process.pid), memory, ended))
     watcher.start()
     output, _ = process.communicate()
     ended.set()
@@ -93,8 +93,7 @@ def watched(command: Sequence[str], folder: Path, memory: Memory, **environment:
     return time.perf_counter() - began
 
 
-def _watch(pid: int, memory: Memory, ended: threading.Event) -> None:
-    root = psutil.Process(pid)
+def _watch(root: psutil.Process, memory: Memory, ended: threading.Event) -> None:
     # At 0.02 the looking took a tenth of a core, of which the workflow has none to spare.
     while not ended.wait(0.2):
         with suppress(psutil.Error):

@@ -21,23 +21,19 @@ FIRST = "epoch-0000"
 BARE = """
 rule all:
     input: expand("card/{{name}}", name=[f"epoch-{{n:04}}" for n in range({number})])
-rule download:
+rule link:
     output: "checkpoint/{{name}}"
     shell: "touch {{output}}"
-rule receipt:
-    input: rules.download.output
-    output: "receipt/{{name}}"
-    shell: "touch {{output}}"
 rule convert:
-    input: rules.download.output, rules.receipt.output
+    input: rules.link.output
     output: "model/{{name}}"
     shell: "touch {{output}}"
 rule verify:
-    input: rules.download.output, rules.convert.output
+    input: rules.link.output, rules.convert.output
     output: "verification/{{name}}"
     shell: "touch {{output}}"
 rule card:
-    input: rules.verify.output, rules.receipt.output
+    input: rules.verify.output, rules.link.output
     output: "card/{{name}}"
     shell: "touch {{output}}"
 """
