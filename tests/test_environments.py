@@ -99,6 +99,7 @@ exec "$@"
 """
 
 
+@pytest.mark.full
 def test_jobs_run_in_the_container_that_config_names(workflow: Workflow) -> None:
     variants = {"tiny": {"checkpoint": "synthetic:tiny-finetuned", "config": {}}}
     options = ("results/checkpoints/tiny.json", "--sdm", "apptainer")

@@ -205,6 +205,7 @@ def on_terminal(workflow: Workflow, **environment: str) -> str:
     return shown.decode()
 
 
+@pytest.mark.full
 def test_colours_of_a_terminal_go_by_no_color(workflow: Workflow) -> None:
     workflow.configure({"it": {}})  # an error, which is red, and soon there
     coloured, plain = on_terminal(workflow, NO_COLOR=""), on_terminal(workflow, NO_COLOR="1")

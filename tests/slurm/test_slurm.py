@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from videomae import synthetic
 
 from tests import filmed
 from tests.conftest import GIVEN, ROOT, Outcome, Workflow, until
@@ -72,13 +73,15 @@ def submitted(outcome: Outcome) -> list[str]:
 
 
 def test_failed_variant_stops_no_other_and_alone_is_submitted_again(workflow: Workflow) -> None:
-    variants = {"a": variant("tiny-pretraining"), "b": variant(), "wrong": variant()}
-    variants["wrong"]["config"]["num_attention_heads"] = 5
+    made = {"b": variant(), "wrong": variant(num_attention_heads=5)}
+    synthetic.save("tiny-pretraining", workflow.folder / "a.pth")
+    variants = {"a": {**variant("tiny-pretraining"), "checkpoint": "a.pth"}, **made}
     workflow.configure(variants)
     outcome = run(workflow)
     assert outcome.code == 1
     steps = "group_variant_convert_verify"
-    assert submitted(outcome) == [*[steps] * 3, *(f"rule_download/{name}" for name in variants)]
+    # What is at hand is linked without a job.
+    assert submitted(outcome) == [*[steps] * 3, *(f"rule_download/{name}" for name in made)]
     assert {path.stem for path in workflow.results.glob("verification/*")} == {"a", "b"}
     assert re.search(r"^wrong failed at convert.*\n  .*5", outcome.output, re.M), outcome.output
     assert "Trying to restart" not in outcome.output  # another try would not mend it
