@@ -132,7 +132,6 @@ with told("config.yaml: "):
     SCORED = asked_scores.read(config, SETTINGS.variants, RESULTS)
 
 VARIANTS = SETTINGS.variants
-VARIANT = r"[A-Za-z0-9][A-Za-z0-9._-]*"  # a name of one
 CHECKPOINT = "results/checkpoints/{variant}.pth"
 RECEIPT = "results/checkpoints/{variant}.json"
 
@@ -199,7 +198,7 @@ report: "report/workflow.rst"
 
 
 wildcard_constraints:
-    variant=VARIANT,
+    variant=r"[A-Za-z0-9][A-Za-z0-9._-]*",
     place="models|published",
     hub_file=r".+",
     shard=r"\d+",
@@ -429,22 +428,28 @@ ruleorder: download > link
 ruleorder: receipt > link
 
 
-use rule download as link with:
+rule link:
+    """Link a checkpoint that is at hand, and note its source, size and SHA-256."""
     input:
         lambda wildcards: given(VARIANTS[wildcards.variant].existing_file),
     output:
         checkpoint=CHECKPOINT,
         receipt=RECEIPT,
-    wildcard_constraints:
-        variant=VARIANT,
+    log:
+        "results/logs/download/{variant}.log",
     localrule: SETTINGS.transfers_here or not STORED_IN
+    conda:
+        "envs/videomae.yaml"
     params:
+        source=rules.download.params.source,
         contradicted=rules.receipt.params.contradicted,
         command=lambda wildcards, output: shlex.join(
             [SCRIPT["download"], str(VARIANTS[wildcards.variant].source), output.checkpoint]
             + ["--checkpoint", "--name", wildcards.variant, "--receipt", output.receipt]
             + VARIANTS[wildcards.variant].held_to
         ),
+    shell:
+        'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
 
 
 rule clip:
