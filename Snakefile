@@ -26,10 +26,10 @@ SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture card checkpoint clips command containers data_sets description
         drawing drive errors families files folder folding hub imagenet imports labels licenses
-        liveness loading lockstep magic metadata opcodes own pages placed planning plots progress
-        publishing quick reading receipts recipes recorded reference releases remote renaming
-        report reported restoring retrying safetensors_file settings shared slurm sources space
-        status stored synthetic totals transfers unpickling verification written
+        listening liveness loading lockstep magic metadata opcodes own pages placed planning plots
+        progress publishing quick reading receipts recipes recorded reference releases remote
+        renaming report reported restoring retrying safetensors_file settings shared slurm sources
+        space status stored synthetic totals transfers unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
         __init__ accuracy asked comparing examples kept labelling lists merging models protocols

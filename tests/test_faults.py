@@ -82,6 +82,27 @@ main(sys.argv[1:])
     assert "Will exit after finishing currently running jobs" in outcome.output
 
 
+def test_run_whose_output_finds_no_space_ends_when_a_job_fails(workflow: Workflow) -> None:
+    """It waited for the job for ever: the error kept Snakemake from counting it as ended."""
+    code = """
+import builtins, errno, os, sys
+from snakemake.cli import main
+say = builtins.print
+def full(*words, **options):
+    if "1 failed" in str(words):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    say(*words, **options)
+builtins.print = full
+main(sys.argv[1:])
+"""
+    workflow.configure({"lost": {"checkpoint": "nowhere.pth"}})
+    made = Scene(workflow.folder, HubStandIn(tokens={}), {})
+    outcome = process("-c", code, *made.options(), cwd=workflow.folder)
+    assert outcome.code == 1
+    assert "No space left on device" in outcome.output
+    assert "FAILED at download" in outcome.output
+
+
 def test_run_does_not_start_while_the_directory_is_unlocked(tmp_path: Path) -> None:
     with (
         liveness.none_alive(tmp_path),

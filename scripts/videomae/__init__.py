@@ -61,6 +61,7 @@ Of a run:
 - planning: what does Snakemake work out again for every job?
 - progress: which variant is in which state?
 - totals: how far is a run?
+- listening: how is listened to what Snakemake says of its jobs?
 - status: how far is each step of each variant?
 - releases: in which releases does it load rightly?
 

@@ -1,6 +1,5 @@
 """Does what a run asks for fit Slurm's nodes, and why did Slurm end a job?"""
 
-import logging
 import re
 import subprocess
 import threading
@@ -15,6 +14,7 @@ from typing import Any
 from snakemake.logging import LogEvent
 
 from videomae.errors import ConversionError, last_words, one_line
+from videomae.listening import Listener
 from videomae.progress import STEPS
 
 # Why a job waits in the queue though no end of other jobs will start it.
@@ -121,7 +121,7 @@ def ended(job: str, log: Path) -> str | None:
     return None
 
 
-class Watch(logging.Handler):
+class Watch(Listener):
     """Listens to what Snakemake says of failed jobs, and writes into their logs what Slurm says.
 
     ``running`` are Snakemake's jobs. One that failed for another reason than memory is not tried
@@ -145,9 +145,8 @@ class Watch(logging.Handler):
                 ask("scancel", job)
             time.sleep(SECONDS)
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def notice(self, told: dict[str, Any]) -> None:
         """Take notice of a Slurm job that failed, or was not taken."""
-        told: dict[str, Any] = vars(record)
         match told.get("event"):
             case LogEvent.GROUP_ERROR:
                 steps, job, refusal = told["job_error_info"], told.get("external_jobid"), REFUSED

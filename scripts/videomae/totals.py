@@ -1,6 +1,5 @@
 """How far is a run?  One line for people whenever a variant is done or has failed."""
 
-import logging
 import sys
 import time
 from collections.abc import Iterable
@@ -9,6 +8,7 @@ from typing import Any
 
 from snakemake.logging import LogEvent
 
+from videomae.listening import Listener
 from videomae.progress import STEPS, Undone
 from videomae.transfers import duration
 
@@ -16,7 +16,7 @@ from videomae.transfers import duration
 WORDS = {"verify": "verified", "push": "pushed", "push_plan": "verified"}
 
 
-class Totals(logging.Handler):
+class Totals(Listener):
     """Listens to what Snakemake says of its jobs; ``weights`` say how much work each variant is."""
 
     def __init__(self, step: str, weights: dict[str, float], done: set[str]) -> None:
@@ -27,9 +27,8 @@ class Totals(logging.Handler):
         self.jobs: dict[int, tuple[str, str]] = {}
         self.began = time.monotonic()
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def notice(self, told: dict[str, Any]) -> None:
         """Take notice of a job that begins, ends or fails."""
-        told: dict[str, Any] = vars(record)
         match told.get("event"):
             case LogEvent.JOB_INFO:
                 variant = (told["wildcards"] or {}).get("variant", "")

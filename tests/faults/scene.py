@@ -1,4 +1,4 @@
-"""A workflow of two tiny variants, from Drive and the hub and to the hub, with its right end."""
+"""A workflow of tiny variants, from Drive, the hub and a file to the hub, with its right end."""
 
 import os
 import signal
@@ -25,6 +25,7 @@ VARIANTS: dict[str, Any] = {
         "checkpoint": "hub:them/zoo/it.pth",
         "config": {"num_attention_heads": 3, "decoder_num_attention_heads": 3},
     },
+    "three": {"checkpoint": "own.pth", "config": {"num_attention_heads": 4}},
 }
 # What a finished run leaves for people. Logs, benchmarks and Snakemake's notes are not compared.
 KEPT = ("checkpoints", "models", "verification", "pushed")
@@ -114,6 +115,7 @@ def scene(folder: Path) -> Iterator[Scene]:
         classifier, pretrained = (
             (DATA / f"trained/{name}.pth").read_bytes() for name in ("v1-cls", "v1-pretrained")
         )
+        (folder / "own.pth").write_bytes(classifier)
         drive.add(DRIVE_ID, classifier, behaviour=slow(len(classifier) // 2, stall=1.0))
         hub.add_file("model", "them/zoo", "it.pth", pretrained)
         environment = {
