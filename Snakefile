@@ -139,10 +139,9 @@ RECEIPT = "results/checkpoints/{variant}.json"
 LINKED = set()
 with told():
     for name, variant in VARIANTS.items():
-        by_hand = not STORED_IN and placed.accept(
-            RESULTS / f"checkpoints/{name}.pth", str(variant.source)
-        )
-        if variant.source.kind == "file" and not by_hand:
+        source = variant.source
+        by_hand = not STORED_IN and placed.accept(variant.place, str(source))
+        if source.kind == "file" and not by_hand:
             LINKED.add(name)
 
 # Exact versions of what each release of transformers is tried with.
@@ -271,7 +270,7 @@ def pages_to_show(wildcards):
 def record(left):
     """Enter into checkpoints.lock what came; a receipt that is to be made again tells nothing."""
     made = [name for name in VARIANTS if ("receipt", name) not in left]
-    files = [RESULTS / f"checkpoints/{name}.pth" for name in made]
+    files = [VARIANTS[name].place for name in made]
     with told():
         receipts.record(file.with_suffix(".json") for file in files if receipts.of(file))
 
@@ -356,6 +355,15 @@ rule all:
         pages_to_show,
 
 
+BROUGHT = any_of(VARIANTS.keys() - LINKED)
+
+
+def bringing(variant, to, *more):
+    """Give the command that brings a variant's checkpoint, or links it, and checks it."""
+    command = [SCRIPT["download"], variant.brought_from, to, "--checkpoint", "--name", variant.name]
+    return shlex.join([*command, *more, *variant.held_to])
+
+
 # A download depends on nothing but where its bytes come from: Snakemake compares `source` and the
 # shell line, which never changes, while a param that is made from the output is not compared.
 # So no edit of code or of other fields brings gigabytes again.
@@ -368,7 +376,7 @@ rule download:
     benchmark:
         "results/benchmarks/download/{variant}.tsv"
     wildcard_constraints:
-        variant=any_of(VARIANTS.keys() - LINKED),
+        variant=BROUGHT,
     retries: RETRIES  # download.py itself tries again, but only what another try may mend
     localrule: SETTINGS.transfers_here  # a cluster's nodes may have no internet
     conda:
@@ -382,11 +390,10 @@ rule download:
         downloads=lambda wildcards: VARIANTS[wildcards.variant].downloads,
     params:
         source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
-        command=lambda wildcards, output: shlex.join(
-            [SCRIPT["download"], VARIANTS[wildcards.variant].brought_from, output.checkpoint]
-            + ["--checkpoint", "--name", wildcards.variant]
-            + VARIANTS[wildcards.variant].brought_to
-            + VARIANTS[wildcards.variant].held_to
+        command=lambda wildcards, output: bringing(
+            VARIANTS[wildcards.variant],
+            output.checkpoint,
+            *VARIANTS[wildcards.variant].brought_to,
         ),
     shell:
         'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
@@ -404,7 +411,7 @@ rule receipt:
     log:
         "results/logs/receipt/{variant}.log",
     wildcard_constraints:
-        variant=any_of(VARIANTS.keys() - LINKED),
+        variant=BROUGHT,
     localrule: not STORED_IN  # a second or less, unless the checkpoint has to come for it
     conda:
         "envs/videomae.yaml"
@@ -443,10 +450,8 @@ rule link:
     params:
         source=rules.download.params.source,
         contradicted=rules.receipt.params.contradicted,
-        command=lambda wildcards, output: shlex.join(
-            [SCRIPT["download"], str(VARIANTS[wildcards.variant].source), output.checkpoint]
-            + ["--checkpoint", "--name", wildcards.variant, "--receipt", output.receipt]
-            + VARIANTS[wildcards.variant].held_to
+        command=lambda wildcards, output: bringing(
+            VARIANTS[wildcards.variant], output.checkpoint, "--receipt", output.receipt
         ),
     shell:
         'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
@@ -658,7 +663,7 @@ rule discard:
     conda:
         "envs/videomae.yaml"
     params:
-        files=lambda wildcards: placed.downloaded(RESULTS / f"checkpoints/{wildcards.variant}.pth"),
+        files=lambda wildcards: placed.downloaded(VARIANTS[wildcards.variant].place),
     shell:
         "(rm --force --verbose {params.files:q} > {output:q}) 2> {log:q}"
 

@@ -55,6 +55,11 @@ class Variant:
         return sources.parse(self.entry["checkpoint"])
 
     @property
+    def place(self) -> Path:
+        """Where the checkpoint is among the results, or will be."""
+        return self.results / f"checkpoints/{self.name}.pth"
+
+    @property
     def existing_file(self) -> list[str]:
         """The checkpoint's own path if it is a file at hand; else nothing."""
         source = self.source
@@ -96,8 +101,7 @@ class Variant:
     @property
     def contradicted(self) -> bool:
         """Whether the checkpoint there has, by its receipt, another SHA-256 than it should."""
-        checkpoint = self.results / f"checkpoints/{self.name}.pth"
-        if (known := receipts.of(checkpoint)) is None:
+        if (known := receipts.of(self.place)) is None:
             return False
         source, found = known
         recorded = self.locked.sha256 if self.locked else found.sha256
