@@ -1,6 +1,5 @@
 """Tensors that stay in their file until they are read, and weights that are copied as bytes."""
 
-import errno
 import os
 import shutil
 import subprocess
@@ -56,7 +55,7 @@ def test_any_view_is_read_as_torch_reads_it(view: str, tmp_path: Path) -> None:
     expected = torch.load(tmp_path / "it.pth")["it"]
     assert entry.shape == tuple(expected.shape)
     assert torch.equal(entry.read(), expected)
-    assert entry.copied == (expected.is_contiguous() and view != "negated")
+    assert entry.is_range == (expected.is_contiguous() and view != "negated")
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -83,7 +82,7 @@ def test_casts_follow_one_another(tmp_path: Path) -> None:
     assert torch.equal(stored.read(rounded), values.half().float())
     assert not torch.equal(stored.read(rounded), values)
     assert stored.dtype(rounded) == "float32"
-    assert not rounded.copied
+    assert not rounded.is_range
 
 
 def test_parts_of_a_tensor_are_those_that_torch_cuts(tmp_path: Path) -> None:
@@ -110,27 +109,6 @@ def test_file_is_to_the_bit_what_the_library_writes(dtype: torch.dtype, tmp_path
     for name, tensor in load_file(tmp_path / "copied").items():
         assert torch.equal(again[name].read(), tensor)
     assert safetensors_file.metadata(tmp_path / "copied") == {"format": "pt"}
-
-
-@pytest.mark.parametrize("number", [errno.EXDEV, errno.EIO, 0])
-def test_where_the_kernel_can_not_copy_the_bytes_are_read_and_written(
-    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = {"it": torch.randn(700_000)}
-    entries = opened(content, tmp_path / "it.pth")
-
-    def refuse(*_: int) -> int:
-        if number:
-            raise OSError(number, os.strerror(number))
-        return 0
-
-    monkeypatch.setattr(os, "copy_file_range", refuse)
-    if number == errno.EIO:  # a fault of the disk
-        with pytest.raises(OSError, match="Input/output error"):
-            safetensors_file.write(tmp_path / "out", entries, {})
-        return
-    safetensors_file.write(tmp_path / "out", entries, {})
-    assert torch.equal(load_file(tmp_path / "out")["it"], content["it"])
 
 
 @pytest.mark.parametrize("place", [0, 262_143, 262_144, 299_999])

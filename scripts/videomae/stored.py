@@ -68,7 +68,7 @@ class Stored:
         return self.numel() * ITEM_BYTES[self.dtype]
 
     @property
-    def copied(self) -> bool:
+    def is_range(self) -> bool:
         """Whether its values, in the dtype that is wanted, are a range of the file's bytes."""
         return not self.negated and not self.becomes and self._in_order()
 
