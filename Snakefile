@@ -294,11 +294,7 @@ onstart:
     gc.freeze()  # as it was off, planning is an eighth faster
     gc.enable()
     liveness.end_on_sigterm(workflow.scheduler.exit_gracefully)
-    # To keep a limit of jobs a second, Snakemake looks at its queue again a second after each look,
-    # so that looks add up. Where jobs are processes here, there is nothing to limit.
-    if workflow.local_exec:
-        workflow.scheduler.job_rate_limiter = None
-    planning.measure_once(workflow.scheduler)
+    planning.take_over(workflow.scheduler, workflow.local_exec)
     environments = [
         job for job in workflow.dag.needrun_jobs() if job.rule.name == "environment"
     ]
@@ -356,6 +352,10 @@ rule all:
 
 
 BROUGHT = any_of(VARIANTS.keys() - LINKED)
+# Bringing what is at hand comes first, then what is asked for first; what is made here takes a core.
+TRANSFERS = [name for name in VARIANTS if VARIANTS[name].downloads]
+AT_HAND = [name for name in VARIANTS if VARIANTS[name].at_hand]
+TURN = {name: turn for turn, name in enumerate(reversed(AT_HAND + TRANSFERS), 1)}
 
 
 def bringing(variant, to, *more):
@@ -383,6 +383,7 @@ rule download:
         "envs/videomae.yaml"
     # What waits for a line takes no core from what computes; a cluster gives no job less than one.
     threads: lambda wildcards: int(ELSEWHERE or not VARIANTS[wildcards.variant].downloads)
+    priority: lambda wildcards: TURN.get(wildcards.variant, 0)
     resources:
         mem_mb=lambda wildcards, attempt: asked(
             VARIANTS[wildcards.variant].download_megabytes, attempt

@@ -19,7 +19,7 @@ from videomae import magic, sources
 from videomae.errors import ConversionError
 from videomae.transfers import Progress
 
-from tests.conftest import GIVEN, ROOT, Outcome, Workflow, command, process, until
+from tests.conftest import ROOT, Outcome, Workflow, command, process, until
 from tests.standins import drive as standin
 from tests.standins.drive import DriveStandIn
 from tests.standins.hub import HubStandIn
@@ -118,24 +118,6 @@ def test_workflow_does_not_repeat_a_lasting_refusal(
     assert outcome.code != 0
     assert "error: mine: Google Drive sent a web page ('Not found')" in outcome.output
     assert [request.host for request in server.requests].count(standin.DOWNLOAD_HOST) == 1
-
-
-def test_download_takes_no_core_from_what_computes(
-    workflow: Workflow,
-    checkpoint: bytes,
-    checkpoints: dict[str, Path],
-    home: dict[str, str],
-    tmp_path: Path,
-) -> None:
-    near = {"checkpoint": str(checkpoints["tiny-finetuned"]), "config": GIVEN["tiny-finetuned"]}
-    workflow.configure({"far": {"checkpoint": f"gdrive:{FILE_ID}"}, "near": near})
-    targets = ("results/checkpoints/far.pth", "results/models/near/config.json")
-    with DriveStandIn(tmp_path) as server:
-        server.add(FILE_ID, checkpoint)
-        outcome = workflow.run(*targets, "--cores", "1", **home, **server.environment)
-    assert outcome.code == 0, outcome.output
-    # On one core larger inputs would come first, and a download has none.
-    assert outcome.output.index("variant=far") < outcome.output.index("rule convert:")
 
 
 def test_drive_out_of_order_is_asked_again(

@@ -1,6 +1,5 @@
 """The workflow as people run it: what a run does, and what an edit or a fault makes run again."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -12,7 +11,6 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from transformers import VideoMAEForVideoClassification
-from videomae import clips, imports, planning, space
+from videomae import clips, imports, space
 from videomae.checkpoint import open_checkpoint
 from videomae.errors import ConversionError
 from videomae.placed import note
@@ -118,27 +116,6 @@ def test_plan_in_numbers_counts_the_jobs_and_shows_none(finished: Workflow) -> N
     expected = Counter(["all", *(job.split()[0] for job in FIRST)])
     assert counted == {rule: str(number) for rule, number in expected.items()} | {"total": "14"}
     assert "jobid:" not in shown
-
-
-def test_sizes_of_inputs_are_asked_for_once() -> None:
-    class Input:
-        def __init__(self, held: int | None) -> None:
-            self.held, self.asked = held, 0
-
-        async def exists(self) -> bool:
-            self.asked += 1
-            return self.held is not None
-
-        async def size(self) -> int | None:
-            return self.held
-
-    scheduler: Any = SimpleNamespace(_input_sizes={})
-    planning.measure_once(scheduler)
-    there, missing, later = Input(5), Input(None), Input(7)
-    for inputs in ([there, missing], [there, missing], [missing, later]):
-        asyncio.run(scheduler.update_input_sizes([SimpleNamespace(input=inputs)]))
-    assert scheduler._input_sizes == {there: 5, missing: None, later: 7}
-    assert [one.asked for one in (there, missing, later)] == [1, 1, 1]
 
 
 def test_how_many_variants_are_done_is_said_as_each_is(finished_outcome: Outcome) -> None:

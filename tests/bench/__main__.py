@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+import statistics
 from pathlib import Path
 
 from tabulate import tabulate
@@ -104,7 +105,18 @@ def _scale(folder: Path, sizes: list[int], repeats: int, tables: list[str]) -> S
     base = f"plan {min(sizes)}"
     tables.append(tabulate(rows(taken, base, {"plan 1000": "8 s", "no-op 1000": "8 s"}), HEADERS))
     tables.append(f"Snakemake's own processor time for each job: {1000 * job:.1f} ms (goal: 20)")
+    tables.append(_flat(folders, repeats))
     return taken
+
+
+def _flat(folders: dict[int, Scale], repeats: int) -> str:
+    taken = alternate(
+        {f"{n} variants": one.cost_per_variant for n, one in folders.items()}, repeats
+    )
+    each = {name: 1000 * statistics.median(seconds) for name, seconds in taken.items()}
+    first = next(iter(each.values()))
+    lines = [[name, f"{ms:.1f}", f"{ms / first:.2f}"] for name, ms in each.items()]
+    return tabulate(lines, ("Snakemake's own", "ms a variant", "ratio (goal: 0.8-1.2)"))
 
 
 def _write(folder: Path, measured: dict[str, Seconds], tables: list[str]) -> None:

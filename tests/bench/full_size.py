@@ -108,7 +108,7 @@ class Zoo:
         variants = {name: {**entries[name], "checkpoint": of} for name, of in sources.items()}
         config = {**self.config, "variants": variants, "models": "all"}
         config["recorded_outputs"] = recorded_outputs
-        (place / "config.yaml").write_text(yaml.safe_dump(config))
+        (place / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
         run = [*command, "--cores", "2", *options, "--quiet", "all"]
         return clock(lambda: watched(run, place, self.memory, **environment))
