@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from snakemake.jobs import GroupJob
 from videomae import planning
 
 from tests.conftest import GIVEN, Workflow
@@ -20,12 +21,20 @@ LEFT = [object()]
 class Job:
     """A job that is ready, as far as the scheduler asks."""
 
-    def __init__(self, name: str, priority: int = 0, group: bool = False) -> None:
-        self.name, self.priority, self.group = name, priority, group
+    def __init__(self, rule: str, priority: int = 0) -> None:
+        self.rule, self.priority = rule, priority
 
     def is_group(self) -> bool:
         """Tell whether it stands for several."""
-        return self.group
+        return False
+
+
+def group(name: str) -> GroupJob:
+    """Give a group of one job that is ready; no two have the same name."""
+    member: Any = Job("convert")
+    settings = SimpleNamespace(execution_settings=SimpleNamespace(attempt=1))
+    member.dag = SimpleNamespace(workflow=settings, priority=lambda _: 0)
+    return GroupJob(name, frozenset([member]), None)
 
 
 def scheduler(ready: list[Job], **given: Any) -> Any:
@@ -40,9 +49,9 @@ def scheduler(ready: list[Job], **given: Any) -> Any:
 
 def test_of_each_rule_a_few_jobs_are_weighed_those_first_that_are_to_be_first() -> None:
     downloads = [Job("download", turn) for turn in range(200)]
-    convert, grouped = [Job("convert")] * 3, [Job(f"a{number}", group=True) for number in range(60)]
+    convert, grouped = [Job("convert")] * 3, [group(f"a{number}") for number in range(30)]
     offered = scheduler([*downloads, *convert, *grouped]).open_jobs
-    assert offered == [*downloads[:149:-1], *convert, *grouped[:50]]
+    assert offered == [*downloads[:179:-1], *convert, *grouped[:20]]
 
 
 @pytest.mark.parametrize(
