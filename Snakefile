@@ -377,13 +377,13 @@ rule download:
         "results/benchmarks/download/{variant}.tsv"
     wildcard_constraints:
         variant=BROUGHT,
+    priority: lambda wildcards: TURN.get(wildcards.variant, 0)
     retries: RETRIES  # download.py itself tries again, but only what another try may mend
     localrule: SETTINGS.transfers_here  # a cluster's nodes may have no internet
     conda:
         "envs/videomae.yaml"
     # What waits for a line takes no core from what computes; a cluster gives no job less than one.
     threads: lambda wildcards: int(ELSEWHERE or not VARIANTS[wildcards.variant].downloads)
-    priority: lambda wildcards: TURN.get(wildcards.variant, 0)
     resources:
         mem_mb=lambda wildcards, attempt: asked(
             VARIANTS[wildcards.variant].download_megabytes, attempt
