@@ -58,6 +58,8 @@ def test_many_variants_are_made_from_one_and_leave_nothing_to_do(tmp_path: Path)
     (results / "models/epoch-0002/config.json").unlink()
     with pytest.raises(AssertionError, match="something left to do"):
         scale.check_finished()
+    assert scale.cost_per_variant() > 0
+    assert len(list((results / "verification").iterdir())) == 3
 
 
 def test_folder_of_the_benchmark_may_be_relative_as_its_default_is(

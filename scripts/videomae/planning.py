@@ -18,7 +18,7 @@ from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake.settings.enums import Quietness
 from snakemake.settings.types import OutputSettings
 
-FEW = 20
+FEW = 20  # as many as the zoo has, so that the largest of all of it can go first
 
 
 def remember(output: OutputSettings) -> None:
@@ -46,7 +46,7 @@ class Scheduler(JobScheduler):  # type: ignore[misc]  # Snakemake has no types
         """Give of each rule a few of the jobs that are ready, more than there is room for."""
         limits = (self.global_resources[name] for name in ("_cores", "_nodes"))
         most = max(FEW, min(limits))
-        ready: dict[int, list[Any]] = {}
+        ready: dict[int, list[Any]] = {}  # by `id`: a rule is hashed in Python
         for job in super().open_jobs:
             ready.setdefault(job.is_group() or id(job.rule), []).append(job)
         for jobs in ready.values():
