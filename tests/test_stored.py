@@ -22,7 +22,7 @@ from videomae.recipes import RECIPES
 from videomae.reference import sinusoid_positions
 from videomae.stored import Stored
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, given, process
 
 BASE = torch.arange(240.0).view(4, 5, 12)
 VIEWS = {
@@ -123,6 +123,41 @@ def test_values_that_are_not_finite_are_seen_wherever_they_are(
     assert checkpoint.not_finite(entries) == {"it": 1}
     with pytest.raises(safetensors_file.NotFiniteError):
         safetensors_file.write(tmp_path / "out", entries, {})
+
+
+def test_file_is_the_same_where_the_disk_takes_no_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python on macOS has neither of the two calls, which only make it faster."""
+    content = {"it": torch.randn(3, 700_000)}
+    safetensors_file.write(tmp_path / "advised", content, {})
+    monkeypatch.delattr(os, "posix_fadvise")
+    monkeypatch.delattr(os, "posix_fallocate")
+    safetensors_file.write(tmp_path / "plain", content, {})
+    assert (tmp_path / "plain").read_bytes() == (tmp_path / "advised").read_bytes()
+
+
+def test_disk_error_while_tensors_are_written_leaves_no_folder(
+    tmp_path: Path, checkpoints: dict[str, Path]
+) -> None:
+    code = """
+import errno, os, runpy, sys
+write = os.pwrite
+def broken(file, data, place):
+    if place > 100_000:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    return write(file, data, place)
+os.pwrite = broken
+runpy.run_path(sys.argv.pop(1), run_name="__main__")
+"""
+    path = checkpoints["tiny-finetuned"]
+    program = ("-c", code, ROOT / "scripts/convert.py", path, tmp_path / "out")
+    environment = {"PYTHONPATH": str(ROOT / "scripts")}
+    outcome = process(*program, *given("tiny-finetuned"), environment=environment)
+    assert outcome.code == 1
+    assert "model.safetensors can't be written" in outcome.output
+    assert "Input/output error" in outcome.output
+    assert not list(tmp_path.iterdir())
 
 
 def test_checkpoint_that_becomes_shorter_meanwhile_is_an_error(tmp_path: Path) -> None:
