@@ -2,8 +2,8 @@
 
 To print what is to be done with five thousand jobs, a thousand variants' then, took 11.9 s, which
 remembering two answers makes 9.3. To run a thousand variants' four thousand took 95 ms of
-Snakemake's own for each variant, and by the scheduler below 32, where each of ten takes 28 (two
-cores, Snakemake 9.27.1).
+Snakemake's own for each variant, and by the scheduler below 27 to 32, where each of ten takes 27
+(two cores, Snakemake 9.27.1).
 """
 
 import asyncio

@@ -16,8 +16,7 @@ from tests.bench.scoring import Scoring
 
 PARTS = ("convert", "workflow", "line", "memory", "scale", "scoring")
 TWO = "convert, two at a time"
-ENDED = ", not waiting for the disk"
-CONVERT = {TWO: "0.70", f"{TWO}{ENDED}": "0.70"}
+CONVERT = {TWO: "0.70"}
 WITH, WITHOUT = "workflow, with recorded outputs", "workflow, without them"
 WORKFLOW = {WITH: "0.95", WITHOUT: "0.55"}
 HEADERS = ("", "median s", "least-most", "ratio", "goal")
@@ -37,12 +36,18 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("results/bench"))
     arguments = parser.parse_args()
     work = arguments.folder.resolve() / "work"  # what is run there runs in other folders
-    zoo, tables = Zoo(work / "zoo", arguments.variants), [machine()]
-    measured: dict[str, Seconds] = {}
+    zoo, measured, tables = Zoo(work / "zoo", arguments.variants), {}, [machine()]
     if set(arguments.only) - {"scale", "scoring"}:
         zoo.make()
     if "convert" in arguments.only:
-        measured |= _convert(zoo, arguments.repeats, tables)
+        tasks = {
+            "cp": zoo.copy,
+            "zeros by dd, two files at once": zoo.zeros,
+            "convert": zoo.convert,
+            TWO: zoo.convert_two_at_a_time,
+        }
+        measured["convert"] = alternate(tasks, arguments.repeats)
+        tables.append(tabulate(rows(measured["convert"], "cp", CONVERT), HEADERS))
     if "workflow" in arguments.only:
         whole = {
             "one at a time": zoo.one_at_a_time,
@@ -75,24 +80,6 @@ def main() -> None:
             measured[f"scoring {length}"] = taken
     shutil.rmtree(work / "zoo/made", ignore_errors=True)
     _write(arguments.folder, measured, tables)
-
-
-def _convert(zoo: Zoo, repeats: int, tables: list[str]) -> dict[str, Seconds]:
-    two = zoo.convert_two_at_a_time
-    tasks = {
-        "cp": zoo.copy,
-        "zeros by dd, two files at once": zoo.zeros,
-        "convert": zoo.convert,
-        TWO: two,
-        f"cp{ENDED}": lambda: zoo.copy(on_disk=False),
-        f"{TWO}{ENDED}": lambda: two(on_disk=False),
-    }
-    taken = alternate(tasks, repeats)
-    ended = {name: seconds for name, seconds in taken.items() if name.endswith(ENDED)}
-    on_disk = {name: seconds for name, seconds in taken.items() if name not in ended}
-    for base, part in (("cp", on_disk), (f"cp{ENDED}", ended)):
-        tables.append(tabulate(rows(part, base, CONVERT), HEADERS))
-    return {"convert, all on the disk": on_disk, "convert, until it ends": ended}
 
 
 def _memory(title: str, memory: Memory) -> str:

@@ -49,10 +49,10 @@ class Zoo:
         (self.folder / name).mkdir()
         return self.folder / name
 
-    def copy(self, on_disk: bool = True) -> float:
+    def copy(self) -> float:
         """Copy the checkpoints with cp."""
-        command = ["cp", *map(str, self.checkpoints), str(self._empty("made"))]
-        return clock(lambda: subprocess.run(command, check=True), on_disk)
+        place = self._empty("made")
+        return clock(lambda: subprocess.run(["cp", *self.checkpoints, place], check=True))
 
     def zeros(self) -> float:
         """Write as many bytes that are zeros, in two files at once: what the disk itself can do."""
@@ -72,10 +72,10 @@ class Zoo:
         place = self._empty("made")
         return clock(lambda: convert(self.checkpoints, place))
 
-    def convert_two_at_a_time(self, on_disk: bool = True) -> float:
+    def convert_two_at_a_time(self) -> float:
         """Convert the checkpoints on two cores, as the workflow does, in this process."""
         place = self._empty("made")
-        return clock(lambda: convert(self.checkpoints, place, 2), on_disk)
+        return clock(lambda: convert(self.checkpoints, place, 2))
 
     def convert_alone(self, memory: Memory) -> None:
         """Convert each in a process of its own."""
