@@ -1,5 +1,6 @@
 """Tensors that stay in their file until they are read, and weights that are copied as bytes."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ from videomae.recipes import RECIPES
 from videomae.reference import sinusoid_positions
 from videomae.stored import Stored
 
-from tests.conftest import ROOT, given, process
+from tests.conftest import ROOT, command, given
 
 BASE = torch.arange(240.0).view(4, 5, 12)
 VIEWS = {
@@ -138,22 +139,18 @@ def test_file_is_the_same_where_the_disk_takes_no_advice(
 
 
 def test_disk_error_while_tensors_are_written_leaves_no_folder(
-    tmp_path: Path, checkpoints: dict[str, Path]
+    tmp_path: Path, checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = """
-import errno, os, runpy, sys
-write = os.pwrite
-def broken(file, data, place):
-    if place > 100_000:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-    return write(file, data, place)
-os.pwrite = broken
-runpy.run_path(sys.argv.pop(1), run_name="__main__")
-"""
+    write = os.pwrite
+
+    def broken(file: int, data: bytes, place: int) -> int:
+        if place > 100_000:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return write(file, data, place)
+
+    monkeypatch.setattr(os, "pwrite", broken)
     path = checkpoints["tiny-finetuned"]
-    program = ("-c", code, ROOT / "scripts/convert.py", path, tmp_path / "out")
-    environment = {"PYTHONPATH": str(ROOT / "scripts")}
-    outcome = process(*program, *given("tiny-finetuned"), environment=environment)
+    outcome = command("convert", path, tmp_path / "out", *given("tiny-finetuned"))
     assert outcome.code == 1
     assert "model.safetensors can't be written" in outcome.output
     assert "Input/output error" in outcome.output
