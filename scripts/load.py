@@ -19,12 +19,15 @@ def main() -> None:
     add_weights(parser)
     add_dtype(parser)
     add_reports(parser)
+    parser.add_argument("--labels", type=Path, help="list of labels: one a line, JSON or CSV")
     arguments = parser.parse_args()
     with about(arguments.checkpoint):
         opened = checkpoint.open_checkpoint(arguments.checkpoint, arguments.weights)
         architecture = read_architecture(opened.shapes, opened.args, dict(arguments.config))
         variant = arguments.variant or arguments.folder.resolve().name
-        loading = Loading(variant, opened, architecture, arguments.folder, arguments.dtype)
+        loading = Loading(
+            variant, opened, architecture, arguments.folder, arguments.dtype, arguments.labels
+        )
         report = loading.run()
     release = f"transformers {report.facts['transformers']}"
     print(release, *report.checks, sep="\n")

@@ -84,7 +84,7 @@ def test_folder_that_does_not_load_is_wrong(
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda file: file.unlink(), "processor: it does not load:"),
+        (lambda file: file.unlink(), "processor: it does not load, or does not run:"),
         (lambda file: file.write_text('{"image_std": [1, 1, 1]}'), "processor pixels: "),
     ],
 )

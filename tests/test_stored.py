@@ -11,16 +11,10 @@ from typing import Any
 
 import pytest
 import torch
-import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers.models.videomae import modeling_videomae
-from transformers.utils import import_utils
-from videomae import checkpoint, quick, safetensors_file, stored, unpickling
-from videomae.architecture import tokens
+from videomae import checkpoint, safetensors_file, stored, unpickling
 from videomae.errors import ConversionError
-from videomae.recipes import RECIPES
-from videomae.reference import sinusoid_positions
 from videomae.stored import Stored
 
 from tests.conftest import ROOT, command, given
@@ -243,40 +237,3 @@ def test_converting_needs_no_torch(tmp_path: Path, checkpoints: dict[str, Path])
     imported = {line.rpartition("|")[2].strip() for line in said.splitlines()}
     assert "numpy" in imported
     assert not {"torch", "transformers"} & imported
-
-
-def test_names_of_transformers_are_those_that_it_reads_itself() -> None:
-    models = Path(transformers.__file__).parent / "models"
-    files = (models / "__init__.py", models / "videomae/modeling_videomae.py", models / "videomae")
-    own = [import_utils.create_import_structure_from_path(str(path)) for path in files]
-    assert "VideoMAEModel" in str(own[1])
-    with quick.names_read_once():
-        assert [import_utils.create_import_structure_from_path(str(path)) for path in files] == own
-
-
-def test_positions_are_made_as_transformers_makes_them() -> None:
-    sizes = {
-        (tokens(recipe.architecture.config), width)
-        for recipe in RECIPES.values()
-        for key, width in recipe.architecture.config.items()
-        if key in ("hidden_size", "decoder_hidden_size")
-    }
-    original = modeling_videomae.get_sinusoid_encoding_table
-    assert len(sizes) > 8
-    for number, width in sorted(sizes)[:6]:  # the larger take seconds each
-        with quick.quick_positions():
-            made = modeling_videomae.get_sinusoid_encoding_table(number, width)
-        assert torch.equal(made, original(number, width))
-
-
-def test_positions_of_a_transformers_that_makes_others_are_its_own(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def other(number: int, width: int) -> Tensor:
-        return sinusoid_positions(number, width).flip(2)
-
-    monkeypatch.setattr(modeling_videomae, "get_sinusoid_encoding_table", other)
-    with quick.quick_positions():
-        made = modeling_videomae.get_sinusoid_encoding_table(32, 48)
-    assert torch.equal(made, other(32, 48))
-    assert modeling_videomae.get_sinusoid_encoding_table is other

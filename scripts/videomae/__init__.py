@@ -21,6 +21,7 @@ Of a checkpoint:
 Of a folder:
 
 - folder: how is it written?
+- contents: what may one hold?
 - reading: what does one hold, whoever saved it?
 - restoring: how does it become the authors' checkpoint again?
 - card: what does its model card say?
@@ -34,12 +35,14 @@ Of the proof:
 
 - reference: what does the authors' network compute?
 - clips, imagenet: which pixels and masks go in, and how are they normalised?
-- quick: what does transformers do slowly, and how is the same had quickly?
-- lockstep: where do reference and folder part?
+- lockstep: at which step do the outputs of reference and folder first differ?
+- function_checks: do outputs and losses of a loaded model agree with the reference's?
+- preprocessing: does the processor make the right pixels?
 - recorded: do recorded outputs agree?
 - verification: does the folder compute what the checkpoint computes?
 - report: what did verifying find?
 - loading: what does the folder compute in this release of transformers?
+- pipeline_check: what does transformers' pipeline say of a video file?
 
 Of a run:
 

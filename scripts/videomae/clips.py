@@ -18,7 +18,12 @@ Clip = np.ndarray[Any, np.dtype[np.uint8]]  # (frames, height, width, channels)
 
 def synthetic_clip(num_frames: int, image_size: int) -> Clip:
     """Make a clip that anyone can regenerate: uint8, (frames, height, width, 3), square."""
-    t, y, x, c = np.ogrid[:num_frames, :image_size, :image_size, :3]
+    return synthetic_frames(num_frames, image_size, image_size)
+
+
+def synthetic_frames(number: int, height: int, width: int) -> Clip:
+    """Make frames of any shape by the same formula."""
+    t, y, x, c = np.ogrid[:number, :height, :width, :3]
     return np.asarray((3 * x + 5 * y + 7 * t * (c + 1) + (x * y) // 16) % 256, dtype=np.uint8)
 
 

@@ -16,7 +16,6 @@ from torch import Tensor
 from videomae import clips, folder, imagenet
 from videomae.architecture import Kind
 from videomae.lockstep import MASK_RATIO
-from videomae.quick import quick_positions
 from videomae.reference import patch_statistics, patches
 
 TIMES = 4  # frames that a strip shows, evenly over the clip
@@ -40,11 +39,12 @@ def draw(model_folder: Path, kind: Kind, clip: clips.Clip) -> Pictures:
     Of a longer or shorter clip as many frames are taken as the model needs, evenly.
     """
     transformers.utils.logging.disable_progress_bar()
-    with quick_positions():
-        model = getattr(transformers, folder.CLASSES[kind]).from_pretrained(
-            model_folder, dtype=torch.float32
-        )
-    processor = transformers.AutoImageProcessor.from_pretrained(model_folder)
+    model = getattr(transformers, folder.CLASSES[kind]).from_pretrained(
+        model_folder, dtype=torch.float32, trust_remote_code=False
+    )
+    processor = transformers.AutoImageProcessor.from_pretrained(
+        model_folder, trust_remote_code=False
+    )
     chosen = np.linspace(0, len(clip) - 1, model.config.num_frames).round().astype(int)
     pixels = processor(list(clip[chosen]), return_tensors="pt")["pixel_values"]
     frames = clips.denormalise(pixels, imagenet.MEAN, imagenet.STD).clamp(0, 1)

@@ -5,11 +5,14 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from videomae.errors import ConversionError, about, listing
+
+# The keys of config.json that name and count the classes.
+MAPS = ("id2label", "label2id", "num_labels")
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[str]:
@@ -137,3 +140,31 @@ def id2label(num_labels: int, path: str | os.PathLike[str] | None) -> dict[int, 
             "give the list of the data set it was trained on"
         )
     return dict(enumerate(labels))
+
+
+def faults(
+    names: Mapping[int, str], numbers: Mapping[str, int], expected: Mapping[int, str] | None
+) -> list[str]:
+    """Say what is wrong with the labels of a loaded model; with None expected, names may be any.
+
+    Letters and digits count: others write the same labels in capitals, or with underscores.
+    """
+    wanted = expected or names
+    spelt = plain if len({plain(name) for name in wanted.values()}) == len(wanted) else str
+    wrong = [
+        f"id2label[{number}] is {names.get(number)!r}, should be {name!r}"
+        for number, name in wanted.items()
+        if spelt(names.get(number, "")) != spelt(name)
+    ]
+    if len(names) != len(wanted):
+        wrong.append(f"id2label has {len(names)} classes, should have {len(wanted)}")
+    return wrong + [
+        f"label2id[{name!r}] is {numbers.get(name)!r}, should be {number}"
+        for number, name in names.items()
+        if numbers.get(name) != number
+    ]
+
+
+def plain(label: str) -> str:
+    """Give a label's letters and digits, in small letters."""
+    return "".join(c for c in label.casefold() if c.isalnum())

@@ -1,8 +1,9 @@
 """What does a folder compute in this Python's transformers, whichever release that is?
 
 Runs in environments that hold one release with what it needs (`envs/releases/`), on folders of ours
-and of others. Unlike `verification` it asks nothing of the file's form, only what a user of that
-release gets: the classes, the function and the processor. What the release prints goes to the log.
+and of others. Unlike `verification` it does not ask for our own form of a folder, only for what a
+user of that release gets: the classes, the function, the labels, the processor, the pipeline. What
+the release prints goes to the log.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,12 +14,23 @@ import torch
 import transformers
 from torch import Tensor
 
-from videomae import checkpoint, clips, folder, folding, imagenet, renaming
+from videomae import (
+    checkpoint,
+    clips,
+    contents,
+    folder,
+    folding,
+    labels,
+    pipeline_check,
+    preprocessing,
+    renaming,
+)
 from videomae.architecture import Architecture
 from videomae.checkpoint import Checkpoint
 from videomae.errors import listing
 from videomae.files import sha256
-from videomae.lockstep import PIXEL_TOLERANCE, STEP_TOLERANCE, difference, run
+from videomae.function_checks import losses, outputs_of_each_clip
+from videomae.lockstep import STEP_TOLERANCE, Run, run
 from videomae.reference import Reference
 from videomae.report import Check, Report, at_most
 from videomae.stored import Values
@@ -50,6 +62,7 @@ class Loading:
         architecture: Architecture,
         model_folder: Path,
         dtype: str,
+        label_list: Path | None = None,
     ) -> None:
         self.folder = model_folder
         self.architecture = architecture
@@ -57,6 +70,9 @@ class Loading:
         folded = folding.fold(opened.entries, architecture).entries
         self.entries = opened.entries if dtype == "float32" else checkpoint.cast(folded, dtype)
         self.clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
+        self.labels = label_list
+        self.names = labels.id2label(architecture.num_labels or 0, label_list)
+        self.expected = folder.model_config(architecture, self.names, opened.synthetic, dtype)
         self.report = Report(variant, rehearsal=opened.synthetic)
         self.report.facts = {"transformers": transformers.__version__}
 
@@ -68,10 +84,37 @@ class Loading:
         facts["sha256"] = {path.name: sha256(path) for path in files}
         model, loaded = self._load()
         checks += loaded
+        ran = None
         if model is not None:
-            checks += self._function(model)
+            reference = Reference(
+                Values(checkpoint.cast(self.entries, "float32")), self.architecture
+            )
+            ran, made = self._function(model, reference)
+            checks += made
+            checks += self._loaded_config(model)
+        checks += self._contents()
         checks += self._processor()
+        names = model.config.id2label if model else {}
+        del model  # before the pipeline loads another: both would take twice the memory
+        if ran and self.architecture.kind == "classifier":
+            checks += self._pipeline(names, ran.expected[0])
         return self.report
+
+    def _contents(self) -> Iterator[Check]:
+        """Look for what loaders of this or another release read and nothing here compares."""
+        found = list(contents.foreign_files(self.folder))
+        yield Check("files", not found, message=f"not compared: {listing(found)}" if found else "")
+        config, processor = (
+            contents.read_if_there(self.folder / name) for name in (folder.CONFIG, folder.PROCESSOR)
+        )
+        defaults: dict[str, Any] = transformers.VideoMAEConfig().to_dict()
+        known = folder.processor_config(self.architecture)
+        for name, wrong in (
+            (folder.CONFIG, contents.foreign_keys(config, self.expected, defaults)),
+            (folder.PROCESSOR, contents.foreign_processor_keys(processor, known)),
+        ):
+            message = f"keys that may change what loaders do: {listing(wrong)}" if wrong else ""
+            yield Check(f"keys of {name}", not wrong, message=message)
 
     def _load(self) -> tuple[Any, list[Check]]:
         """Load by the model's class and by the Auto class, which must give the same."""
@@ -79,30 +122,64 @@ class Loading:
         try:
             config = folder.read_json(self.folder / folder.CONFIG)
             folder.refuse_oversized(config, self.architecture)
-            model, info = _class(name).from_pretrained(self.folder, output_loading_info=True)
-            other = _class(auto).from_pretrained(self.folder)
+            model, info = _class(name).from_pretrained(
+                self.folder, output_loading_info=True, trust_remote_code=False
+            )
+            others = {auto: _class(auto).from_pretrained(self.folder, trust_remote_code=False)}
+            if contents.has_pickled_twin(self.folder):
+                others["without safetensors it"] = _class(name).from_pretrained(
+                    self.folder, use_safetensors=False, trust_remote_code=False
+                )
         except Exception as error:  # whatever this release raises, the folder is of no use in it
             return None, [Check("loads", False, message=f"it does not load: {error}")]
         self.report.facts["loader"] = {
             words: sorted(renaming.merge_layers(sorted(map(_name, info.get(key, ())))))
             for key, words in LOADED.items()
         }
-        message = "" if _same(model, other) else f"{auto} loads something else than {name}"
-        return model.float().eval(), [Check("loads", not message, message=message)]
+        unlike = [way for way, other in others.items() if not _same(model, other)]
+        message = f"{', '.join(unlike)} loads something else than {name}" if unlike else ""
+        return model.float().eval(), [Check("loads", not unlike, message=message)]
 
-    def _function(self, model: Any) -> Iterator[Check]:
+    def _loaded_config(self, model: Any) -> Iterator[Check]:
+        """Compare what this release made of config.json, and the labels."""
+        expected = {n: v for n, v in self.expected.items() if n not in labels.MAPS}
+        held = model.config.to_dict()
+        held["qv_bias"] = held.get("qv_bias", held.get("qkv_bias"))
+        found = {name: value for name, value in held.items() if name not in labels.MAPS}
+        wrong = contents.loaded_faults(found, expected, type(model.config)().to_dict())
+        yield Check("loaded config", not wrong, message=listing(wrong))
+        if self.architecture.kind == "classifier":
+            wrong = labels.faults(
+                model.config.id2label, model.config.label2id, self.names if self.labels else None
+            )
+            yield Check("labels", not wrong, message=listing(wrong))
+
+    def _function(self, model: Any, reference: Reference) -> tuple[Run | None, list[Check]]:
         """Compare with the authors' network step by step; say what in the config explains it."""
-        widened = Values(checkpoint.cast(self.entries, "float32"))
         try:
-            ran = run(model, Reference(widened, self.architecture), [self.clip])
+            ran = run(model, reference, [self.clip])
+            return ran, [*self._of_full_clip(model, ran), *self._of_small_clips(model, reference)]
         except Exception as error:  # a model built wrongly can fail anywhere
-            yield Check("function", False, message=f"the folder's model does not run: {error}")
-            return
+            message = f"the folder's model does not run: {error}"
+            return None, [Check("function", False, message=message)]
+
+    def _of_full_clip(self, model: Any, ran: Run) -> Iterator[Check]:
         self.report.max_abs_difference, self.report.tolerance = ran.difference(), ran.tolerance()
         self.report.layers = ran.comparison.differences
         message = "; ".join(filter(None, [ran.comparison.first_parting(), self._config(model)]))
         yield at_most("function", ran.difference(), ran.tolerance(), message)
         yield at_most("every layer", ran.comparison.largest(), STEP_TOLERANCE, message)
+
+    def _of_small_clips(self, model: Any, reference: Reference) -> Iterator[Check]:
+        """Run the clips of a proof, which show faults that the usual one hides; and the losses."""
+        proving = clips.proving(self.config)
+        ran = run(model, reference, proving)
+        yield from outputs_of_each_clip("function, small", ran)
+        if self.architecture.kind == "pretraining":
+            yield from losses(model, reference, ran)
+        if self.architecture.kind == "encoder":
+            masked = run(model, reference, proving, masked=True)
+            yield from outputs_of_each_clip("function, masked", masked)
 
     def _config(self, model: Any) -> str:
         """Name the values of the loaded config that are not the checkpoint's."""
@@ -111,23 +188,27 @@ class Loading:
         return listing(folder.wrong_values(held, expected, self.architecture.origin))
 
     def _processor(self) -> Iterator[Check]:
-        """Load the processor by the first class that can, and compare its pixels."""
-        refusals = {}
-        for name in PROCESSORS:
-            try:
-                processor = _class(name).from_pretrained(self.folder)
-                pixels = processor(list(self.clip), return_tensors="pt")["pixel_values"]
-                break
-            except Exception as error:  # no such class, a library missing, a broken config
-                refusals[name] = " ".join(str(error).split())
+        """Load the processors that this release gives users, and compare their pixels."""
+        refusals: dict[str, str] = {}
         self.report.facts["processor refusals"] = refusals
-        if len(refusals) == len(PROCESSORS):
-            message = f"it does not load: {refusals[PROCESSORS[-1]]}"
+        try:
+            loaded = preprocessing.processors(self.folder, PROCESSORS, refusals)
+            self.report.facts["processor"] = type(loaded[0]).__name__
+            for number, processor in enumerate(loaded):
+                name = "video processor" if number else "processor"
+                yield from preprocessing.pixel_checks(processor, self.config["image_size"], name)
+        except Exception as error:  # no such class, a library missing, a broken config
+            message = f"it does not load, or does not run: {' '.join(str(error).split())}"
             yield Check("processor", False, message=message)
-            return
-        self.report.facts["processor"] = type(processor).__name__
-        wanted = clips.normalise(self.clip, imagenet.MEAN, imagenet.STD)
-        yield at_most("processor pixels", difference(pixels, wanted), PIXEL_TOLERANCE)
+
+    def _pipeline(self, names: Mapping[int, str], expected: Tensor) -> Iterator[Check]:
+        """Classify a video file by transformers' pipeline, if this environment can."""
+        if self.report.facts["processor refusals"]:
+            self.report.facts["pipeline"] = "not tried: this release loads no processor for it"
+        elif not pipeline_check.can_decode():
+            self.report.facts["pipeline"] = "not tried: it needs PyAV"
+        else:
+            yield pipeline_check.check(self.folder, self.clip, names, expected)
 
 
 def _class(name: str) -> Any:

@@ -1,7 +1,7 @@
 """Where do the two part?  Compares a transformers model with the reference step by step."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -227,26 +227,3 @@ def with_values(owner: Any, **values: Any) -> Iterator[None]:
     finally:
         for name, value in before.items():
             setattr(owner, name, value)
-
-
-@contextmanager
-def run_once(modules: Iterable[Any]) -> Iterator[None]:
-    """Let parts of a loaded model give what they gave first, while they are given the same."""
-    for module in modules:
-        module.forward = _first(module.forward)
-    try:
-        yield
-    finally:
-        for module in modules:
-            del module.forward
-
-
-def _first(function: Callable[..., Any]) -> Callable[..., Any]:
-    given: list[Any] = []
-
-    def again(*arguments: Any, **named: Any) -> Any:
-        if not given:
-            given.append(function(*arguments, **named))
-        return given[0]
-
-    return again

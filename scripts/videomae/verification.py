@@ -18,10 +18,12 @@ from torch import Tensor
 from videomae import (
     checkpoint,
     clips,
+    contents,
     folder,
     folding,
     imagenet,
     labels,
+    preprocessing,
     renaming,
     safetensors_file,
 )
@@ -30,10 +32,10 @@ from videomae.checkpoint import Checkpoint
 from videomae.data_sets import trained_on
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
+from videomae.function_checks import losses, outputs_of_each_clip
 from videomae.lockstep import (
     MASK_RATIO,
     OUTPUT_TOLERANCE,
-    PIXEL_TOLERANCE,
     STEP_TOLERANCE,
     TRANSFORMERS_FINAL_NORM_EPS,
     Run,
@@ -45,16 +47,13 @@ from videomae.lockstep import (
     positions,
     run,
     scale,
-    with_values,
     worst,
 )
-from videomae.quick import quick_positions
 from videomae.recorded import Recorded
 from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference, sinusoid_positions
 from videomae.report import Check, Report, at_most
 from videomae.stored import Entry, Values
 
-LOSS_TOLERANCE = 1e-5  # relative
 POSITION_TOLERANCE = 1e-6  # absolute, of values in -1..1
 EPS_EFFECT_LIMIT = 1e-2  # absolute; 1e-6 to 1.5e-4 on trained models
 RECORDED_TOLERANCE = 1e-4  # absolute; what the script that recorded the values allowed
@@ -112,45 +111,54 @@ class Verification:
     def _steps(self) -> Iterator[str | Check]:
         """Give what each step is, and then its checks."""
         yield "comparing config and processor"
+        yield from self._files()
         yield from self._config()
         yield from self._processor()
         yield f"comparing {folder.WEIGHTS} with {len(self.stored)} tensors"
         yield from self._file()
-        with quick_positions():
-            yield "loading the folder"
-            model, loaded = self._load()
-            yield from loaded
-            if model is not None:
-                yield f"comparing the model that was loaded with {len(self.stored)} tensors"
-                yield from self._tensors(model)
-                yield from self._positions(model)
-                yield f"proof on {len(clips.PROVING)} clips"
-                model.to(self.device)
-                yield from self._function(model)
-                kind = type(model)
-                if self.recorded and self.recorded.config:
-                    model = None  # before another is loaded: two would take twice the memory
-                    gc.collect()
-                if self.recorded:
-                    yield "recorded outputs"
-                yield from self._recorded(kind, model)
+        yield "loading the folder"
+        model, loaded = self._load()
+        yield from loaded
+        if model is not None:
+            yield f"comparing the model that was loaded with {len(self.stored)} tensors"
+            yield self._loaded_config(model)
+            yield from self._tensors(model)
+            yield from self._positions(model)
+            yield f"proof on {len(clips.PROVING)} clips"
+            model.to(self.device)
+            yield from self._function(model)
+            kind = type(model)
+            if self.recorded and self.recorded.config:
+                model = None  # before another is loaded: two would take twice the memory
+                gc.collect()
+            if self.recorded:
+                yield "recorded outputs"
+            yield from self._recorded(kind, model)
         yield "hashing the folder"
 
     # -- the folder's files ------------------------------------------------------------------------
 
+    def _files(self) -> Iterator[Check]:
+        """Look for files that loaders read and a conversion does not write."""
+        found = list(contents.strangers(self.folder)) if self.folder.is_dir() else []
+        message = f"files that should not be there: {listing(found)}" if found else ""
+        yield Check("files", not found, message=message)
+
+    def _expected_config(self) -> dict[str, Any]:
+        names = labels.id2label(self.architecture.num_labels or 0, self.label_list)
+        return folder.model_config(self.architecture, names, self.checkpoint.synthetic, self.dtype)
+
     def _config(self) -> Iterator[Check]:
         """Compare every value of config.json with what the checkpoint and the person say."""
-        names = labels.id2label(self.architecture.num_labels or 0, self.label_list)
-        expected = folder.model_config(
-            self.architecture, names, self.checkpoint.synthetic, self.dtype
-        )
+        expected = self._expected_config()
         label_maps = {name: expected.pop(name, None) for name in ("id2label", "label2id")}
         try:
             found = folder.read_json(self.folder / folder.CONFIG)
         except (ConversionError, OSError) as error:
             yield Check("config", False, message=str(error))
             return
-        wrong = folder.wrong_values(found, expected, self.architecture.origin)
+        also = label_maps if self.architecture.kind == "classifier" else {}
+        wrong = contents.config_faults(found, expected, self.architecture.origin, also)
         yield Check("config", not wrong, message=listing(wrong))
         if self.architecture.kind == "classifier":
             wrong = [name for name, value in label_maps.items() if found.get(name) != value]
@@ -158,21 +166,20 @@ class Verification:
             yield Check("labels", not wrong, message=message)
 
     def _processor(self) -> Iterator[Check]:
-        """Load the processor and compare its pixels with the authors' normalisation of the clip."""
+        """Compare the processor's config, and the pixels that each class makes of frames."""
         expected = folder.processor_config(self.architecture)
         clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
-        wanted = clips.normalise(clip, imagenet.MEAN, imagenet.STD)
         try:
             found = folder.read_json(self.folder / folder.PROCESSOR)
-            processor = transformers.AutoImageProcessor.from_pretrained(self.folder)
-            pixels = processor(list(clip), return_tensors="pt")["pixel_values"]
+            wrong = contents.processor_faults(found, expected)
+            yield Check("processor config", not wrong, message=listing(wrong))
+            for number, processor in enumerate(preprocessing.processors(self.folder)):
+                name = "video processor" if number else "processor"
+                yield from preprocessing.checks(processor, expected, name)
+                if not number:
+                    self.processed = preprocessing.pixels(processor, clip)
         except Exception as error:  # whatever a broken processor raises, it is not usable
-            yield Check("processor", False, message=f"it does not load: {error}")
-            return
-        wrong = folder.wrong_values(found, expected, {})
-        yield Check("processor config", not wrong, message=listing(wrong))
-        yield at_most("processor pixels", difference(pixels, wanted), PIXEL_TOLERANCE)
-        self.processed = pixels
+            yield Check("processor", False, message=f"it does not load, or does not run: {error}")
 
     def _file(self) -> Iterator[Check]:
         """Hold the weights file against the checkpoint: every name, both biases, bit by bit."""
@@ -202,13 +209,26 @@ class Verification:
             config = folder.read_json(self.folder / folder.CONFIG)
             folder.refuse_oversized(config, self.architecture)
             model, info = getattr(transformers, name).from_pretrained(
-                self.folder, dtype=torch.float32, output_loading_info=True
+                self.folder,
+                dtype=torch.float32,
+                output_loading_info=True,
+                trust_remote_code=False,
             )
         except Exception as error:  # whatever the loader raises, the folder is not usable
             return None, [Check("load report", False, message=f"{name} does not load: {error}")]
         left = {key: sorted(map(str, names)) for key, names in info.items() if names}
         message = "; ".join(f"{k}: {listing(renaming.merge_layers(v))}" for k, v in left.items())
         return model.eval(), [Check("load report", not left, message=message)]
+
+    def _loaded_config(self, model: Any) -> Check:
+        """Compare the config that transformers made of config.json, to the last value."""
+        expected = self._expected_config()
+        if self.architecture.kind == "classifier":
+            names = expected["id2label"]
+            expected["id2label"] = {int(number): name for number, name in names.items()}
+        defaults = type(model.config)().to_dict()
+        wrong = contents.loaded_faults(model.config.to_dict(), expected, defaults)
+        return Check("loaded config", not wrong, message=listing(wrong))
 
     def _tensors(self, model: torch.nn.Module) -> Iterator[Check]:
         """Turn the loaded model's tensors back into the checkpoint's, bit by bit."""
@@ -260,12 +280,12 @@ class Verification:
         report.proven_on = {"clips": list(clips.PROVING), "frames": frames, "image_size": size}
         report.layers = ran.comparison.differences
         report.preprocessing_difference = self._preprocessing_difference(model)
-        yield from _of_each_clip("function", ran)
+        yield from outputs_of_each_clip("function", ran)
         yield at_most("every layer", ran.comparison.largest(), STEP_TOLERANCE, parting)
         if self.architecture.kind == "pretraining":
-            yield from self._losses(model, reference, ran)
+            yield from losses(model, reference, ran)
         if self.architecture.kind == "encoder":  # whose users may hide tokens, or not
-            yield from _of_each_clip(
+            yield from outputs_of_each_clip(
                 "function, masked", run(model, reference, proving, masked=True)
             )
         authors = reference.logits(ran.comparison.expected[BEFORE_FINAL_NORM], LAYER_NORM_EPS)
@@ -315,21 +335,6 @@ class Verification:
         """Compute the authors' network on other tensors, of the same clips and mask."""
         steps = self._reference(entries).steps(ran.pixels, ran.mask, TRANSFORMERS_FINAL_NORM_EPS)
         return dict(steps)[LOGITS]
-
-    def _losses(self, model: Any, reference: Reference, ran: Run) -> Iterator[Check]:
-        """Compare both reconstruction losses, with normalised target pixels and without."""
-        assert ran.mask is not None
-        chosen = model.config.norm_pix_loss
-        size, number = ran.pixels.shape[-1], ran.mask.shape[1]
-        with for_clips(model, size, number), with_values(model.config, norm_pix_loss=not chosen):
-            other = forward(model, ran.pixels, ran.mask)
-        found = {chosen: ran.output.loss.item(), not chosen: other.loss.item()}
-        losses = reference.losses(ran.expected, ran.pixels, ran.mask)
-        for norm_pix_loss, expected in losses.items():
-            message = f"expected {expected:.7g}, found {found[norm_pix_loss]:.7g}"
-            relative = abs(found[norm_pix_loss] / expected - 1)
-            name = f"loss with norm_pix_loss={norm_pix_loss}"
-            yield at_most(name, relative, LOSS_TOLERANCE, message)
 
     # -- recorded outputs --------------------------------------------------------------------------
 
@@ -400,14 +405,6 @@ class Verification:
                 "numpy": np.__version__,
             },
         }
-
-
-def _of_each_clip(name: str, ran: Run) -> Iterator[Check]:
-    """Compare the outputs of each clip of a proof; the usual one's check has the plain name."""
-    parting = ran.comparison.first_parting()
-    for number, clip in enumerate(clips.PROVING):
-        of = f"{name}, {clip} clip" if number else name
-        yield at_most(of, ran.difference(number), ran.tolerance(number), parting)
 
 
 def _label_message(found: dict[str, Any], expected: dict[str, Any], name: str) -> str:

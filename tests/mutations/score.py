@@ -1,4 +1,4 @@
-"""Applies mutations to right folders and holds verification to each."""
+"""Puts faults into right folders, and into transformers, and counts which checks fail."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,11 +6,14 @@ from typing import Any
 
 from videomae import checkpoint, folder, labels, renaming
 from videomae.architecture import read_architecture
+from videomae.loading import Loading
 from videomae.report import Report
 from videomae.verification import Verification
 
 from tests.conftest import DATA
+from tests.mutations import library
 from tests.mutations.catalogue import Draft, Mutation, catalogue
+from tests.mutations.library import Fault
 
 # The authors' trained checkpoints, and the heads that their files don't tell.
 SUBJECTS: dict[str, dict[str, Any]] = {
@@ -31,7 +34,7 @@ class Outcome:
     @property
     def caught_by(self) -> list[str]:
         """The checks that failed; none if the wrong folder passed."""
-        return [check.name for check in self.report.checks if not check.passed]
+        return _failed(self.report)
 
     @property
     def leads_to_the_cause(self) -> bool:
@@ -46,6 +49,25 @@ class Outcome:
         if self.report.max_abs_difference is None or not self.report.tolerance:
             return None
         return self.report.max_abs_difference / self.report.tolerance
+
+
+@dataclass(frozen=True)
+class LibraryOutcome:
+    """What `verify.py` and `load.py` made of a right folder in a transformers with a fault."""
+
+    subject: str
+    fault: Fault
+    verified: Report
+    loaded: Report
+
+    @property
+    def caught_by(self) -> dict[str, list[str]]:
+        """The checks that failed, by command."""
+        return {"verify": _failed(self.verified), "load": _failed(self.loaded)}
+
+
+def _failed(report: Report) -> list[str]:
+    return [check.name for check in report.checks if not check.passed]
 
 
 class Subject:
@@ -68,6 +90,20 @@ class Subject:
 
     def verify(self, path: Path) -> Report:
         return Verification(self.name, self.path, path, self.given).run()
+
+    def load(self, path: Path) -> Report:
+        opened = checkpoint.open_checkpoint(self.path)
+        return Loading(self.name, opened, self.architecture, path, "float32").run()
+
+    def faults(self) -> list[Fault]:
+        return library.catalogue(
+            self.architecture.kind, bool(self.architecture.config["use_mean_pooling"])
+        )
+
+    def with_fault(self, fault: Fault) -> LibraryOutcome:
+        """Verify and load the right folder in a transformers with a fault."""
+        with fault.put():
+            return LibraryOutcome(self.name, fault, self.verify(self.right), self.load(self.right))
 
     def mutations(self) -> list[Mutation]:
         return catalogue(self.architecture)
