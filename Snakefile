@@ -921,6 +921,7 @@ rule load:
     input:
         checkpoint=CHECKPOINT,
         receipt=rules.convert.input.receipt,
+        labels=rules.convert.input.labels,
         folder=files_to_load,
         environment=local("results/environments/{release}"),
         script=SCRIPT["load"],
@@ -937,10 +938,11 @@ rule load:
     params:
         code=CODE["load"],
         folder=folder_to_load,
+        labels=rules.convert.params.labels,
         options=lambda wildcards: VARIANTS[wildcards.variant].options,
     shell:
         "exec {input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
-        " --variant {wildcards.variant:q} {params.options:q} --report {log.report:q}"
+        " --variant {wildcards.variant:q} {params.labels:q} {params.options:q} --report {log.report:q}"
         " --passed {output:q} > {log.text:q} 2>&1"
 
 

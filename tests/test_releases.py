@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from transformers import VideoMAEForVideoClassification
 from videomae import releases
 
@@ -97,6 +99,73 @@ def test_processor_counts(
     assert outcome.code == 1
     assert message in outcome.output
     assert "ok     function" in outcome.output
+
+
+def test_labels_of_others_count_by_their_letters_and_digits(
+    checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    names = [f"class {number}" for number in range(7)]
+    (tmp_path / "labels.txt").write_text("\n".join(names))
+    folder = shutil.copytree(converted["tiny-finetuned"], tmp_path / "finetuned")
+    config = json.loads((folder / "config.json").read_text())
+    for spelt, code in (([f"Class_{number}" for number in range(7)], 0), (names[::-1], 1)):
+        config["id2label"] = {str(number): name for number, name in enumerate(spelt)}
+        config["label2id"] = {name: number for number, name in enumerate(spelt)}
+        (folder / "config.json").write_text(json.dumps(config))
+        outcome = load(checkpoints, folder, "--labels", tmp_path / "labels.txt")
+        assert outcome.code == code, outcome.output
+    assert "labels: id2label[0] is 'class 6', should be 'class 0'" in outcome.output
+
+
+def test_labels_that_contradict_each_other_are_wrong_without_a_list_too(
+    checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(converted["tiny-finetuned"], tmp_path / "finetuned")
+    config = json.loads((folder / "config.json").read_text())
+    config["label2id"] |= {"LABEL_0": 1, "LABEL_1": 0}
+    (folder / "config.json").write_text(json.dumps(config))
+    outcome = load(checkpoints, folder)
+    assert outcome.code == 1
+    assert "labels: label2id['LABEL_0'] is 1, should be 0" in outcome.output
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_pickled_weights_beside_safetensors_are_compared(
+    right: bool, checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(converted["tiny-finetuned"], tmp_path / "finetuned")
+    tensors = load_file(folder / "model.safetensors")
+    if not right:
+        tensors["classifier.bias"] += 1
+    torch.save(tensors, folder / "pytorch_model.bin")
+    outcome = load(checkpoints, folder)
+    assert outcome.code == 1 - right, outcome.output
+    wrong = "without safetensors it loads something else than VideoMAEForVideoClassification"
+    assert (wrong in outcome.output) != right
+
+
+def test_folder_in_shards_is_right_and_shards_beside_a_whole_file_are_not(
+    checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    model = VideoMAEForVideoClassification.from_pretrained(converted["tiny-finetuned"])
+    model.save_pretrained(tmp_path / "finetuned", max_shard_size="60KB")
+    shutil.copy(converted["tiny-finetuned"] / "preprocessor_config.json", tmp_path / "finetuned")
+    assert (tmp_path / "finetuned/model.safetensors.index.json").exists()
+    assert load(checkpoints, tmp_path / "finetuned").code == 0
+    shutil.copy(converted["tiny-finetuned"] / "model.safetensors", tmp_path / "finetuned")
+    outcome = load(checkpoints, tmp_path / "finetuned")
+    assert outcome.code == 1
+    both = "model.safetensors and model.safetensors.index.json (two sets of weights)"
+    assert f"files: not compared: {both}" in outcome.output
+
+
+def test_pipeline_is_run_on_a_video(
+    checkpoints: Folders, converted: Folders, tmp_path: Path
+) -> None:
+    load(checkpoints, converted["tiny-finetuned"], "--report", tmp_path / "report.json")
+    checks = json.loads((tmp_path / "report.json").read_text())["checks"]
+    pipeline = next(check for check in checks if check["name"] == "pipeline")
+    assert pipeline["value"] < pipeline["limit"] / 10
 
 
 # -- the table -------------------------------------------------------------------------------------

@@ -45,10 +45,7 @@ WEIGHTS = tuple(
     for name in ("model.safetensors", "pytorch_model.bin")
     for index in ("", ".index.json")
 )
-LOADED_WEIGHTS = re.compile(
-    r"(model|pytorch_model)(-\d+-of-\d+)?\.(safetensors|bin)"
-    r"|(model\.safetensors|pytorch_model\.bin)\.index\.json"
-)
+SHARD = re.compile(r"(model|pytorch_model)-\d+-of-\d+(\.safetensors|\.bin)")
 
 # Keys of config.json that say who wrote it; loaders don't act on them.
 INFORMATIVE = ("transformers_version", "_name_or_path", "_commit_hash")
@@ -135,7 +132,9 @@ def foreign_files(folder: Path) -> Iterator[str]:
         if len(alike := [name for name in sets if f".{kind}" in name]) > 1:
             yield f"{' and '.join(alike)} (two sets of weights)"
     for stranger in strangers(folder, trained=True):
-        if not LOADED_WEIGHTS.fullmatch(stranger.partition(" (")[0]):
+        name = stranger.partition(" (")[0]
+        shard = SHARD.fullmatch(name)
+        if name not in sets and not (shard and f"{shard[1]}{shard[2]}.index.json" in sets):
             yield stranger
 
 

@@ -205,10 +205,12 @@ class Loading:
         """Classify a video file by transformers' pipeline, if this environment can."""
         if self.report.facts["processor refusals"]:
             self.report.facts["pipeline"] = "not tried: this release loads no processor for it"
-        elif not pipeline_check.can_decode():
-            self.report.facts["pipeline"] = "not tried: it needs PyAV"
+            return
+        made = pipeline_check.check(self.folder, self.clip, names, expected)
+        if isinstance(made, Check):
+            yield made
         else:
-            yield pipeline_check.check(self.folder, self.clip, names, expected)
+            self.report.facts["pipeline"] = f"not tried: {made}"
 
 
 def _class(name: str) -> Any:

@@ -1,6 +1,5 @@
 """What does transformers' pipeline say of a video file?  Every label with its score."""
 
-import importlib.util
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,19 +14,17 @@ from videomae.report import Check, at_most
 SCORE_TOLERANCE = 1e-4  # absolute, of probabilities; right folders stay below 1e-6
 
 
-def can_decode() -> bool:
-    """Tell whether this environment can write a video, and so read it."""
-    return importlib.util.find_spec("av") is not None
-
-
-def check(folder: Path, clip: Clip, names: Mapping[int, str], logits: Tensor) -> Check:
+def check(folder: Path, clip: Clip, names: Mapping[int, str], logits: Tensor) -> Check | str:
     """Compare the pipeline's scores of a clip, in a file, with those of its expected logits.
 
     The file has as many frames as the model takes, of the model's size, so that every way of
-    choosing and resizing frames comes to the same pixels.
+    choosing and resizing frames comes to the same pixels. Gives what is missing where the pipeline
+    can't read videos in this environment.
     """
     try:
         guesses = _classify(folder, clip, len(names))
+    except ImportError as error:
+        return " ".join(str(error).split()).partition(".")[0]
     except Exception as error:  # whatever this release raises, a user meets it
         return Check("pipeline", False, message=f"it fails: {' '.join(str(error).split())}")
     scores = {guess["label"]: guess["score"] for guess in guesses}

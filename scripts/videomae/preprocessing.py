@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import transformers
 from PIL import Image
 from torch import Tensor
@@ -34,9 +33,11 @@ SHAPES: dict[str, tuple[float, int, float, int]] = {
 }
 FRAMES = 2  # of each shape; each frame is processed by itself
 
-# A grey level after normalising, and a little more: torchvision resizes by integers and rounds some
-# pixels to the other side of where Pillow does. Where it is absent, pixels are Pillow's own.
+# A grey level after normalising, and a little more: torchvision rounds some resized pixels to the
+# other side of where Pillow does, at most 1.5 % of those of any shape here (torchvision 0.28, sizes
+# 64 and 224). Where it is absent, pixels are Pillow's own.
 LEVEL = 1.01 / 255 / min(imagenet.STD)
+MOST_ROUNDED = 0.05  # of all pixels
 
 
 Refusals = dict[str, str] | None
@@ -96,6 +97,8 @@ def pixels(processor: Any, clip: clips.Clip) -> Tensor:
 
 def checks(processor: Any, expected: Mapping[str, Any], name: str) -> Iterator[Check]:
     """Compare a loaded processor with the config that it should have, and its pixels."""
+    if name.startswith("video"):  # whose class has a key of its own
+        expected = {key: value for key, value in expected.items() if key != "image_processor_type"}
     defaults = type(processor)().to_dict()
     wrong = contents.loaded_faults(processor.to_dict(), expected, defaults)
     yield Check(f"loaded {name}", not wrong, message=listing(wrong))
@@ -104,15 +107,31 @@ def checks(processor: Any, expected: Mapping[str, Any], name: str) -> Iterator[C
 
 def pixel_checks(processor: Any, size: int, name: str) -> Iterator[Check]:
     """Compare a processor's pixels of all shapes of frames with the expected ones."""
-    differences = {}
+    differences, rounded = {}, {}
     for shape in SHAPES:
         clip = frames(shape, size)
-        with torch.no_grad():
-            differences[shape] = difference(pixels(processor, clip), expected_pixels(clip, size))
+        found, expected = pixels(processor, clip), expected_pixels(clip, size)
+        differences[shape] = difference(found, expected)
+        rounded[shape] = _share(found, expected)
     own = next(iter(SHAPES))  # which nothing resizes
     yield at_most(f"{name} pixels", differences.pop(own), PIXEL_TOLERANCE)
+    limit = LEVEL if is_torchvision_available() else PIXEL_TOLERANCE
     shape = worst(differences)
-    found, limit = differences[shape], LEVEL if is_torchvision_available() else PIXEL_TOLERANCE
+    message = f"{_described(shape, size)} differ by {differences[shape]:.3g} (limit {limit:.3g})"
+    yield at_most(f"{name} pixels, other sizes", differences[shape], limit, message)
+    if is_torchvision_available():
+        shape = worst(rounded)
+        message = f"{rounded[shape]:.1%} of {_described(shape, size)} differ"
+        yield at_most(f"{name} pixels, rounded", rounded[shape], MOST_ROUNDED, message)
+
+
+def _share(found: Tensor, expected: Tensor) -> float:
+    """Give the share of pixels that differ by more than rounding in float32."""
+    if found.shape != expected.shape:
+        return 1.0
+    return (~((found - expected).abs() <= PIXEL_TOLERANCE)).float().mean().item()
+
+
+def _described(shape: str, size: int) -> str:
     height, width = frames(shape, size).shape[1:3]
-    message = f"of {shape} frames ({height}x{width}) they differ by {found:.3g} (limit {limit:.3g})"
-    yield at_most(f"{name} pixels, other sizes", found, limit, message)
+    return f"pixels of {shape} frames ({height}x{width})"

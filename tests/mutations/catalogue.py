@@ -5,8 +5,9 @@ the failing checks must contain, so that a person is led to the cause.
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class Draft:
     processor: dict[str, Any]
     tensors: dict[str, Tensor]
     cut_at: float | None = None
+    beside: dict[str, str] = field(default_factory=dict)  # other files, by name
 
     @classmethod
     def load(cls, path: Path) -> "Draft":
@@ -38,7 +40,11 @@ class Draft:
         return cls(config, processor, load_file(path / folder.WEIGHTS))
 
     def save(self, path: Path) -> None:
-        path.mkdir(exist_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir()
+        for name, text in self.beside.items():
+            (path / name).parent.mkdir(exist_ok=True)
+            (path / name).write_text(text)
         (path / folder.CONFIG).write_text(json.dumps(self.config))
         (path / folder.PROCESSOR).write_text(json.dumps(self.processor))
         tensors = {name: tensor.clone().contiguous() for name, tensor in self.tensors.items()}
@@ -61,7 +67,7 @@ def catalogue(architecture: Architecture) -> list[Mutation]:
     """Give every mutation that applies to a network: of each tensor kind, then the known faults."""
     rows = renaming.renames(architecture)
     mutations = [*_of_tensors(rows), *_of_attention(), *_of_blocks(architecture), *_of_files(rows)]
-    mutations += [*_of_config(architecture), *_of_processor()]
+    mutations += [*_of_config(architecture), *_of_processor(), *strangers()]
     if architecture.kind == "classifier":
         mutations += _of_classifiers(architecture)
     else:
@@ -239,6 +245,66 @@ def _of_processor() -> Iterator[Mutation]:
 
 def _set_processor(name: str, value: Any, draft: Draft) -> None:
     draft.processor[name] = value
+
+
+# -- what loaders read beside what a conversion writes ---------------------------------------------
+
+
+def strangers() -> Iterator[Mutation]:
+    """Add files and keys to a right folder that make loaders do something else."""
+    reversed_labels = json.dumps({"id2label": {"0": "b", "1": "a"}})
+    lora = {"peft_type": "LORA", "base_model_name_or_path": "it", "target_modules": ["query"]}
+    half = json.dumps({"image_mean": [0.5, 0.5, 0.5]})
+    files: dict[str, str] = {
+        "processor_config.json": json.dumps({"image_processor": json.loads(half)}),
+        "video_preprocessor_config.json": half,
+        "adapter_config.json": json.dumps(lora),
+        "adapter_model.safetensors": "",
+        "config.4.0.0.json": reversed_labels,
+        "modeling_it.py": "raise SystemExit",
+        "pytorch_model.bin": "",
+        "model-00001-of-00001.safetensors": "",
+        "model.safetensors.index.json": json.dumps({"weight_map": {}}),
+        "generation_config.json": "{}",
+        "tf_model.h5": "",
+        "quantize_config.json": "{}",
+        "onnx/model.onnx": "",
+    }
+    for name, text in files.items():
+        add = partial(_put_beside, {name: text})
+        yield Mutation(f"{name} beside", add, f"{name.partition('/')[0]} (")
+    keys: dict[str, Any] = {
+        "configuration_files": ["config.4.0.0.json"],
+        "problem_type": "multi_label_classification",
+        "pruned_heads": {"0": [1]},
+        "auto_map": {"AutoConfig": "configuration_it.It"},
+        "quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True},
+        "chunk_size_feed_forward": 1,
+        "output_hidden_states": True,
+        "attn_implementation": "eager",
+        "num_labels": 3,
+        "any_other": 1,
+    }
+    for name, value in keys.items():
+        yield Mutation(f"config with {name}", partial(_set_config, name, value), f"{name} is")
+    processors: dict[str, Any] = {
+        "video_processor_type": "LlavaNextVideoVideoProcessor",
+        "do_sample_frames": True,
+        "num_frames": 4,
+        "device": "cuda",
+        "auto_map": {"AutoImageProcessor": "processing_it.It"},
+        "do_pad": True,
+        "default_to_square": True,
+        "do_convert_rgb": False,
+        "any_other": 1,
+    }
+    for name, value in processors.items():
+        change = partial(_set_processor, name, value)
+        yield Mutation(f"processor with {name}", change, f"{name} is")
+
+
+def _put_beside(files: dict[str, str], draft: Draft) -> None:
+    draft.beside |= files
 
 
 # -- what only one kind of model has ---------------------------------------------------------------

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel, VideoMAEConfig
 from transformers.models.videomae import image_processing_pil_videomae as pil
@@ -93,16 +93,12 @@ def _of_positions() -> Iterator[Fault]:
         made[:, -1] += 1e-3
         return made
 
-    def angles(number: int, width: int, base: float, start: int = 0) -> Any:
-        column = torch.arange(width)
-        rows = torch.arange(start, start + number, dtype=torch.float64)
-        return rows[:, None] / base ** (2 * (column // 2) / width)
-
     def computed(base: float, start: int = 0) -> Callable[[Tensor, int, int], Tensor]:
         def change(_: Tensor, number: int, width: int) -> Any:
-            angle = angles(number, width, base, start)
-            odd = torch.arange(width) % 2 == 1
-            return torch.where(odd, angle.cos(), angle.sin()).float().unsqueeze(0)
+            column = np.arange(width)
+            angle = np.arange(start, start + number)[:, None] / base ** (2 * (column // 2) / width)
+            made = np.where(column % 2, np.cos(angle), np.sin(angle))
+            return torch.FloatTensor(made).unsqueeze(0)
 
         return change
 
@@ -377,11 +373,6 @@ def _of_loading() -> Iterator[Fault]:
     yield Fault("query's bias left at zero", loaded(lambda m: attention(m).query.bias.zero_()))
     yield Fault("weights rounded to bfloat16", loaded(lambda m: m.bfloat16().float()))
 
-    def key_bias(model: Any) -> None:
-        key = attention(model).key
-        key.bias = nn.Parameter(torch.ones(key.out_features))
-
-    yield Fault("a bias of the key, left at random", loaded(key_bias))
     yield Fault("dropout goes on", loaded(_with_dropout))
 
     def config(change: Callable[[Any], object]) -> Put:
