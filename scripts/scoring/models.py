@@ -92,7 +92,10 @@ class Model:
         transformers.utils.logging.disable_progress_bar()
         try:
             network, info = getattr(transformers, CLASSIFIER).from_pretrained(
-                self.path, dtype=torch.float32, output_loading_info=True
+                self.path,
+                dtype=torch.float32,
+                output_loading_info=True,
+                trust_remote_code=False,
             )
         except Exception as error:  # whatever the loader raises, the folder is not usable
             raise ConversionError(f"{self.path}: it does not load: {error}") from error

@@ -95,7 +95,8 @@ class Transformers:
         import transformers
 
         try:
-            return transformers.AutoImageProcessor.from_pretrained(self.model)
+            auto = transformers.AutoImageProcessor
+            return auto.from_pretrained(self.model, trust_remote_code=False)
         except Exception as error:  # whatever a broken processor raises, it is not usable
             raise ConversionError(f"{self.model}: its processor does not load: {error}") from error
 
