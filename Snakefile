@@ -24,12 +24,13 @@ SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
         download receipt convert verify card push score snapshot load page overview
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
-        __init__ architecture card checkpoint clips command containers contents data_sets description
-        drawing drive errors families files folder folding function_checks hub imagenet imports labels licenses
-        listening liveness loading lockstep magic metadata opcodes own pages pipeline_check placed planning plots
-        preprocessing progress publishing reading receipts recipes recorded reference releases remote
-        renaming report reported restoring retrying safetensors_file settings shared slurm sources
-        space status stored synthetic totals transfers unpickling verification written
+        __init__ architecture assumptions card checkpoint clips command containers contents
+        data_sets description drawing drive errors families files folder folding function_checks hub
+        imagenet imports labels licenses listening liveness loading lockstep magic metadata networks
+        opcodes options own pages pipeline_check placed planning plots preprocessing progress
+        publishing reading receipts recipes recorded reference relatives releases remote renaming
+        report reported restoring retrying safetensors_file settings shared slurm sources space
+        status stored synthetic totals training_options transfers unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
         __init__ accuracy asked comparing examples kept labelling lists merging models protocols

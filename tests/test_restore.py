@@ -15,7 +15,8 @@ from torch import Tensor
 from transformers import VideoMAEForPreTraining, VideoMAEForVideoClassification
 from videomae import folder as folders
 from videomae import renaming, restoring
-from videomae.architecture import NETWORKS, Architecture, tensor_shapes
+from videomae.architecture import Architecture, tensor_shapes
+from videomae.networks import NETWORKS
 from videomae.recipes import Recipe
 
 from tests.conftest import DATA, GIVEN, Outcome, command, given

@@ -10,6 +10,11 @@ Of a checkpoint:
 - unpickling: what may a pickle make?  (nothing that acts)
 - containers: where is the state dict, and what are its tensors called by the authors?
 - architecture: which network is it?  (tensors, args, table to VideoMAEConfig values)
+- networks: which networks did the authors publish?
+- options: which options do the authors' training scripts have?
+- training_options: what do a file's options say of its network?
+- relatives: do they say that it is another project's?
+- assumptions: what is assumed, since no tensor tells it?
 - stored: where in a file is a tensor, and what does it hold?
 - safetensors_file: how is a file of safetensors read and written?
 - folding: what can go, since the rest can do its work?

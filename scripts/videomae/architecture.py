@@ -12,50 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from videomae import networks, relatives, training_options
 from videomae.errors import ConversionError, listing
+from videomae.networks import NETWORKS, Network
 
 Kind = Literal["classifier", "pretraining", "encoder"]
 Shape = Sequence[int]
 
-# The authors give every LayerNorm this eps (modeling_finetune.py, modeling_pretrain.py).
-LAYER_NORM_EPS = 1e-6
-
-
-@dataclass(frozen=True)
-class Network:
-    """One of the networks that the authors published, encoder and pre-training decoder."""
-
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    intermediate_size: int
-    decoder_hidden_size: int
-    decoder_num_hidden_layers: int
-    decoder_num_attention_heads: int
-    patch_size: int = 16
-    tubelet_size: int = 2
-    num_channels: int = 3
-    num_frames: int = 16
-    image_size: int = 224
-
-
-# Source: the authors' model factories (MCG-NJU/VideoMAE at 14ef8d8; giant: OpenGVLab/VideoMAEv2).
-NETWORKS = {
-    "small": Network(384, 12, 6, 1536, 192, 4, 3),
-    "base": Network(768, 12, 12, 3072, 384, 4, 6),
-    "large": Network(1024, 24, 16, 4096, 512, 12, 8),
-    "huge": Network(1280, 32, 16, 5120, 640, 12, 8),
-    "giant": Network(1408, 40, 16, 6144, 512, 4, 8, patch_size=14),
-}
-
-# The authors' training options that repeat what the tensors tell, for either kind or one.
-OPTIONS = {
-    ("any", "tubelet_size"): "tubelet_size",
-    ("classifier", "use_mean_pooling"): "use_mean_pooling",
-    ("pretraining", "decoder_depth"): "decoder_num_hidden_layers",
-}
-
-FACTORY = re.compile(r"(?:vit|pretrain_videomae)_(small|base|large|huge|giant)_patch\d+_\d+")
+LAYER_NORM_EPS = networks.LAYER_NORM_EPS
 
 # Tokens of a clip that a network can be proven on; the authors' have up to 2,048.
 MOST_TOKENS = 20_000
@@ -95,7 +59,9 @@ class Architecture:
     """What a checkpoint's network is.
 
     ``config`` holds values under their VideoMAEConfig names, ``origin`` says where each was found.
-    ``prefixed`` is an encoder alone whose names are still those of pre-training.
+    ``prefixed`` is an encoder alone whose names are still those of pre-training. ``unsettled``
+    names values that the tensors allow and nothing confirms; ``strange`` says why the network is
+    another project's, which transformers' VideoMAE can't compute.
     """
 
     kind: Kind
@@ -103,6 +69,8 @@ class Architecture:
     origin: dict[str, str]
     num_labels: int | None = None
     prefixed: bool = False
+    unsettled: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
 
     def describe(self) -> Iterator[str]:
         """Yield one line a value: its name, the value, where it was found."""
@@ -124,10 +92,13 @@ def read_architecture(
     """Read the network from a state dict's shapes, its training args and what a person gives.
 
     Raises `ConversionError` where a value is found nowhere, where two places contradict each
-    other, and where the tensors are not a VideoMAE at all.
+    other, where the tensors are not a VideoMAE at all, and where options say that the network
+    computes something else.
     """
     architecture = find(shapes, args, given)
-    require(architecture.config, architecture.kind)
+    if architecture.strange:
+        raise ConversionError("; ".join(architecture.strange))
+    require(architecture.config, architecture.kind, architecture.unsettled)
     return architecture
 
 
@@ -139,22 +110,35 @@ def find(
     prefixed = kind == "encoder" and PROJECTION not in shapes
     prefix = "encoder." if kind == "pretraining" or prefixed else ""
     found = _Findings()
-    for name, value, tensor in _from_tensors(shapes, kind, prefix):
+    tensors = {name: (value, where) for name, value, where in _from_tensors(shapes, kind, prefix)}
+    # Without fc_norm a classifier may pool or not; that it does not is left to be confirmed.
+    pooled, where = tensors["use_mean_pooling"]
+    if doubtful := kind == "classifier" and not pooled:
+        del tensors["use_mean_pooling"]
+    for name, (value, tensor) in tensors.items():
         found.add(name, value, f"tensor {tensor}")
-    for name, value, origin in _from_args(args, kind):
+    for name, value, origin in _from_options(args, kind, found.config):
         found.add(name, value, origin)
     for name, value in given.items():
         found.add(name, value, "given")
+    unsettled = ("use_mean_pooling",) if doubtful and "use_mean_pooling" not in found.config else ()
+    if doubtful:
+        found.add("use_mean_pooling", False, f"tensor {where}")
     for name, value, origin in _from_table(found.config, kind):
         found.add(name, value, origin)
     labels = shapes["head.weight"][0] if kind == "classifier" else None
-    said = args.get("nb_classes")
-    if labels and isinstance(said, int) and said not in (0, labels):
-        raise ConversionError(
-            f"the head has {labels} classes (tensor head.weight), but args.nb_classes says "
-            f"{said}; one of them belongs to another network"
-        )
-    return Architecture(kind, found.config, found.origin, labels, prefixed)
+    training_options.check(args, found.config, labels)
+    strange = tuple(relatives.reasons(args, kind, found.config, shapes))
+    return Architecture(kind, found.config, found.origin, labels, prefixed, unsettled, strange)
+
+
+def _from_options(
+    args: Mapping[str, Any], kind: Kind, config: dict[str, Any]
+) -> Iterator[tuple[str, Any, str]]:
+    """Read the training options: each for itself, then the factory that one of them names."""
+    yield from training_options.values(args, kind)
+    if made := training_options.factory(args, kind, config):
+        yield from training_options.of_factory(made, args, config.get("decoder_hidden_size"))
 
 
 def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
@@ -200,7 +184,7 @@ def factory(architecture: Architecture) -> str | None:
     None where no factory does. Frames and the decoder's depth are options of their own.
     """
     config = architecture.config
-    start = "pretrain_videomae" if architecture.kind == "pretraining" else "vit"
+    start = networks.PRETRAINED if architecture.kind == "pretraining" else networks.TUNED
     for size, network in NETWORKS.items():
         built = vars(network) | {
             "qv_bias": True,
@@ -247,9 +231,10 @@ class _Findings:
         if name not in self.config:
             self.config[name], self.origin[name] = value, origin
         elif self.config[name] != value:
+            hint = relatives.hint(name, value)
             raise ConversionError(
                 f"{name} is contradictory: {self.config[name]} ({self.origin[name]}) "
-                f"but {value} ({origin}); correct the one that is wrong"
+                f"but {value} ({origin}); correct the one that is wrong{hint}"
             )
 
 
@@ -322,37 +307,6 @@ def _shape(shapes: Mapping[str, Shape], name: str, dimensions: int) -> Shape:
     return shape
 
 
-def _from_args(args: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, str]]:
-    """Read the authors' training options, under their names (normlize_target is spelled so)."""
-    # Their fine-tuning builds the network for all segments' frames together.
-    frames, segments = args.get("num_frames"), args.get("num_segments", 1)
-    if isinstance(frames, int) and isinstance(segments, int):
-        frames *= 1 if kind == "pretraining" else segments
-        yield "num_frames", frames, "args.num_frames × args.num_segments"
-    if isinstance(size := args.get("input_size"), int | list | tuple):
-        yield "image_size", _side(size), "args.input_size"
-    for (said_of, option), name in OPTIONS.items():
-        # Booleans are integers to Python, and nothing says what another type would mean.
-        if said_of in (kind, "any") and isinstance(args.get(option), int):
-            yield name, args[option], f"args.{option}"
-    if kind == "pretraining" and isinstance(args.get("normlize_target"), bool):
-        yield "norm_pix_loss", args["normlize_target"], "args.normlize_target"
-    model = args.get("model")
-    if isinstance(model, str) and (match := FACTORY.fullmatch(model)):
-        yield from _heads(NETWORKS[match[1]], kind, f"args.model {match[0]}")
-
-
-def _side(size: int | Sequence[int]) -> int:
-    """Give the side of a square image, which can be said by one number or by two."""
-    if isinstance(size, int):
-        return size
-    if not 1 <= len(size) <= 2 or type(size[0]) is not int or size[-1] != size[0]:
-        raise ConversionError(
-            f"args.input_size is {list(size)}; transformers' VideoMAE takes square images only"
-        )
-    return size[0]
-
-
 def _from_table(config: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, str]]:
     """Look the network up among the authors' by its widths and depth."""
     for name, network in NETWORKS.items():
@@ -375,15 +329,15 @@ def _heads(
         yield "decoder_num_attention_heads", network.decoder_num_attention_heads, origin
 
 
-def missing(config: Mapping[str, Any], kind: Kind) -> list[str]:
+def missing(config: Mapping[str, Any], kind: Kind, unsettled: Sequence[str] = ()) -> list[str]:
     """Name the values that must be known of such a network and are in no tensor, nor in here."""
     needed = ["num_attention_heads", "num_frames", "image_size"]
     if kind == "pretraining":
         needed.append("decoder_num_attention_heads")
-    return [name for name in needed if name not in config]
+    return [name for name in needed if name not in config] + list(unsettled)
 
 
-def require(config: Mapping[str, Any], kind: Kind) -> None:
+def require(config: Mapping[str, Any], kind: Kind, unsettled: Sequence[str] = ()) -> None:
     """Refuse a network that is not known to the last value, or that can't be built."""
     if config["num_channels"] != 3:
         raise ConversionError(
@@ -396,8 +350,11 @@ def require(config: Mapping[str, Any], kind: Kind) -> None:
             f"{', '.join(unknown)} can't be read from this checkpoint: no tensor tells, its "
             f"training args do not say, and its network ({config['hidden_size']} wide, "
             f"{config['num_hidden_layers']} layers) is none of the authors'. Give what it was "
-            "trained with (config.yaml: config, or --config NAME=VALUE)"
+            f"trained with (config.yaml: config, or --config NAME=VALUE)"
+            + "".join(f". Also: {relatives.DOUBTFUL[name]}" for name in unsettled)
         )
+    if unsettled:
+        raise ConversionError("; ".join(relatives.DOUBTFUL[name] for name in unsettled))
     for part in ("", "decoder_") if kind == "pretraining" else ("",):
         width, heads = config[f"{part}hidden_size"], config[f"{part}num_attention_heads"]
         if heads < 1 or width % heads:

@@ -101,8 +101,13 @@ def look_into(
                 f"{containers.class_name(synthetic)}"
             )
         beside = {str(key): value for key, value in contents.items() if key not in taken}
-        args = contents.get("args", {})
-        args = args.state if isinstance(args, Shadow) else args
+        said = contents.get("args")
+        args = said.state if isinstance(said, Shadow) else said
+        if not isinstance(args, Mapping | None):
+            faults["args"] = (
+                f"args is a {containers.class_name(said)}, in which no training options can be "
+                "read by name; save the file without it, or with a dict"
+            )
         opened = Checkpoint(
             container,
             {names[name]: entry for name, entry in sound.items()},

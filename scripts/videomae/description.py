@@ -12,11 +12,21 @@ from typing import Any, TypeVar
 
 import yaml
 
-from videomae import architecture, checkpoint, folding, magic, own, report, stored
+from videomae import (
+    architecture,
+    assumptions,
+    checkpoint,
+    folding,
+    magic,
+    options,
+    own,
+    report,
+    stored,
+)
 from videomae.architecture import Architecture
 from videomae.checkpoint import Checkpoint
 from videomae.data_sets import DataSet, data_set
-from videomae.errors import ConversionError, one_line
+from videomae.errors import ConversionError, listing, one_line
 
 UNKNOWN = "?"  # stands in an entry where a person has to put the value; the schema refuses it
 
@@ -38,7 +48,22 @@ class Description:
     @property
     def missing(self) -> list[str]:
         """What a person has to give before it can be converted."""
-        return architecture.missing(self.network.config, self.network.kind) if self.network else []
+        known = self.network
+        return architecture.missing(known.config, known.kind, known.unsettled) if known else []
+
+    @property
+    def assumptions(self) -> list[dict[str, Any]]:
+        """What is assumed of the network, which no tensor tells."""
+        if not self.network or not self.opened:
+            return []
+        return assumptions.assumed(self.network, self.opened.args, self.opened.entries)
+
+    @property
+    def unknown_options(self) -> list[str]:
+        """Which training options are none of the authors' scripts."""
+        if not self.network or not self.opened:
+            return []
+        return options.unknown(self.opened.args, self.network.kind)
 
     @property
     def verdict(self) -> str:
@@ -92,6 +117,9 @@ class Description:
             yield f"optimizer: {opened.optimizer_bytes:,} bytes"
         if self.data_set:
             yield one_line(f"data set: {self.data_set.name} ({self.data_set.why})")
+        if unknown := self.unknown_options:
+            yield f"not options of the authors' scripts: {listing(unknown, most=100)}"
+        yield from assumptions.lines(self.assumptions)
 
     def _pasted(self) -> Iterator[str]:
         if not self.entry:
@@ -123,6 +151,8 @@ class Description:
                 name: {"value": value, "origin": origin[name]}
                 for name, value in self.network.config.items()
             }
+            said["assumptions"] = self.assumptions
+            said["unknown_options"] = self.unknown_options
         return dict(report.finite(said))
 
 
@@ -171,7 +201,8 @@ def describe(path: Path, given: Mapping[str, Any], weights: str | None) -> Descr
     reasons += map(one_line, faults)
     network = tried(architecture.find, opened.shapes, opened.args, given)
     if network:
-        tried(architecture.require, network.config, network.kind)
+        reasons += map(one_line, network.strange)
+        tried(architecture.require, network.config, network.kind, network.unsettled)
         tried(folding.fold, opened.entries, network)
     broken = checkpoint.not_finite(opened.entries)
     tried(checkpoint.check_finite, {name: opened.entries[name] for name in broken})

@@ -5,6 +5,7 @@ which is the output of a linear layer, so its weights can be multiplied instead.
 that are still the table they began as are what transformers computes by itself.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -105,11 +106,15 @@ def _same_positions(name: str, held: Entry, architecture: Architecture) -> str:
     from videomae.reference import sinusoid_positions
 
     config = architecture.config
-    shape = [1, tokens(config), config[_tables(architecture)[name]]]
+    width = config[_tables(architecture)[name]]
+    known = {"num_frames", "image_size"} <= config.keys()
+    # Each token's position is the same however many there are, so the number may be unknown yet.
+    shape = [1, tokens(config) if known else math.prod(held.shape[1:2]), width]
     if list(held.shape) != shape:
+        sizes = (f"{size} {config.get(size, '?')}" for size in ("num_frames", "image_size"))
         raise ConversionError(
-            f"tensor {name} has shape {list(held.shape)}, but num_frames {config['num_frames']} "
-            f"and image_size {config['image_size']} make it {shape}; correct what is wrong"
+            f"tensor {name} has shape {list(held.shape)}, but {' and '.join(sizes)} "
+            f"make it {shape if known else [1, '?', width]}; correct what is wrong"
         )
     largest = (widen(held) - sinusoid_positions(*shape[1:])).abs().max().item()
     if not largest <= POSITION_TOLERANCE:  # so that a NaN is refused

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader
 
-from videomae import architecture, folder, plots, progress, releases, remote, reported
+from videomae import architecture, folder, networks, plots, progress, releases, remote, reported
 from videomae.progress import STEPS
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class Facts:
         if not self.kind:
             return None
         built = architecture.Architecture(self.kind, self.config, self.origin)
-        size = architecture.FACTORY.match(architecture.factory(built) or "")
-        name = f"{size[1]}: " if size else ""
+        made = networks.factory_of(architecture.factory(built) or "")
+        name = f"{made.size}: " if made else ""
         return name + "{num_hidden_layers} layers of {hidden_size}".format(**self.config)
 
     @property

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from videomae.architecture import NETWORKS, Architecture, Kind, Network, tensor_shapes
+from videomae.architecture import Architecture, Kind, tensor_shapes
 from videomae.errors import ConversionError
+from videomae.networks import NETWORKS, Network
 
 # Two networks small enough for tests, as the authors' classes build them.
 TINY = Network(48, 2, 3, 192, 24, 1, 3, num_frames=4, image_size=32)

@@ -16,6 +16,7 @@ import transformers
 from torch import Tensor
 
 from videomae import (
+    assumptions,
     checkpoint,
     clips,
     contents,
@@ -23,6 +24,7 @@ from videomae import (
     folding,
     imagenet,
     labels,
+    options,
     preprocessing,
     renaming,
     safetensors_file,
@@ -396,6 +398,10 @@ class Verification:
             "folded": list(self.folded.notes),
             "config": dict(self.config),
             "origin": dict(self.architecture.origin),
+            "assumptions": assumptions.assumed(
+                self.architecture, self.checkpoint.args, self.checkpoint.entries
+            ),
+            "unknown_options": options.unknown(self.checkpoint.args, self.architecture.kind),
             "container": self.checkpoint.container,
             "data_set": trained_on(self.checkpoint.args, self.architecture.num_labels),
             "sha256": {path.name: sha256(path) for path in files},
