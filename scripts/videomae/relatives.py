@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from videomae.networks import LAYER_NORM_EPS
-from videomae.training_options import boolean, shown
+from videomae.training_options import boolean, integer, shown
 
 CLASSIFIER, ENCODER, PRETRAINING = "classifier", "encoder", "pretraining"
 FINETUNED = (CLASSIFIER, ENCODER)
@@ -68,22 +68,34 @@ def false(file: File, option: str) -> bool:
     return boolean(file.args, option) is False
 
 
-def above_zero(file: File, option: str) -> bool:
-    """A number above zero says it, and so does anything that is no number."""
-    try:
-        return not float(file.args[option]) <= 0
-    except (TypeError, ValueError, OverflowError):
-        return True
-
-
 def other_than(*values: str) -> Says:
     """Give a judgement: any other text than these says it, whatever the letters' case."""
     return lambda file, option: str(file.args[option]).strip().lower() not in values
 
 
+def _masked(file: File, option: str) -> bool:
+    """Say whether tokens are dropped, or shuffled where the first is what the head reads."""
+    try:
+        return not float(file.args[option]) <= 0 or "fc_norm.weight" not in file.names
+    except (TypeError, ValueError, OverflowError):
+        return True
+
+
 def _other_sizes(file: File, _: str) -> bool:
     frames, size = file.config.get("num_frames", FRAMES), file.config.get("image_size", SIZE)
     return not file.table and (frames, size) != (FRAMES, SIZE)
+
+
+def _tuned_at_other_sizes(file: File, _: str) -> bool:
+    """Say whether V2's script interpolated the table of a network that it began from a file.
+
+    It does so once for another size and once for other frames than 16. The first alone changes
+    nothing, the second alone fails.
+    """
+    if file.table or "head_drop_rate" not in file.args or not file.args.get("finetune"):
+        return False
+    frames = integer(file.args, "num_frames")
+    return file.config.get("image_size", SIZE) != SIZE and frames not in (None, FRAMES)
 
 
 def _other_patches(file: File, _: str) -> bool:
@@ -175,6 +187,15 @@ SIGNS = (
         "OpenGVLab/InternVideo at 3965eef, InternVideo1/Pretrain/VideoMAE/run_class_finetuning.py",
     ),
     Sign(
+        "VideoMAE V2's, fine-tuned from a file at another size and with other frames",
+        ("with_checkpoint",),
+        FINETUNED,
+        _tuned_at_other_sizes,
+        f"their script takes the positions for those of {FRAMES} frames and interpolates them, and "
+        "keeps them in no tensor",
+        "OpenGVLab/VideoMAEv2 at 29eab1e, run_class_finetuning.py",
+    ),
+    Sign(
         "UMT's",
         ("use_learnable_pos_emb",),
         FINETUNED,
@@ -194,8 +215,8 @@ SIGNS = (
         "MME's",
         ("mask_ratio",),
         (CLASSIFIER,),
-        above_zero,
-        "it drops that part of the tokens at random, when it is tested too",
+        _masked,
+        "it drops that part of the tokens at random and shuffles them, when it is tested too",
         "XinyuSun/MME at 17689a9, finetune/model.py",
     ),
     Sign(

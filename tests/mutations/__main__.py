@@ -9,7 +9,7 @@ from pathlib import Path
 import transformers
 from tabulate import tabulate
 
-from tests.mutations import library
+from tests.mutations import families, library
 from tests.mutations.score import SUBJECTS, LibraryOutcome, Outcome, Subject
 
 
@@ -64,7 +64,26 @@ def faults_of_transformers(subjects: list[Subject]) -> int:
     return len(missed)
 
 
-TABLES: tuple[Callable[[list[Subject]], int], ...] = (folders, faults_of_transformers)
+def other_networks(_: list[Subject]) -> int:
+    """Print what refusing files of other networks says; give how many are taken, or misled on."""
+    with tempfile.TemporaryDirectory() as workplace:
+        found, right = (run(Path(workplace)) for run in (families.outcomes, families.controls))
+    wrong = [one for one in found if not one.caught or not one.leads_to_cause]
+    wrong += [one for one in right if one.caught]
+    rows = [(one.name, "yes" if one.caught else "NO", one.words[:100]) for one in found]
+    print(tabulate(rows, ("network", "refused", "by the words")))
+    for one in wrong:
+        print(f"WRONG {one.name}: {one.said}")
+    print(f"refused {sum(one.caught for one in found)} of {len(found)} files of other networks,")
+    print(f"converted and verified {sum(not one.caught for one in right)} of {len(right)} others\n")
+    return len(wrong)
+
+
+TABLES: tuple[Callable[[list[Subject]], int], ...] = (
+    folders,
+    faults_of_transformers,
+    other_networks,
+)
 
 
 def _by_check(outcomes: list[Outcome]) -> list[tuple[str, int, int, str]]:
