@@ -29,8 +29,9 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         imagenet imports labels licenses listening liveness loading lockstep magic metadata networks
         opcodes options own pages pipeline_check placed planning plots preprocessing progress
         publishing reading receipts recipes recorded reference relatives releases remote renaming
-        report reported restoring retrying safetensors_file settings shared slurm sources space
-        status stored synthetic totals training_options transfers unpickling verification written
+        report reported restoring retrying safetensors_file settings shared signs slurm sources
+        space status stored synthetic totals training_options transfers unpickling verification
+        written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
         __init__ accuracy asked comparing examples kept labelling lists merging models protocols

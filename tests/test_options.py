@@ -12,6 +12,7 @@ from videomae.architecture import Architecture, read_architecture, tensor_shapes
 from videomae.errors import ConversionError
 from videomae.networks import NETWORKS
 from videomae.recipes import RECIPES
+from videomae.relatives import SIGNS
 from videomae.unpickling import Shadow
 
 from tests.conftest import DATA, GIVEN, command
@@ -210,6 +211,29 @@ def test_other_options_may_be_of_any_type() -> None:
     args: dict[Any, Any] = {"lr": "fast", "data_path": ["x"], "use_x": torch.ones(2), 7: None}
     assert read(args).num_labels == 7
     assert options.unknown(args, "classifier") == ["use_x", "7"]
+
+
+# -- whose network ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "whose"),
+    [("attn_type", "MAE-DFER's"), ("qk_scale", "another scale"), ("norm_eps", "another eps")],
+)
+@pytest.mark.parametrize("value", [10**5000, [10**5000], torch.ones(2)], ids=["int", "list", "x"])
+def test_value_that_no_network_of_the_authors_has_is_refused_whatever_it_is(
+    option: str, whose: str, value: Any
+) -> None:
+    with pytest.raises(ConversionError, match=f"the network is .*{whose}"):
+        read({option: value})
+
+
+def test_option_that_is_none_is_not_said() -> None:
+    names = {name for sign in SIGNS for name in sign.options}
+    mvd = set(SIGNS[0].options)
+    assert read(dict.fromkeys(names - mvd)).strange == ()
+    with pytest.raises(ConversionError, match="MVD's"):
+        read(dict.fromkeys(mvd))
 
 
 # -- what is assumed -------------------------------------------------------------------------------

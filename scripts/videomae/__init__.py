@@ -13,7 +13,7 @@ Of a checkpoint:
 - networks: which networks did the authors publish?
 - options: which options do the authors' training scripts have?
 - training_options: what do a file's options say of its network?
-- relatives: do they say that it is another project's?
+- signs, relatives: do they say that it is another project's?
 - assumptions: what is assumed, since no tensor tells it?
 - stored: where in a file is a tensor, and what does it hold?
 - safetensors_file: how is a file of safetensors read and written?

@@ -231,7 +231,7 @@ class _Findings:
         if name not in self.config:
             self.config[name], self.origin[name] = value, origin
         elif self.config[name] != value:
-            hint = relatives.hint(name, value)
+            hint = relatives.hint(name, self.origin[name], origin)
             raise ConversionError(
                 f"{name} is contradictory: {self.config[name]} ({self.origin[name]}) "
                 f"but {value} ({origin}); correct the one that is wrong{hint}"

@@ -61,9 +61,10 @@ class Description:
     @property
     def unknown_options(self) -> list[str]:
         """Which training options are none of the authors' scripts."""
-        if not self.network or not self.opened:
+        if not self.opened:
             return []
-        return options.unknown(self.opened.args, self.network.kind)
+        kind = self.network.kind if self.network else "unknown"
+        return options.unknown(self.opened.args, kind)
 
     @property
     def verdict(self) -> str:
@@ -144,6 +145,7 @@ class Description:
             said |= _opened(self.opened)
             said |= {"not_finite": self.not_finite, "missing": self.missing, "entry": self.entry}
             said["data_set"] = vars(self.data_set) if self.data_set else None
+            said["unknown_options"] = self.unknown_options
         if self.network:
             origin = self.network.origin
             said["kind"], said["classes"] = self.network.kind, self.network.num_labels
@@ -152,7 +154,6 @@ class Description:
                 for name, value in self.network.config.items()
             }
             said["assumptions"] = self.assumptions
-            said["unknown_options"] = self.unknown_options
         return dict(report.finite(said))
 
 

@@ -42,13 +42,17 @@ class Family:
     change: Change = lambda contents: contents
     given: dict[str, Any] = field(default_factory=dict)
 
-    def save(self, path: Path) -> None:
-        """Write the file."""
-        contents = torch.load(DATA / self.file, weights_only=False)
+    def contents(self) -> Contents:
+        """Give what the file holds, without what training goes on with."""
+        contents: Contents = torch.load(DATA / self.file, weights_only=False)
         for key in ("optimizer", "scaler", "model_ema"):
             contents.pop(key, None)
         self.change(contents)
-        torch.save(contents, path)
+        return contents
+
+    def save(self, path: Path) -> None:
+        """Write the file."""
+        torch.save(self.contents(), path)
 
     @property
     def config(self) -> list[str]:
@@ -257,6 +261,7 @@ def right() -> list[Family]:
         Family("head after norm, given", CLS, "", _no_args, first),
         Family("another's names for the same", TUNED, change=_says(num_heads=3, qk_scale=0.25)),
         Family("numbers in other types", TUNED, change=texts),
+        Family("GELU by its class", TUNED, change=_says(act_layer=torch.nn.GELU)),
         Family("args as a dict", TUNED, change=_as_dict),
         Family("nothing said", TUNED, "", _no_args, {"num_frames": 8, "image_size": 64}),
     ]
