@@ -25,13 +25,13 @@ SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture assumptions card checkpoint clips command containers contents
-        data_sets description drawing drive errors families files folder folding function_checks hub
-        imagenet imports labels licenses listening liveness loading lockstep magic metadata networks
-        opcodes options own pages pipeline_check placed planning plots preprocessing progress
-        publishing reading receipts recipes recorded reference relatives releases remote renaming
-        report reported restoring retrying safetensors_file settings shared signs slurm sources
-        space status stored synthetic totals training_options transfers unpickling verification
-        written
+        data_sets description drawing drive errors families files folder folding function_checks
+        hub imagenet imports labels licenses listening liveness loading lockstep magic metadata
+        networks opcodes options own pages pipeline_check placed planning plots preprocessing
+        progress publishing reading receipts recipes recorded reference relatives releases
+        remote renaming report reported restoring retrying safetensors_file settings shared
+        signs slurm sources space status stored synthetic totals training_options transfers
+        truth truth_causes truth_file truth_names unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
         __init__ accuracy asked comparing examples kept labelling lists merging models protocols
@@ -223,13 +223,19 @@ def asked(megabytes, attempt):
     return (megabytes + AROUND) << (attempt - 1)
 
 
+def truth_of(wildcards):
+    """Give the file of what the training code's network gives, if it is to be compared."""
+    truth = VARIANTS[wildcards.variant].truth
+    return given([truth]) if truth and SETTINGS.recorded_outputs != "skip" else []
+
+
 def verify_megabytes(wildcards, input, attempt):
     """Give what verifying asks for: by the folder, or before there is one by the checkpoint."""
     try:
         size = megabytes(input.weights)
     except FileNotFoundError:
         size = megabytes(input.checkpoint)
-    return asked(size + 700, attempt)
+    return asked(size + sum(map(megabytes, input.truth)) + 700, attempt)
 
 
 def requests():
@@ -540,6 +546,7 @@ rule verify:
             if SETTINGS.recorded_outputs != "skip"
             else []
         ),
+        truth=truth_of,
         script=SCRIPT["verify"],
     output:
         "results/verification/{variant}.json",
@@ -560,7 +567,10 @@ rule verify:
         folder=subpath(input.config, parent=True),
         labels=rules.convert.params.labels,
         options=rules.convert.params.options,
-        recorded=lambda wildcards: VARIANTS[wildcards.variant].recorded_json,
+        recorded=lambda wildcards: VARIANTS[wildcards.variant].recorded_option,
+        truth=lambda wildcards, input: (
+            VARIANTS[wildcards.variant].truth_sha256 if input.truth else ""
+        ),
         recorded_files=lambda wildcards, input: [
             f"{kind}={path}"
             for kind, path in zip(VARIANTS[wildcards.variant].recorded_files, input.recorded)

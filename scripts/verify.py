@@ -3,6 +3,7 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from videomae.command import add_device, add_dtype, add_given, add_reports, add_weights, run
 from videomae.errors import about
@@ -21,7 +22,13 @@ def main() -> None:
     add_device(parser)
     add_reports(parser)
     parser.add_argument("--labels", type=Path, help="list of labels: one a line, JSON or CSV")
-    parser.add_argument("--recorded", type=json.loads, help="recorded outputs (JSON)")
+    parser.add_argument(
+        "--recorded",
+        type=_recorded,
+        metavar="TRUTH.npz",
+        help="what your training code's own network gives, as docs/verification-truth.md writes "
+        "it; or recorded outputs as in config.yaml (JSON)",
+    )
     parser.add_argument(
         "--recorded-files",
         nargs="*",
@@ -37,7 +44,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     recorded = arguments.recorded
-    files = dict(pair.split("=", 1) for pair in arguments.recorded_files)
+    if isinstance(recorded, dict):
+        files = dict(pair.split("=", 1) for pair in arguments.recorded_files)
+        recorded = Recorded.parse({**recorded, **files})
     print(f"reading {arguments.checkpoint}")
     with about(arguments.checkpoint):
         verification = Verification(
@@ -46,7 +55,7 @@ def main() -> None:
             arguments.folder,
             dict(arguments.config),
             arguments.labels,
-            Recorded.parse({**recorded, **files}) if recorded else None,
+            recorded,
             arguments.recorded_outputs,
             arguments.dtype,
             arguments.device,
@@ -55,6 +64,19 @@ def main() -> None:
         report = verification.run(print)
     failing = f"{arguments.folder} failed verification"
     report.deliver(arguments.report, arguments.passed, failing)
+
+
+def _recorded(text: str) -> dict[str, Any] | Path | None:
+    """Give recorded outputs, of which ``null`` says that there are none, or the path of a file."""
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        if text.lstrip().startswith(("{", "[")):
+            raise argparse.ArgumentTypeError(f"{text!r} is no JSON") from None
+        return Path(text)
+    if parsed is None or isinstance(parsed, dict):
+        return parsed or None
+    raise argparse.ArgumentTypeError(f"{text!r} is neither an .npz file nor a mapping in JSON")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,10 @@ Of the proof:
 - function_checks: do outputs and losses of a loaded model agree with the reference's?
 - preprocessing: does the processor make the right pixels?
 - recorded: do recorded outputs agree?
+- truth_names: which arrays may the training code's outputs hold?
+- truth_file: what did the training code's network compute?
+- truth: is it the network that was trained?
+- truth_causes: why does the training code's network give something else?
 - verification: does the folder compute what the checkpoint computes?
 - report: what did verifying find?
 - loading: what does the folder compute in this release of transformers?

@@ -42,7 +42,8 @@ def type_values(config: dict[str, Any]) -> None:
 def variants(config: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
     """Give an entry for each checkpoint that is named by itself; None if none is.
 
-    Raises `ConversionError` for a file that isn't there and a pattern that nothing matches.
+    Raises `ConversionError` for a file that isn't there, a pattern that nothing matches, and what
+    was recorded of one checkpoint where there are several.
     """
     named = [config["checkpoint"]] if "checkpoint" in config else []
     patterns = config.get("checkpoints", [])
@@ -54,12 +55,22 @@ def variants(config: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
             )
         named += found
     if not named:
+        if "recorded" in config:
+            raise ConversionError(
+                "recorded: this belongs to one checkpoint; give that as `checkpoint`, or write "
+                "`recorded` into an entry under variants"
+            )
         return None
     named = list(dict.fromkeys(named))  # a file that two patterns match is one
     for source in map(sources.parse, named):
         if source.kind == "file" and not Path(source.address).exists():
             raise ConversionError(f"checkpoint: no such file: {Path(source.address).absolute()}")
-    shared = {key: config[key] for key in SHARED if key in config}
+    if "recorded" in config and len(named) > 1:
+        raise ConversionError(
+            f"recorded: {config['recorded']} belongs to one checkpoint, but there are "
+            f"{len(named)}: {listing(named)}; give one, or write an entry under variants for each"
+        )
+    shared = {key: config[key] for key in (*SHARED, "recorded") if key in config}
     entries = zip(_names(named), named, strict=True)
     return {
         name: {"config": {}, "dtype": "float32", **shared, "checkpoint": path}

@@ -19,8 +19,11 @@ from videomae.architecture import DECODER_POSITIONS, LAYER_NORM_EPS, Architectur
 
 CPU = torch.device("cpu")
 
+EMBEDDED = "patch embedding"
+POSITIONS = "positions"
 LOGITS = "logits"
 BEFORE_FINAL_NORM = "input of the final norm"
+FEATURES = "input of the head"
 
 Step = tuple[str, Tensor]
 
@@ -57,11 +60,15 @@ class Reference:
         whatever the config says. Logits: (batch, classes), or (batch, hidden tokens, tubelet *
         patch * patch * channels), or an encoder's output alone, (batch, visible tokens, width).
         """
+        prefix = self.architecture.prefix
         tokens = self._embed(pixels)
+        yield EMBEDDED, tokens
+        positions = self._positions((f"{prefix}pos_embed",), tokens.shape)
+        yield POSITIONS, positions
+        tokens = tokens + positions
         if mask is not None:
             tokens = _select(tokens, ~mask)
         yield "patch embedding with positions", tokens
-        prefix = self.architecture.prefix
         for step in self._blocks(tokens, f"{prefix}blocks", "encoder", ""):
             yield step
             tokens = step[1]
@@ -74,18 +81,32 @@ class Reference:
                 yield step
                 hidden = step[1]
         yield BEFORE_FINAL_NORM, hidden
-        yield LOGITS, self.logits(hidden, final_norm_eps)
+        features = self.features(hidden, final_norm_eps)
+        yield FEATURES, features
+        yield LOGITS, self._head(features)
 
-    def logits(self, hidden: Tensor, final_norm_eps: float) -> Tensor:
-        """Apply what follows the last block: the final norm and the head, of those that exist."""
+    def features(self, hidden: Tensor, final_norm_eps: float) -> Tensor:
+        """Apply the final norm, if the network has one after its last block: what the head reads.
+
+        For a classifier (batch, width); for pre-training (batch, hidden tokens, decoder's width).
+        """
         if self.architecture.kind == "encoder":  # transformers has the authors' eps in this norm
             pooled, name = self.config["use_mean_pooling"], f"{self.architecture.prefix}norm"
             return hidden if pooled else self._norm(name, hidden)
         if self.architecture.kind == "pretraining":
-            return self._linear("decoder.head", self._norm("decoder.norm", hidden, final_norm_eps))
+            return self._norm("decoder.norm", hidden, final_norm_eps)
         if self.config["use_mean_pooling"]:
-            hidden = self._norm("fc_norm", hidden, final_norm_eps)
-        return self._linear("head", hidden)
+            return self._norm("fc_norm", hidden, final_norm_eps)
+        return hidden
+
+    def logits(self, hidden: Tensor, final_norm_eps: float) -> Tensor:
+        """Apply what follows the last block: the final norm and the head, of those that exist."""
+        return self._head(self.features(hidden, final_norm_eps))
+
+    def _head(self, features: Tensor) -> Tensor:
+        names = {"classifier": "head", "pretraining": "decoder.head"}
+        name = names.get(self.architecture.kind)
+        return self._linear(name, features) if name else features
 
     def losses(self, logits: Tensor, pixels: Tensor, mask: Tensor) -> dict[bool, float]:
         """Compute both losses, by ``norm_pix_loss``: the mean squared error over hidden tokens.
@@ -110,8 +131,7 @@ class Reference:
         name = f"{self.architecture.prefix}patch_embed.proj"
         weight, bias = self._tensor(f"{name}.weight"), self._tensor(f"{name}.bias")
         patches = functional.conv3d(pixels.transpose(1, 2), weight, bias, stride=weight.shape[2:])
-        tokens = patches.flatten(2).transpose(1, 2)
-        return tokens + self._positions((f"{self.architecture.prefix}pos_embed",), tokens.shape)
+        return patches.flatten(2).transpose(1, 2)
 
     def _positions(self, names: Iterable[str], shape: Sequence[int]) -> Tensor:
         """Give positions for tokens of such a shape, learned ones if a tensor holds them."""

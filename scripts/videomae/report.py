@@ -9,6 +9,13 @@ from typing import Any
 from videomae.errors import ConversionError
 from videomae.files import appearing
 
+# What a report's status is: whether anything but the tensors confirms the network, and what.
+FAILED = "failed"
+BY_RECORDED = "verified against recorded outputs"
+BY_YOURS = "verified against your recorded outputs"
+ASSUMED = "verified, network assumed"
+TRAINING_CODE = "training code"  # whose outputs were recorded: those of the user's own
+
 
 @dataclass(frozen=True)
 class Check:
@@ -55,6 +62,15 @@ class Report:
         """Whether every check passed."""
         return bool(self.checks) and all(check.passed for check in self.checks)
 
+    @property
+    def status(self) -> str:
+        """What was verified: against recorded outputs, the user's own, or a network assumed."""
+        if not self.passed:
+            return FAILED
+        if self.recorded["status"] != "agrees":
+            return ASSUMED
+        return BY_YOURS if self.recorded.get("of") == TRAINING_CODE else BY_RECORDED
+
     def failure(self) -> str:
         """Give the reason in one line: the first check that failed, and which others did."""
         failed = [check for check in self.checks if not check.passed]
@@ -77,7 +93,7 @@ class Report:
         """Write the report as JSON, whole or not at all."""
         content = asdict(self)
         facts = content.pop("facts")
-        content = finite({"passed": self.passed, **content, **facts})
+        content = finite({"passed": self.passed, "status": self.status, **content, **facts})
         text = json.dumps(content, indent=2, allow_nan=False)
         with appearing(path) as new:
             new.write_text(text + "\n")

@@ -25,6 +25,7 @@ from videomae import (
     sources,
 )
 from videomae.errors import ConversionError, about, listing, one_line, suggestion
+from videomae.files import sha256
 
 # What is brought from the hub beside the checkpoints.
 INPUTS = ("clip", "mask", "labels")
@@ -38,11 +39,15 @@ NOTHING: Mapping[str, receipts.Content] = {}
 
 @dataclass(frozen=True)
 class Variant:
-    """One entry under ``variants``, with its recorded outputs' conditions filled in."""
+    """One entry under ``variants``, with its recorded outputs' conditions filled in.
+
+    ``truth`` is the .npz of what the training code's own network gives, in place of those.
+    """
 
     name: str
     entry: Mapping[str, Any]
     recorded: Mapping[str, Any] | None
+    truth: str = ""
     published: str = ""
     at_hand: str = ""
     shared: str = ""
@@ -142,9 +147,14 @@ class Variant:
         return [clip] if place.is_file() else []
 
     @property
-    def recorded_json(self) -> str:
+    def recorded_option(self) -> str:
         """The recorded outputs as the verifying command reads them; null without any."""
-        return json.dumps(self._recorded_locally() or None)
+        return self.truth or json.dumps(self._recorded_locally() or None)
+
+    @property
+    def truth_sha256(self) -> str:
+        """What tells that the file of ``truth`` is another one, even an older one; else empty."""
+        return sha256(Path(self.truth)) if self.truth else ""
 
     @property
     def published_folder(self) -> str:
@@ -311,7 +321,10 @@ def _chosen(models: str | list[str], known: Mapping[str, Any]) -> list[str]:
 
 def _variant(name: str, config: Mapping[str, Any], shipped_labels: tuple[str, ...]) -> Variant:
     entry = config["variants"][name]
-    variant = Variant(name, entry, _recorded(name, entry.get("recorded"), config))
+    recorded = entry.get("recorded")
+    truth = recorded if isinstance(recorded, str) else ""
+    conditions = _recorded(name, None if truth else recorded, config)
+    variant = Variant(name, entry, conditions, truth)
     try:
         if variant.source.kind == "synthetic":
             recipes.recipe(variant.source.address)
@@ -319,6 +332,8 @@ def _variant(name: str, config: Mapping[str, Any], shipped_labels: tuple[str, ..
         raise ConversionError(f"variants.{name}.checkpoint: {error}") from error
     _check_file(f"variants.{name}.labels", entry.get("labels"), shipped_labels)
     _check_stated(name, entry, config["variants"])
+    if truth and config["recorded_outputs"] != "skip":
+        _check_truth(f"variants.{name}.recorded", Path(truth))
     if variant.recorded and config["recorded_outputs"] != "skip":
         _check_file(f"variants.{name}.recorded.clip", variant.recorded["clip"], ("synthetic",))
         _check_logits(f"variants.{name}.recorded.logits", variant.recorded["logits"])
@@ -384,6 +399,13 @@ def _at_hand(variant: Variant, folder: Path | None) -> str:
         return ""
     shared.hold(file, str(variant.source))
     return str(file)
+
+
+def _check_truth(where: str, path: Path) -> None:
+    if path.suffix != ".npz":
+        raise ConversionError(f"{where}: {str(path)!r} is no .npz file, as numpy.savez writes it")
+    if not path.is_file():
+        raise ConversionError(f"{where}: no such file: {path.absolute()}")
 
 
 def _check_logits(where: str, logits: list[Any]) -> None:

@@ -28,6 +28,8 @@ from videomae import (
     preprocessing,
     renaming,
     safetensors_file,
+    truth,
+    truth_file,
 )
 from videomae.architecture import LAYER_NORM_EPS, Architecture, read_architecture, tokens
 from videomae.checkpoint import Checkpoint
@@ -55,6 +57,7 @@ from videomae.recorded import Recorded
 from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference, sinusoid_positions
 from videomae.report import Check, Report, at_most
 from videomae.stored import Entry, Values
+from videomae.truth_file import TruthFile
 
 POSITION_TOLERANCE = 1e-6  # absolute, of values in -1..1
 EPS_EFFECT_LIMIT = 1e-2  # absolute; 1e-6 to 1.5e-4 on trained models
@@ -73,7 +76,7 @@ class Verification:
         model_folder: Path,
         given: Mapping[str, Any],
         label_list: Path | None = None,
-        recorded: Recorded | None = None,
+        recorded: Recorded | Path | None = None,
         recorded_outputs: str = "require",
         dtype: str = "float32",
         device: str = "cpu",
@@ -81,19 +84,24 @@ class Verification:
     ) -> None:
         self.folder = model_folder
         self.label_list = label_list
-        self.recorded = recorded
+        self.recorded = None if isinstance(recorded, Path) else recorded
         self.recorded_outputs = recorded_outputs
         self.checkpoint: Checkpoint = checkpoint.open_checkpoint(path, weights)
         self.architecture: Architecture = read_architecture(
             self.checkpoint.shapes, self.checkpoint.args, given
         )
         self.config = self.architecture.config
+        self.truth = None
+        if isinstance(recorded, Path) and recorded_outputs != "skip":
+            self.truth = truth_file.read(recorded, self.architecture)
         self.dtype = dtype
         self.device = choose_device(device)
         self.folded = folding.fold(self.checkpoint.entries, self.architecture)
         self.stored = checkpoint.cast(self.folded.entries, dtype)  # as the folder is to hold them
         self.processed: Tensor | None = None  # the usual clip, as the folder's processor gives it
         self.report = Report(variant, rehearsal=self.checkpoint.synthetic)
+        if recorded and recorded_outputs == "skip":
+            self.report.recorded = {"status": "skipped"}
 
     @torch.no_grad()
     def run(self, say: Callable[[object], None] = lambda _: None) -> Report:
@@ -129,6 +137,9 @@ class Verification:
             yield f"proof on {len(clips.PROVING)} clips"
             model.to(self.device)
             yield from self._function(model)
+            if self.truth:
+                yield f"outputs recorded in {self.truth.path}"
+                yield from self._truth(self.truth, model)
             kind = type(model)
             if self.recorded and self.recorded.config:
                 model = None  # before another is loaded: two would take twice the memory
@@ -338,6 +349,17 @@ class Verification:
         steps = self._reference(entries).steps(ran.pixels, ran.mask, TRANSFORMERS_FINAL_NORM_EPS)
         return dict(steps)[LOGITS]
 
+    def _truth(self, file: TruthFile, model: Any) -> Iterator[Check]:
+        """Compare the reference and the folder with what the training code gave."""
+        original = self._reference(self.checkpoint.entries)
+        stored = None if self.dtype == "float32" else self._reference(self.stored)
+        compared = truth.Truth(file, original, stored)
+        try:
+            most_rounding = ROUNDING_LIMITS.get(self.dtype, 0.0)
+            yield from compared.checks(model, self.report, EPS_EFFECT_LIMIT, most_rounding)
+        except Exception as error:  # a model built wrongly can fail anywhere
+            yield Check(truth.CHECK, False, message=f"{file.path} can't be compared: {error}")
+
     # -- recorded outputs --------------------------------------------------------------------------
 
     def _recorded(self, kind: Any, model: Any | None) -> Iterator[Check]:
@@ -346,10 +368,7 @@ class Verification:
         ``model`` is one that is loaded already; without it one of the class ``kind`` is loaded.
         """
         recorded = self.recorded
-        if recorded is None:
-            return
-        if self.recorded_outputs == "skip":
-            self.report.recorded = {"status": "skipped"}
+        if recorded is None or self.recorded_outputs == "skip":
             return
         try:
             model = model or recorded.load(kind, self.folder, self.device)

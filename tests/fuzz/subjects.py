@@ -193,7 +193,7 @@ def config_is_read(path: str) -> str | None:
     for name, variant in read.variants.items():
         if name in config["variants"] and variant.entry != config["variants"][name]:
             raise WrongError(f"{name} is read as something else")
-        assert [variant.source, variant.options, variant.recorded_json, variant.labels]
+        assert [variant.source, variant.options, variant.recorded_option, variant.labels]
     return None
 
 
