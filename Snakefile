@@ -30,8 +30,8 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         networks opcodes options own pages pipeline_check placed planning plots preprocessing
         progress publishing reading receipts recipes recorded reference relatives releases
         remote renaming report reported restoring retrying safetensors_file settings shared
-        signs slurm sources space status stored synthetic totals training_options transfers
-        truth truth_causes truth_file truth_names unpickling verification written
+        signs slurm sources space status statuses stored synthetic totals training_options
+        transfers truth truth_causes truth_file truth_names unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
         __init__ accuracy asked comparing examples kept labelling lists merging models protocols
@@ -568,8 +568,9 @@ rule verify:
         labels=rules.convert.params.labels,
         options=rules.convert.params.options,
         recorded=lambda wildcards: VARIANTS[wildcards.variant].recorded_option,
-        truth=lambda wildcards, input: (
-            VARIANTS[wildcards.variant].truth_sha256 if input.truth else ""
+        # Without `input`, as Snakemake compares no param that is made from that.
+        truth=lambda wildcards: (
+            VARIANTS[wildcards.variant].truth_sha256 if truth_of(wildcards) else ""
         ),
         recorded_files=lambda wildcards, input: [
             f"{kind}={path}"

@@ -74,7 +74,7 @@ def test_push_is_a_step_only_where_it_is_on(tmp_path: Path) -> None:
     leave(tmp_path, "download", "receipt", "convert", "verify", "card")
     assert state("it", tmp_path, push="push").status == "push not done"
     leave(tmp_path, "push")
-    assert state("it", tmp_path, push="push").status == "pushed"
+    assert state("it", tmp_path, push="push").status == "verified, pushed"
     assert state("it", tmp_path, push="push_plan").status == "push_plan not done"
     leave(tmp_path, "push_plan")
     assert state("it", tmp_path, push="push_plan").status == "verified, not pushed (dry run)"

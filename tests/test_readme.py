@@ -40,7 +40,7 @@ def test_own_checkpoint_is_converted_by_the_config_that_is_shown(workflow: Workf
     workflow.configure(example["variants"])
     outcome = workflow.run()
     assert outcome.code == 0, outcome.output
-    assert re.search(r"^my-model +verified +", outcome.output, re.MULTILINE)
+    assert re.search(r"^my-model +verified, network assumed +", outcome.output, re.MULTILINE)
 
 
 def test_push_is_set_up_as_shown(workflow: Workflow) -> None:

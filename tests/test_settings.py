@@ -114,6 +114,14 @@ def test_schema_knows_every_value_that_can_be_given() -> None:
         ("variants.mine.checkpoint", "ftp://x/y", r"variants\.mine\.checkpoint: 'ftp://x/y' is no"),
         ("variants.mine.checkpoint", "synthetic:x", r"synthetic:x is unknown; there are videomae"),
         ("variants.mine.recorded", {"shape": [1]}, r"mine\.recorded: 'logits' is a required"),
+        ("variants.mine.recorded", "truth.npy", r"mine\.recorded: 'truth\.npy' is no \.npz file"),
+        ("variants.mine.recorded", "none.npz", r"mine\.recorded: no such file: /.*/none\.npz"),
+        (
+            "variants.mine.recorded",
+            ["truth.npz"],
+            r"mine\.recorded: \['truth\.npz'\] is not of type",
+        ),
+        ("recorded", "truth.npz", r"recorded: this belongs to one checkpoint; give that as `check"),
         (
             "variants.mine.recorded",
             {"shape": [1], "logits": [1], "under": "x"},

@@ -81,7 +81,7 @@ def test_rehearsal_weights_are_called_so_in_table_and_card(
     finished_outcome: Outcome, finished: Workflow
 ) -> None:
     for variant in VARIANTS:
-        assert "verified (rehearsal weights)" in row(finished_outcome, variant)
+        assert "verified, network assumed (rehearsal weights)" in row(finished_outcome, variant)
         card = (finished.results / f"models/{variant}/README.md").read_text()
         assert "Rehearsal weights, not a model" in card
 
@@ -641,7 +641,7 @@ def test_push_that_fails_runs_again_alone_and_the_token_is_written_nowhere(
         workflow.configure({"one": entry, "two": entry}, push={**push, "dry_run": True})
         outcome = workflow.run(**client)
         assert outcome.code == 0, outcome.output
-        assert "verified, not pushed (dry run)" in row(outcome, "two")
+        assert "verified, network assumed, not pushed (dry run)" in row(outcome, "two")
         assert "lab/two, branch v2, private, whose repository would be created" in outcome.output
         outcome = workflow.run("--dry-run", **client)  # it asks again: the hub may have changed
         assert jobs(outcome) == ["push_plan one", "push_plan two"]

@@ -50,6 +50,7 @@ Of the proof:
 - truth_causes: why does the training code's network give something else?
 - verification: does the folder compute what the checkpoint computes?
 - report: what did verifying find?
+- statuses: what is verified of a variant, in words?
 - loading: what does the folder compute in this release of transformers?
 - pipeline_check: what does transformers' pipeline say of a video file?
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from videomae import data_sets, metadata
+from videomae import data_sets, metadata, statuses
 from videomae.families import CLOSEST, FAMILIES
 from videomae.folder import CLASSES, WEIGHTS
 from videomae.releases import said
@@ -60,6 +60,13 @@ def model_card(
         model_class=CLASSES[report["kind"]],
         rehearsal=report["rehearsal"],
         report=report,
+        status=report.get("status"),
+        meaning=statuses.meaning(report),
+        training_code=statuses.TRAINING_CODE,
+        assumed=[
+            {key: _cell(text) for key, text in one.items()} for one in statuses.assumed(report)
+        ],
+        unknown_options=[_cell(name) for name in statuses.unknown_options(report)],
         receipt=receipt,
         stated=stated,
         **FAMILIES[stated.family or CLOSEST]._asdict(),
@@ -71,6 +78,11 @@ def model_card(
     )
     metadata.check(str(card))
     return f"{card}\n"
+
+
+def _cell(text: str) -> str:
+    """Give a text as a table of Markdown shows it; what means something there is escaped."""
+    return "".join(f"&#{ord(char)};" if char in "|<>&`*_[]\\~" else char for char in text)
 
 
 def _metadata(report: Mapping[str, Any], stated: Stated) -> ModelCardData:

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader
 
-from videomae import architecture, folder, networks, plots, progress, releases, remote, reported
+from videomae import (
+    architecture,
+    folder,
+    networks,
+    plots,
+    progress,
+    releases,
+    remote,
+    reported,
+    statuses,
+)
 from videomae.progress import STEPS
 
 if TYPE_CHECKING:
@@ -43,6 +53,9 @@ class Facts:
         self.variant, self.status = variant, state.status
         self.failed, self.reason, self.log = state.failed, state.reason, state.log
         self.report = report = state.report
+        self.meaning = statuses.meaning(report)
+        self.assumed = statuses.assumed(report)
+        self.unknown_options = statuses.unknown_options(report)
         self.checks: list[dict[str, Any]] = report.get("checks", [])
         self.kind: architecture.Kind | None = report.get("kind")
         self.rehearsal: str | None = report.get("rehearsal")
@@ -140,7 +153,7 @@ def overview(variants: Iterable[Facts]) -> str:
     """Write the page of all variants, those that failed first."""
     ordered = sorted(variants, key=lambda facts: not facts.failed)
     counted = Counter(facts.status.split(" (")[0] for facts in ordered)
-    counts = ", ".join(f"{number} {status}" for status, number in counted.most_common())
+    counts = "; ".join(f"{number} {status}" for status, number in counted.most_common())
     steps = [step for step in TIMED if any(step in facts.took for facts in ordered)]
     template = _environment().get_template("overview.html.jinja")
     return template.render(variants=ordered, steps=steps, counts=counts)

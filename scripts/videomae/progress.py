@@ -12,7 +12,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from videomae import remote
+from videomae import remote, statuses
 from videomae.errors import last_words
 from videomae.settings import INPUTS
 
@@ -30,8 +30,8 @@ SILENT = (
     "its log ends without a reason: it was killed, perhaps for lack of memory, or could not write "
     "there, where {:,.1f} MB are free"
 )
-# How a variant ends, by the last step that is asked for: one of the two that push, or neither.
-ENDS = {None: "verified", "push": "pushed", "push_plan": "verified, not pushed (dry run)"}
+# What is added to what was verified, by the last step that is asked for: one that pushes, or none.
+ENDS = {None: "", "push": ", pushed", "push_plan": ", not pushed (dry run)"}
 # Steps that a run should have done and has not, as (step, variant).
 Undone = Set[tuple[str, str]]
 
@@ -70,9 +70,7 @@ def state(
             return _unfinished(State(variant, "", report, seconds), step, results, began)
         if step == "verify":
             report = json.loads((results / pattern.format(variant)).read_text())
-    status = ENDS[push]
-    if report.get("rehearsal"):
-        status += " (rehearsal weights)"
+    status = statuses.shown(report) + ENDS[push] + statuses.notes(report)
     return State(variant, status, report, seconds)
 
 

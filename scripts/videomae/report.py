@@ -6,15 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from videomae import statuses
 from videomae.errors import ConversionError
 from videomae.files import appearing
-
-# What a report's status is: whether anything but the tensors confirms the network, and what.
-FAILED = "failed"
-BY_RECORDED = "verified against recorded outputs"
-BY_YOURS = "verified against your recorded outputs"
-ASSUMED = "verified, network assumed"
-TRAINING_CODE = "training code"  # whose outputs were recorded: those of the user's own
 
 
 @dataclass(frozen=True)
@@ -64,12 +58,8 @@ class Report:
 
     @property
     def status(self) -> str:
-        """What was verified: against recorded outputs, the user's own, or a network assumed."""
-        if not self.passed:
-            return FAILED
-        if self.recorded["status"] != "agrees":
-            return ASSUMED
-        return BY_YOURS if self.recorded.get("of") == TRAINING_CODE else BY_RECORDED
+        """What confirms the network, if it passed and anything but the tensors does."""
+        return statuses.status(self.passed, self.recorded)
 
     def failure(self) -> str:
         """Give the reason in one line: the first check that failed, and which others did."""

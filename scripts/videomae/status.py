@@ -1,13 +1,14 @@
 """How far is each step of each variant?  Told from what a run leaves, while it goes on or after."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from tabulate import tabulate
 
-from videomae import liveness, placed, remote
-from videomae.errors import last_words, one_line
+from videomae import folder, liveness, placed, remote, statuses
+from videomae.errors import ConversionError, last_words, one_line
 from videomae.progress import ENDS, STEPS
 
 FAILED = "FAILED"
@@ -24,7 +25,8 @@ class Cell(NamedTuple):
 def table(directory: Path, results: Path | None = None) -> str:
     """Draw the table of variants and steps, then what running steps say and why others failed.
 
-    ``results`` are those of the run in ``directory``, where they are in that too without it.
+    Where a variant is verified, the table says against what. ``results`` are those of the run in
+    ``directory``, where they are in that too without it.
     """
     results, alive = results or directory / remote.HERE, liveness.alive(directory)
     # Those that push are shown where one has run, and so is scoring.
@@ -68,7 +70,12 @@ def _by_number(name: str) -> list[tuple[int, str]]:
 
 def _cell(directory: Path, results: Path, step: str, name: str, alive: bool) -> Cell:
     log = results / f"logs/{step}/{name}.log"
-    cell = _state(directory, results, STEPS[step].format(name), log, alive)
+    output = STEPS[step].format(name)
+    cell = _state(directory, results, output, log, alive)
+    if cell.state == "done" and step == "verify":
+        with suppress(OSError, ConversionError):  # a run may be replacing it
+            report = folder.read_json(results / output)
+            return Cell(statuses.shown(report) + statuses.notes(report))
     if cell.state == "waiting" and _discarded(results, step, name):
         return Cell("done, removed")
     return cell

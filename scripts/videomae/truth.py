@@ -24,7 +24,8 @@ from videomae.lockstep import (
     worst,
 )
 from videomae.reference import BEFORE_FINAL_NORM, FEATURES, LOGITS, Reference
-from videomae.report import TRAINING_CODE, Check, Report, at_most
+from videomae.report import Check, Report, at_most
+from videomae.statuses import TRAINING_CODE
 from videomae.truth_causes import LIMIT, explain
 from videomae.truth_file import TruthFile
 
