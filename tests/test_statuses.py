@@ -41,7 +41,11 @@ MORE = {"assumptions": ASSUMED, "unknown_options": ["sim_loss", "a|b"]}
             "verified, network assumed",
             "and those that were recorded differ.",
         ),
-        (AGREES, "verified against recorded outputs", "confirms what no tensor tells."),
+        (
+            AGREES,
+            "verified against recorded outputs",
+            "confirms what no tensor tells, but not how training normalised its pixels.",
+        ),
         (
             {**AGREES, "conditions": {"clip": "x", "mask": None, "num_attention_heads": 16}},
             "verified against recorded outputs",

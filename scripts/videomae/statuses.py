@@ -13,6 +13,9 @@ ASSUMED = "verified, network assumed"
 TRAINING_CODE = "training code"  # whose outputs were recorded: those of the user's own
 INPUTS = ("clip", "mask")  # among the conditions of a recording, beside values of the config
 
+# Pixels are compared as they went into the network.
+CONFIRMED = "That confirms what no tensor tells, but not how training normalised its pixels"
+
 Report = Mapping[str, Any]
 
 
@@ -51,11 +54,10 @@ def meaning(report: Report) -> str:
             "agrees with the authors' network on the original tensors (to "
             f"{float(recorded['reference_difference']):.2g}) and with this folder (to "
             f"{float(recorded['max_abs_difference']):.2g}, of which transformers' eps in the last "
-            f"norm explains {float(recorded['eps_effect']):.2g}). That confirms what no tensor "
-            "tells."
+            f"norm explains {float(recorded['eps_effect']):.2g}). {CONFIRMED}."
         )
     if what == BY_RECORDED:
-        sentence = "Outputs recorded before agree, which confirms what no tensor tells"
+        sentence = f"Outputs recorded before agree. {CONFIRMED}"
         conditions = recorded.get("conditions", {})
         others = [f"{name} {value}" for name, value in conditions.items() if name not in INPUTS]
         if others:
