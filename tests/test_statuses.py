@@ -49,7 +49,7 @@ MORE = {"assumptions": ASSUMED, "unknown_options": ["sim_loss", "a|b"]}
         (
             {**AGREES, "conditions": {"clip": "x", "mask": None, "num_attention_heads": 16}},
             "verified against recorded outputs",
-            "except for what the recording had otherwise: num_attention_heads 16.",
+            "Nor does it confirm what the recording had otherwise: num_attention_heads 16.",
         ),
         (
             YOURS,

@@ -57,12 +57,14 @@ def meaning(report: Report) -> str:
             f"norm explains {float(recorded['eps_effect']):.2g}). {CONFIRMED}."
         )
     if what == BY_RECORDED:
-        sentence = f"Outputs recorded before agree. {CONFIRMED}"
+        sentence = f"Outputs recorded before agree. {CONFIRMED}."
         conditions = recorded.get("conditions", {})
         others = [f"{name} {value}" for name, value in conditions.items() if name not in INPUTS]
         if others:
-            sentence += f", except for what the recording had otherwise: {', '.join(others)}"
-        return f"{sentence}."
+            sentence += (
+                f" Nor does it confirm what the recording had otherwise: {', '.join(others)}."
+            )
+        return sentence
     if what == ASSUMED:
         sentence = (
             "The folder computes what the authors' network computes on these tensors. That this is "
