@@ -7,11 +7,13 @@ import shlex
 import sys
 import time
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import psutil
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.settings.enums import RerunTrigger
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version, validate
 
@@ -25,13 +27,13 @@ SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture assumptions card checkpoint clips command containers contents
-        data_sets description drawing drive errors families files folder folding function_checks
-        hub imagenet imports labels licenses listening liveness loading lockstep magic metadata
-        networks opcodes options own pages pipeline_check placed planning plots preprocessing
-        progress publishing reading receipts recipes recorded reference relatives releases
-        remote renaming report reported restoring retrying safetensors_file settings shared
-        signs slurm sources space status statuses stored synthetic totals training_options
-        transfers truth truth_causes truth_file truth_names unpickling verification written
+        data_sets description drawing drive errors families files folder folding function_checks hub
+        imagenet imports labels licenses listening liveness loading lockstep magic metadata networks
+        opcodes options own pages pipeline_check placed planning plots preprocessing progress
+        provenance publishing reading receipts recipes recorded reference relatives releases remote
+        renaming report reported restoring retrying safetensors_file settings shared signs slurm
+        sources space stale status statuses stored synthetic totals training_options transfers truth
+        truth_causes truth_file truth_names unchanged unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
         __init__ accuracy asked comparing examples kept labelling lists merging models protocols
@@ -65,6 +67,7 @@ from videomae import (
     settings,
     slurm,
     space,
+    stale,
     totals,
     written,
 )
@@ -136,6 +139,7 @@ with told("config.yaml: "):
 VARIANTS = SETTINGS.variants
 CHECKPOINT = "results/checkpoints/{variant}.pth"
 RECEIPT = "results/checkpoints/{variant}.json"
+FETCHED = "results/logs/download/{variant}.json"
 
 # A file at hand is linked. What was put in its place by hand is taken as if it had been downloaded.
 LINKED = set()
@@ -145,6 +149,13 @@ with told():
         by_hand = not STORED_IN and placed.accept(variant.place, str(source))
         if source.kind == "file" and not by_hand:
             LINKED.add(name)
+
+# What is asked of each variant, by which Snakemake sees an edit.
+with told():
+    ASKED = {
+        name: stale.asked(variant, LABELS, SETTINGS.recorded_outputs)
+        for name, variant in VARIANTS.items()
+    }
 
 # Exact versions of what each release of transformers is tried with.
 PINS = {
@@ -261,6 +272,30 @@ def named(paths):
     return remote.names(paths, RESULTS)
 
 
+@cache
+def to_do_again():
+    """Give why steps of variants are to be done again, and by which input Snakemake sees it.
+
+    A job's own Snakemake takes what the run's has found. By what that compares is known only once
+    it asks for inputs.
+    """
+    compares = RerunTrigger.PARAMS in workflow.rerun_triggers
+    plan = stale.Plan(RESULTS, compares, logger.info)
+    with told():
+        why = stale.reasons(VARIANTS, ASKED, plan) if workflow.is_main_process else {}
+        return why, stale.tokens(RESULTS, why)
+
+
+def again(step):
+    """Give what has a step of a variant done again where only we know that it has to be."""
+    return lambda wildcards: to_do_again()[1].get((step, wildcards.variant), [])
+
+
+def withdrawn(variant, *files):
+    """Give the option that removes what says of an earlier folder that it is verified."""
+    return [f"--withdraw={RESULTS}/{file.format(variant)}" for file in files]
+
+
 def release_table():
     """Draw what the releases of transformers make of the folders, as far as that is known."""
     return releases.table(VARIANTS, SETTINGS.releases, RESULTS, PLACE)
@@ -359,6 +394,25 @@ rule all:
         pages_to_show,
 
 
+# What is found as a run is planned reaches Snakemake by a file that is to be made: see `stale`.
+rule again:
+    """Have a step of a variant done again, since its notes are not true any more."""
+    output:
+        f"results/{stale.TOKEN}",
+    wildcard_constraints:
+        step="receipt|convert|verify",
+        number=r"\d+",
+    localrule: True
+    params:
+        why=lambda wildcards, output: to_do_again()[0].get(
+            (wildcards.step, wildcards.variant), "the file that said so is gone"
+        ),
+    message:
+        "{wildcards.step} is done again. {params.why}"
+    shell:
+        "echo {params.why:q} > {output:q}"
+
+
 BROUGHT = any_of(VARIANTS.keys() - LINKED)
 # Bringing what is at hand comes first, then what is asked for first; what is made here takes a core.
 TRANSFERS = [name for name in VARIANTS if VARIANTS[name].downloads]
@@ -380,7 +434,8 @@ rule download:
     output:
         checkpoint=CHECKPOINT,
     log:
-        "results/logs/download/{variant}.log",
+        text="results/logs/download/{variant}.log",
+        fetched=FETCHED,
     benchmark:
         "results/benchmarks/download/{variant}.tsv"
     wildcard_constraints:
@@ -405,7 +460,7 @@ rule download:
             *VARIANTS[wildcards.variant].brought_to,
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
+        'exec "${{PYTHON:-python}}" {params.command} --log {log.text:q} --fetched {log.fetched:q}'
 
 
 # Of the file that is there, whoever put it there: of one rule's outputs Snakemake would delete the
@@ -415,6 +470,7 @@ rule receipt:
     """Note a checkpoint's source, size and SHA-256; hold it to its pin and to checkpoints.lock."""
     input:
         checkpoint=CHECKPOINT,
+        again=again("receipt"),
     output:
         RECEIPT,
     log:
@@ -430,6 +486,7 @@ rule receipt:
         command=lambda wildcards, input, output: shlex.join(
             [SCRIPT["receipt"], input.checkpoint, output[0], "--name", wildcards.variant]
             + ["--source", str(VARIANTS[wildcards.variant].source)]
+            + [f"--fetched={remote.place(FETCHED.format(**wildcards), RESULTS)}"]
             + VARIANTS[wildcards.variant].held_to
         ),
     shell:
@@ -448,6 +505,7 @@ rule link:
     """Link a checkpoint that is at hand, and note its source, size and SHA-256."""
     input:
         lambda wildcards: given(VARIANTS[wildcards.variant].existing_file),
+        again=again("receipt"),
     output:
         checkpoint=CHECKPOINT,
         receipt=RECEIPT,
@@ -507,6 +565,7 @@ rule convert:
             LABELS[name] if name in LABELS else given([name])[0]
             for name in VARIANTS[wildcards.variant].labels
         ],
+        again=again("convert"),
         script=SCRIPT["convert"],
     output:
         config="results/models/{variant}/config.json",
@@ -527,8 +586,14 @@ rule convert:
         folder=subpath(output.config, parent=True),
         labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
         options=lambda wildcards: VARIANTS[wildcards.variant].options,
+        asked=lambda wildcards: ASKED[wildcards.variant].convert_digest,
+        withdrawn=lambda wildcards: withdrawn(
+            wildcards.variant, progress.STEPS["verify"], progress.STEPS["card"]
+        ),
+        pinned=lambda wildcards, input: VARIANTS[wildcards.variant].pinned,
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q}'
+        'exec "${{PYTHON:-python}}" {input.script:q} {params.withdrawn:q}'
+        " {input.checkpoint:q} {params.folder:q} --receipt {input.receipt:q} {params.pinned:q}"
         " {params.labels:q} {params.options:q} > {log:q} 2>&1"
 
 
@@ -547,6 +612,7 @@ rule verify:
             else []
         ),
         truth=truth_of,
+        again=again("verify"),
         script=SCRIPT["verify"],
     output:
         "results/verification/{variant}.json",
@@ -578,8 +644,12 @@ rule verify:
         ],
         recorded_outputs=SETTINGS.recorded_outputs,
         device=SETTINGS.device,
+        asked=lambda wildcards: ASKED[wildcards.variant].verify_digest,
+        withdrawn=lambda wildcards: withdrawn(wildcards.variant, progress.STEPS["card"]),
+        pinned=rules.convert.params.pinned,
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q}'
+        'exec "${{PYTHON:-python}}" {input.script:q} {params.withdrawn:q}'
+        " {input.checkpoint:q} {params.folder:q} --receipt {input.receipt:q} {params.pinned:q}"
         " --variant {wildcards.variant:q} {params.labels:q} {params.options:q}"
         " --recorded {params.recorded:q} --recorded-files {params.recorded_files:q}"
         " --recorded-outputs {params.recorded_outputs} --device {params.device}"

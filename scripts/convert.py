@@ -3,12 +3,21 @@
 import argparse
 from pathlib import Path
 
-from videomae import checkpoint, folder, folding, labels, renaming, safetensors_file
+from videomae import (
+    checkpoint,
+    folder,
+    folding,
+    labels,
+    magic,
+    provenance,
+    renaming,
+    safetensors_file,
+)
 from videomae.architecture import read_architecture
 from videomae.command import add_dtype, add_given, add_weights, run
-from videomae.errors import ConversionError, about
-from videomae.files import sha256
+from videomae.errors import about
 from videomae.transfers import Progress
+from videomae.unchanged import Watched
 
 
 def main() -> None:
@@ -20,17 +29,20 @@ def main() -> None:
     add_weights(parser)
     add_dtype(parser)
     parser.add_argument("--labels", type=Path, help="list of labels: one a line, JSON or CSV")
-    parser.add_argument("--sha256", help="refuse a checkpoint that has another SHA-256")
+    provenance.add_provenance(parser)
     arguments = parser.parse_args()
     with about(arguments.checkpoint):
+        path = magic.located(arguments.checkpoint)
+        print(f"reading {path}")
+        watched = provenance.watch(path, arguments.sha256, arguments.receipt, hashing=False)
         convert(
-            arguments.checkpoint,
+            path,
             arguments.folder,
             dict(arguments.config),
             arguments.labels,
-            arguments.sha256,
             arguments.dtype,
             arguments.weights,
+            watched,
         )
 
 
@@ -39,15 +51,12 @@ def convert(
     destination: Path,
     given: dict[str, int | bool],
     label_list: Path | None,
-    pinned: str | None,
     dtype: str,
     chosen: str | None,
+    watched: Watched,
 ) -> None:
     """Convert one checkpoint; raises `ConversionError`, and writes nothing, where it can't."""
-    print(f"reading {path}")
     opened = checkpoint.open_checkpoint(path, chosen)
-    if pinned and (found := sha256(path)) != pinned.lower():
-        raise ConversionError(f"SHA-256 is {found}, but {pinned} is pinned")
     print(*opened.describe(), sep="\n")
     architecture = read_architecture(opened.shapes, opened.args, given)
     print("\n".join(architecture.describe()))
@@ -68,6 +77,7 @@ def convert(
             folder.processor_config(architecture),
             converted,
             Progress(f"writing {destination}"),
+            lambda: provenance.refuse_changed(watched, opened.entries),
         )
     except safetensors_file.NotFiniteError:
         for entries in (opened.entries, rounded):  # what it is that isn't finite, by name

@@ -7,7 +7,9 @@ from videomae import magic, receipts, shared, sources
 from videomae.command import add_log, run
 from videomae.errors import ConversionError, about
 from videomae.files import appearing
+from videomae.receipts import Receipt
 from videomae.retrying import add_wait
+from videomae.unchanged import hashed, stat
 
 
 def main() -> None:
@@ -21,6 +23,9 @@ def main() -> None:
         "--shared", type=Path, help="link this file, and make it first if it is not there"
     )
     parser.add_argument("--receipt", type=Path, help="note source, size and SHA-256 here (JSON)")
+    parser.add_argument(
+        "--fetched", type=Path, help="note here what came, and if it did over the network (JSON)"
+    )
     receipts.add_expected(parser)
     add_wait(parser)
     add_log(parser)
@@ -34,15 +39,20 @@ def download(arguments: argparse.Namespace, name: str) -> None:
     """Fetch beside where it goes and check there, so that only what is right gets its name."""
     with appearing(arguments.output) as new:
         if arguments.shared is None:
-            bring(arguments, new, name)
+            found = bring(arguments, new, name)
         else:
             link(arguments, new, name)
+            found = None
+    if found and arguments.fetched:
+        file = stat(arguments.output)  # the name that it has now counts as a change of the file
+        fetched = arguments.source.kind in sources.ON_NETWORK
+        receipts.write(arguments.fetched, found._replace(file=file, fetched=fetched))
 
 
-def bring(arguments: argparse.Namespace, new: Path, name: str) -> None:
+def bring(arguments: argparse.Namespace, new: Path, name: str) -> Receipt | None:
     """Fetch the file to a new path, and refuse another than it should be."""
     sources.fetch(arguments.source, new, name, arguments.output, arguments.wait)
-    check(arguments, new)
+    return check(arguments, new)
 
 
 def link(arguments: argparse.Namespace, new: Path, name: str) -> None:
@@ -57,15 +67,22 @@ def link(arguments: argparse.Namespace, new: Path, name: str) -> None:
         check(arguments, new)
 
 
-def check(arguments: argparse.Namespace, path: Path) -> None:
-    """Note what the file is; raise `ConversionError` for another than it should be."""
+def check(arguments: argparse.Namespace, path: Path) -> Receipt | None:
+    """Note what the file is; raise `ConversionError` for another than it should be.
+
+    Gives what was noted, or None where nothing asks for the file's hash.
+    """
     if arguments.checkpoint and (fault := magic.fault(path)):
         raise ConversionError(f"{arguments.source} gave {fault}")
-    if arguments.sha256 or arguments.locked or arguments.receipt:
-        found = receipts.content(path)
-        receipts.hold(found, f"what came from {arguments.source}", arguments)
-        if arguments.receipt:
-            receipts.write(arguments.receipt, str(arguments.source), found)
+    if not (arguments.sha256 or arguments.locked or arguments.receipt or arguments.fetched):
+        return None
+    file, sha256 = hashed(path)
+    found = receipts.of_hashed(file, sha256)
+    receipts.hold(found, f"what came from {arguments.source}", arguments)
+    made = Receipt(str(arguments.source), found, file)
+    if arguments.receipt:
+        receipts.write(arguments.receipt, made)
+    return made
 
 
 if __name__ == "__main__":

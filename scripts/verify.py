@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from videomae import magic, provenance
 from videomae.command import add_device, add_dtype, add_given, add_reports, add_weights, run
 from videomae.errors import about
+from videomae.files import sha256
 from videomae.recorded import Recorded
 from videomae.verification import Verification
 
@@ -21,6 +23,7 @@ def main() -> None:
     add_dtype(parser)
     add_device(parser)
     add_reports(parser)
+    provenance.add_provenance(parser)
     parser.add_argument("--labels", type=Path, help="list of labels: one a line, JSON or CSV")
     parser.add_argument(
         "--recorded",
@@ -44,14 +47,21 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     recorded = arguments.recorded
+    files: dict[str, str] = {}
     if isinstance(recorded, dict):
         files = dict(pair.split("=", 1) for pair in arguments.recorded_files)
         recorded = Recorded.parse({**recorded, **files})
-    print(f"reading {arguments.checkpoint}")
+    elif recorded:
+        files = {"truth": str(recorded)}
     with about(arguments.checkpoint):
+        path = magic.located(arguments.checkpoint)
+        print(f"hashing {path} and {arguments.folder}")
+        read = provenance.watch(path, arguments.sha256, arguments.receipt)
+        held = provenance.watch_folder(arguments.folder)
+        print(f"reading {path}")
         verification = Verification(
             arguments.variant or arguments.folder.resolve().name,
-            arguments.checkpoint,
+            path,
             arguments.folder,
             dict(arguments.config),
             arguments.labels,
@@ -62,6 +72,21 @@ def main() -> None:
             arguments.weights,
         )
         report = verification.run(print)
+        provenance.refuse_changed(read, verification.checkpoint.entries)
+        report.checks.append(provenance.unchanged(held, report.facts["sha256"]))
+        print(report.checks[-1])
+    report.facts["checkpoint"] = provenance.describe(read, path)
+    report.facts["files"] = {file.name: stat._asdict() for file, (stat, _) in held.found.items()}
+    report.facts["asked"] = {
+        **provenance.conversion(
+            dict(arguments.config),
+            arguments.dtype,
+            arguments.weights,
+            sha256(arguments.labels) if arguments.labels else None,
+        ),
+        **provenance.recorded(arguments.recorded, arguments.recorded_outputs),
+        **{kind: sha256(Path(file)) for kind, file in files.items()},
+    }
     failing = f"{arguments.folder} failed verification"
     report.deliver(arguments.report, arguments.passed, failing)
 

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import pytest
-from videomae import placed, receipts, settings
+from videomae import placed, receipts, settings, unchanged
 from videomae.errors import ConversionError
 from videomae.receipts import Content
 
@@ -17,8 +17,8 @@ DRIVE = "gdrive:1MzwteHH-1yuMnFb8vRBQDvngV1Zl-d3z"
 ONE, OTHER = Content(1, "1" * 64), Content(2, "2" * 64)
 
 
-def write(path: Path, source: str, content: Content) -> Path:
-    path.write_text(json.dumps({"source": source, **content._asdict()}))
+def write(path: Path, source: str, content: Content, fetched: bool = False) -> Path:
+    path.write_text(json.dumps({"source": source, "fetched": fetched, **content._asdict()}))
     return path
 
 
@@ -26,9 +26,14 @@ def test_receipt_tells_source_size_and_sha256(checkpoints: dict[str, Path], tmp_
     path = checkpoints["tiny-finetuned"]
     outcome = command("receipt", path, tmp_path / "it.json", "--source", DRIVE)
     assert outcome.code == 0, outcome.output
+    found = path.stat()
     assert json.loads((tmp_path / "it.json").read_text()) == {
         "source": DRIVE,
-        "bytes": path.stat().st_size,
+        "fetched": False,  # by whom it was put there is not known
+        "bytes": found.st_size,
+        "mtime_ns": found.st_mtime_ns,
+        "ctime_ns": found.st_ctime_ns,
+        "inode": found.st_ino,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
 
@@ -45,7 +50,7 @@ def test_file_at_hand_is_linked_with_its_receipt_or_neither_is_made(
     assert list(tmp_path.iterdir()) == []
     assert command(*asked, "--sha256", found.sha256).code == 0
     assert link.readlink() == path
-    assert receipts.of(link) == (str(path), found)
+    assert receipts.of(link) == receipts.Receipt(str(path), found, unchanged.stat(path))
 
 
 def test_receipt_is_refused_to_what_is_no_checkpoint_or_another(
@@ -78,10 +83,11 @@ def test_receipt_is_refused_to_what_is_no_checkpoint_or_another(
 def test_lock_records_what_came_from_the_network_and_keeps_what_it_has(tmp_path: Path) -> None:
     lock = tmp_path / "checkpoints.lock"
     made = [
-        write(tmp_path / "a.json", "https://example.org/it.pth", OTHER),
-        write(tmp_path / "b.json", DRIVE, ONE),
+        write(tmp_path / "a.json", "https://example.org/it.pth", OTHER, fetched=True),
+        write(tmp_path / "b.json", DRIVE, ONE, fetched=True),
         write(tmp_path / "c.json", "run7/it.pth", ONE),
         write(tmp_path / "d.json", "synthetic:tiny-finetuned", ONE),
+        write(tmp_path / "e.json", "gdrive:1234567890placed", ONE),  # by hand, whatever it says
     ]
     receipts.record(made[2:], lock)
     assert not lock.exists()
@@ -89,7 +95,7 @@ def test_lock_records_what_came_from_the_network_and_keeps_what_it_has(tmp_path:
     assert receipts.read_lock(lock) == {DRIVE: ONE, "https://example.org/it.pth": OTHER}
     assert list(json.loads(lock.read_text())) == [DRIVE, "https://example.org/it.pth"]
     before = lock.stat()
-    receipts.record([write(tmp_path / "b.json", DRIVE, OTHER)], lock)
+    receipts.record([write(tmp_path / "b.json", DRIVE, OTHER, fetched=True)], lock)
     assert lock.stat() == before
 
 

@@ -65,6 +65,9 @@ Of a run:
 - retrying: what is tried again, and when?
 - remote: where are its results?
 - receipts: are these the bytes that should have come?
+- unchanged: did files stay the same while they were used?
+- provenance: of which bytes, and by which options, is a folder made?
+- stale: which results are no longer what their notes, or config.yaml, say?
 - shared: how do several runs use one folder of checkpoints?
 - placed: did someone put a checkpoint in its place by hand?
 - recipes, synthetic: which rehearsal weights are there, and how are they made?

@@ -8,6 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from videomae import data_sets, metadata, statuses
+from videomae.errors import ConversionError
 from videomae.families import CLOSEST, FAMILIES
 from videomae.folder import CLASSES, WEIGHTS
 from videomae.releases import said
@@ -45,8 +46,15 @@ def model_card(
     """Write the card from the reports of verifying, loading and scoring, and the receipt.
 
     Scores of other weights than were verified are left out.
-    Raises `ConversionError` for metadata that the hub would refuse.
+    Raises `ConversionError` for metadata that the hub would refuse, and for a receipt of another
+    checkpoint than was verified.
     """
+    verified = report["checkpoint"]["sha256"]
+    if receipt["sha256"] != verified:
+        raise ConversionError(
+            f"{report['variant']} was verified against a checkpoint of SHA-256 {verified}, but its "
+            f"receipt says {receipt['sha256']}; run again, and it is verified as it is now"
+        )
     if report["rehearsal"]:  # whose network may be the authors', but not what they trained
         stated = replace(stated, published=None, datasets=(), base_model=None)
     elif not stated.datasets and report["data_set"]:

@@ -110,10 +110,12 @@ def write_folder(
     processor: Mapping[str, Any],
     tensors: Mapping[str, Entry],
     progress: Callable[[int, int], object] = lambda *_: None,
+    check: Callable[[], object] = lambda: None,
 ) -> None:
     """Write a model folder, which appears whole or not at all.
 
-    ``progress`` is called with the weights' bytes that are written and all of them. Raises
+    ``progress`` is called with the weights' bytes that are written and all of them, ``check`` last,
+    before it appears: so that it doesn't where that raises. Raises
     `ConversionError` where the folder already holds something that is not a conversion of ours, and
     `safetensors_file.NotFiniteError` for values that are not finite.
     """
@@ -130,6 +132,7 @@ def write_folder(
             safetensors_file.write(new / WEIGHTS, tensors, metadata, progress)
         for name, content in ((PROCESSOR, processor), (CONFIG, config)):
             (new / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        check()
 
 
 def _refuse_strangers(folder: Path) -> None:

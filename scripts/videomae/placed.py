@@ -23,7 +23,7 @@ def accept(checkpoint: Path, source: str) -> bool:
     if not by_hand(checkpoint):
         return False
     if receipt.exists():
-        meant, _ = receipts.read(receipt)
+        meant = receipts.read(receipt).source
         if meant != source:
             raise ConversionError(
                 f"{checkpoint} was put there as {meant}, but is to be {source} now; remove it to "

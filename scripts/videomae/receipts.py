@@ -6,14 +6,15 @@ What comes later is held to that, unless config.yaml pins a SHA-256 itself.
 
 import argparse
 import json
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from videomae import sources
 from videomae.errors import ConversionError
-from videomae.files import appearing, sha256
+from videomae.files import appearing
+from videomae.unchanged import Stat, hashed, stat
 
 LOCK = Path("checkpoints.lock")
 MEND = "mend it, or remove it and let it be written again"
@@ -30,9 +31,27 @@ class Content(NamedTuple):
         return f"SHA-256 {self.sha256} ({self.bytes:,} bytes)"
 
 
+class Receipt(NamedTuple):
+    """What is known of a checkpoint: its source, its content, and the file that was hashed.
+
+    ``file`` is None in receipts of earlier releases. ``fetched`` tells that these bytes came from
+    the source over the network, and were not put here by somebody who says so.
+    """
+
+    source: str
+    content: Content
+    file: Stat | None = None
+    fetched: bool = False
+
+
 def content(path: Path) -> Content:
     """Measure and hash a file."""
-    return Content(path.stat().st_size, sha256(path))
+    return of_hashed(*hashed(path))
+
+
+def of_hashed(file: Stat, sha256: str) -> Content:
+    """Give the content of a file that was hashed."""
+    return Content(file.bytes, sha256)
 
 
 def add_expected(parser: argparse.ArgumentParser) -> None:
@@ -86,28 +105,41 @@ def _recorded(where: str, entry: Any) -> Content:
 
 
 def record(receipts: Iterable[Path], path: Path = LOCK) -> None:
-    """Enter what came from the network, of sources that have no entry; else leave the file alone.
+    """Enter what the network gave, of sources that have no entry; else leave the file alone.
 
-    A file at hand is not entered: a training run may change it, and then it is converted again.
+    What was not fetched is not entered: a training run may change a local file, and what somebody
+    put in a download's place is what they say that it is.
     """
     known = read_lock(path)
-    came = dict(map(read, receipts))
-    new = {source: each for source, each in came.items() if _on_network(source)}
-    if new.keys() <= known.keys():
+    came = {one.source: one.content for one in map(read, receipts) if one.fetched}
+    if came.keys() <= known.keys():
         return
-    entries = {source: each._asdict() for source, each in sorted((new | known).items())}
+    entries = {source: each._asdict() for source, each in sorted((came | known).items())}
     with appearing(path) as file:
         file.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
 
 
-def write(receipt: Path, source: str, found: Content) -> None:
-    """Write a receipt, whole or not at all: where a file came from, and its content."""
-    text = json.dumps({"source": source, **found._asdict()}, indent=2)
+def write(receipt: Path, made: Receipt) -> None:
+    """Write a receipt, whole or not at all."""
+    _write(receipt, made, None)
+
+
+def refresh(receipt: Path, file: Stat) -> None:
+    """Note the file that a receipt is known to describe, in a receipt that is no younger for it."""
+    before = receipt.stat()
+    _write(receipt, read(receipt)._replace(file=file), (before.st_atime_ns, before.st_mtime_ns))
+
+
+def _write(receipt: Path, made: Receipt, times: tuple[int, int] | None) -> None:
+    file = made.file._asdict() if made.file else {}
+    known = {"source": made.source, "fetched": made.fetched, **file, **made.content._asdict()}
     with appearing(receipt) as new:
-        new.write_text(f"{text}\n", encoding="utf-8")
+        new.write_text(f"{json.dumps(known, indent=2)}\n", encoding="utf-8")
+        if times:
+            os.utime(new, ns=times)
 
 
-def of(checkpoint: Path) -> tuple[str, Content] | None:
+def of(checkpoint: Path) -> Receipt | None:
     """Give what the receipt of a checkpoint tells; None without one, and if that is out of date."""
     receipt = checkpoint.with_suffix(".json")
     if not (receipt.exists() and checkpoint.exists()):
@@ -116,16 +148,26 @@ def of(checkpoint: Path) -> tuple[str, Content] | None:
     return read(receipt) if current else None
 
 
-def read(receipt: Path) -> tuple[str, Content]:
-    """Give the source and the content that a receipt tells of."""
+def describes(known: Receipt, path: Path) -> Content | None:
+    """Give what a file has instead of what its receipt tells; None if that is right.
+
+    Where its size, times or inode are not the receipt's, it is hashed.
+    """
+    if known.file == stat(path):
+        return None
+    found = content(path)
+    return None if found == known.content else found
+
+
+def read(receipt: Path) -> Receipt:
+    """Give what a receipt tells."""
     try:
         match json.loads(receipt.read_text(encoding="utf-8")):
-            case {"source": str(source), "bytes": int(size), "sha256": str(hashed)}:
-                return source, Content(size, hashed)
+            case {"source": str(source), "bytes": int(size), "sha256": str(hashed)} as held:
+                file = [held.get(name) for name in Stat._fields]
+                whole = all(type(number) is int for number in file)
+                made = Stat(*file) if whole else None
+                return Receipt(source, Content(size, hashed), made, held.get("fetched") is True)
     except ValueError:
         pass
     raise ConversionError(f"{receipt} is no receipt; remove it, and it is written again")
-
-
-def _on_network(source: str) -> bool:
-    return sources.parse(source).kind in sources.ON_NETWORK

@@ -97,21 +97,23 @@ class Variant:
     @property
     def held_to(self) -> list[str]:
         """The options that hold the checkpoint to its pin or, without one, to checkpoints.lock."""
-        if "sha256" in self.entry:
-            return [f"--sha256={self.entry['sha256']}"]
-        if self.locked:
+        if self.locked and not self.pinned:
             return ["--locked", str(self.source), str(self.locked.bytes), self.locked.sha256]
-        return []
+        return self.pinned
+
+    @property
+    def pinned(self) -> list[str]:
+        """The option that holds what is read to its pin, if there is one."""
+        return [f"--sha256={self.entry['sha256']}"] if "sha256" in self.entry else []
 
     @property
     def contradicted(self) -> bool:
         """Whether the checkpoint there has, by its receipt, another SHA-256 than it should."""
         if (known := receipts.of(self.place)) is None:
             return False
-        source, found = known
-        recorded = self.locked.sha256 if self.locked else found.sha256
-        expected = self.entry.get("sha256", recorded).lower()
-        return source == str(self.source) and found.sha256 != expected
+        found = known.content.sha256
+        expected = self.entry.get("sha256", self.locked.sha256 if self.locked else found).lower()
+        return known.source == str(self.source) and found != expected
 
     @property
     def options(self) -> list[str]:
@@ -248,7 +250,7 @@ def read(
         name: replace(
             variant,
             locked=_locked(variant, lock),
-            at_hand=_at_hand(variant, folder),
+            at_hand=_at_hand(variant, folder, results),
             shared=str(_place(variant, folder) or "") if adds else "",
             results=results,
         )
@@ -392,12 +394,13 @@ def _place(variant: Variant, folder: Path | None) -> Path | None:
     return folder / f"{variant.name}.pth"
 
 
-def _at_hand(variant: Variant, folder: Path | None) -> str:
+def _at_hand(variant: Variant, folder: Path | None, results: Path) -> str:
     """Give the file that stands in for a variant's source on the network; empty if none does."""
     file = _place(variant, folder)
     if file is None or not file.is_file():
         return ""
-    shared.hold(file, str(variant.source))
+    ours = replace(variant, results=results).place.with_suffix(".json")
+    shared.hold(file, str(variant.source), ours)
     return str(file)
 
 

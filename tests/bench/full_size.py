@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from videomae.unchanged import Watched
 
 from tests.bench.measuring import Memory, clock, watched
 from tests.conftest import ROOT
@@ -126,7 +127,8 @@ def convert(paths: list[Path], place: Path, at_once: int = 1) -> None:
     import convert as script
 
     def work(path: Path) -> None:
-        script.convert(path, place / path.stem, {}, None, None, "float32", None)
+        source = Watched(path, hashing=False)
+        script.convert(path, place / path.stem, {}, None, "float32", None, source)
 
     with redirect_stdout(StringIO()), ThreadPoolExecutor(at_once) as pool:
         list(pool.map(work, sorted(paths, key=lambda path: -path.stat().st_size)))
