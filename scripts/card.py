@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from videomae.card import Stated, model_card
+from videomae.card import Stated, check_receipt, model_card
 from videomae.command import run
 from videomae.families import FAMILIES
 from videomae.files import appearing
@@ -32,6 +32,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     report, receipt = read_json(arguments.report), read_json(arguments.receipt)
+    check_receipt(report, receipt)
     loaded = [read_json(path) for path in arguments.loaded]
     stated = Stated(
         license=arguments.license,

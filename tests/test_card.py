@@ -34,7 +34,7 @@ STATED = Stated(
 def report(finished: Workflow) -> dict[str, Any]:
     """A report as verification writes it, of trained weights."""
     content: dict[str, Any] = json.loads((finished.results / "verification/own-1.json").read_text())
-    return {**content, "rehearsal": None}
+    return {**content, "rehearsal": None, "checkpoint": {"sha256": RECEIPT["sha256"], "bytes": 1}}
 
 
 def read(card: str) -> Any:
@@ -311,6 +311,18 @@ def test_command_refuses_such_a_card_and_writes_none(
     outcome = command("card", *files, "--license=my own")
     assert outcome.code == 1
     assert "error: license: 'my own' is no identifier that the hub knows" in outcome.output
+    assert not files[-1].exists()
+
+
+def test_command_refuses_a_receipt_of_another_checkpoint_than_was_verified(
+    report: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    (tmp_path / "receipt.json").write_text(json.dumps({**RECEIPT, "sha256": "cd" * 32}))
+    files = (tmp_path / "report.json", tmp_path / "receipt.json", tmp_path / "README.md")
+    outcome = command("card", *files)
+    assert outcome.code == 1
+    assert f"SHA-256 {'ab' * 32}, but its receipt says {'cd' * 32}; run again" in outcome.output
     assert not files[-1].exists()
 
 

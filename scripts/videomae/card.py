@@ -46,15 +46,8 @@ def model_card(
     """Write the card from the reports of verifying, loading and scoring, and the receipt.
 
     Scores of other weights than were verified are left out.
-    Raises `ConversionError` for metadata that the hub would refuse, and for a receipt of another
-    checkpoint than was verified.
+    Raises `ConversionError` for metadata that the hub would refuse.
     """
-    verified = report["checkpoint"]["sha256"]
-    if receipt["sha256"] != verified:
-        raise ConversionError(
-            f"{report['variant']} was verified against a checkpoint of SHA-256 {verified}, but its "
-            f"receipt says {receipt['sha256']}; run again, and it is verified as it is now"
-        )
     if report["rehearsal"]:  # whose network may be the authors', but not what they trained
         stated = replace(stated, published=None, datasets=(), base_model=None)
     elif not stated.datasets and report["data_set"]:
@@ -91,6 +84,16 @@ def model_card(
 def _cell(text: str) -> str:
     """Give a text as a table of Markdown shows it; what means something there is escaped."""
     return "".join(f"&#{ord(char)};" if char in "|<>&`*_[]\\~" else char for char in text)
+
+
+def check_receipt(report: Mapping[str, Any], receipt: Mapping[str, Any]) -> None:
+    """Refuse a receipt of another checkpoint than was verified: the card states both."""
+    verified = report["checkpoint"]["sha256"]
+    if receipt["sha256"] != verified:
+        raise ConversionError(
+            f"{report['variant']} was verified against a checkpoint of SHA-256 {verified}, but its "
+            f"receipt says {receipt['sha256']}; run again, and it is verified as it is now"
+        )
 
 
 def _metadata(report: Mapping[str, Any], stated: Stated) -> ModelCardData:

@@ -1,0 +1,225 @@
+"""What is verified is what was read: swaps while a command works, and what it says of its bytes."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from videomae import folder, provenance, safetensors_file, unchanged
+from videomae.errors import ConversionError
+from videomae.unchanged import Watched
+from videomae.verification import Verification
+
+from tests.conftest import command, given
+
+Folders = dict[str, Path]
+NAME = "tiny-finetuned"
+WEIGHTS = folder.WEIGHTS
+
+
+@pytest.fixture
+def path(checkpoints: Folders, tmp_path: Path) -> Path:
+    """A checkpoint to be changed."""
+    return Path(shutil.copy(checkpoints[NAME], tmp_path / "it.pth"))
+
+
+@pytest.fixture
+def model(converted: Folders, tmp_path: Path) -> Path:
+    """A folder to be changed."""
+    return Path(shutil.copytree(converted[NAME], tmp_path / "it"))
+
+
+def swap(path: Path) -> None:
+    """Put other bytes of the same size and modification time in a file's place."""
+    other, before = path.with_suffix(".other"), path.stat()
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    other.write_bytes(content)
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)
+
+
+def write_in_place(path: Path) -> None:
+    """Write other bytes of the same size into a file, and set its modification time back."""
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.seek(-100, os.SEEK_END)
+        byte = file.read(1)[0]
+        file.seek(-100, os.SEEK_END)
+        file.write(bytes([byte ^ 1]))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def put_away_and_back(path: Path) -> None:
+    """Have another file in the place for a moment, as a flip-flop has."""
+    away = path.with_suffix(".away")
+    path.rename(away)
+    path.write_bytes(b"another")
+    path.unlink()
+    away.rename(path)
+
+
+CHANGES = [swap, write_in_place, put_away_and_back, Path.unlink]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_change_of_a_watched_file_is_noticed(
+    change: Callable[[Path], None], path: Path
+) -> None:
+    watched = Watched(path)
+    assert watched.changed() == []
+    assert watched.sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    change(path)
+    assert watched.changed() == [str(path)]
+
+
+def test_file_that_was_opened_in_a_moment_when_the_link_led_elsewhere_is_noticed(
+    path: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copy(path, tmp_path / "other.pth"))
+    watched = Watched(path)
+    with path.open("rb") as right, other.open("rb") as wrong:
+        assert watched.changed([right]) == []
+        assert watched.changed([right, wrong]) == [str(path)]
+
+
+def test_file_that_changes_while_it_is_hashed_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = hashlib.file_digest
+
+    def hash_and_change(file: Any, kind: str) -> Any:
+        found = digest(file, kind)
+        write_in_place(path)
+        return found
+
+    monkeypatch.setattr(hashlib, "file_digest", hash_and_change)
+    with pytest.raises(ConversionError, match="changed while it was hashed; run again"):
+        unchanged.hashed(path)
+
+
+# -- convert ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", [swap, write_in_place, put_away_and_back])
+def test_checkpoint_that_changes_while_it_is_converted_gives_no_folder(
+    change: Callable[[Path], None], path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = safetensors_file.write
+
+    def write_and_change(*arguments: Any) -> None:
+        write(*arguments)
+        change(path)
+
+    monkeypatch.setattr(safetensors_file, "write", write_and_change)
+    outcome = command("convert", path, tmp_path / "out", *given(NAME))
+    assert outcome.code == 1
+    assert f"{path} changed while it was read; run again" in outcome.output.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("step", ["convert", "verify"])
+def test_checkpoint_that_is_not_its_receipts_or_not_the_pinned_one_is_refused(
+    step: str, path: Path, model: Path, tmp_path: Path
+) -> None:
+    receipt, place = tmp_path / "it.json", tmp_path / "out" if step == "convert" else model
+    assert command("receipt", path, receipt, "--source", str(path)).code == 0
+    was, options = hashlib.sha256(path.read_bytes()).hexdigest(), given(NAME)
+    swap(path)
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    outcome = command(step, path, place, "--receipt", receipt, *options)
+    assert outcome.code == 1
+    assert f"SHA-256 is {found}, but {receipt} says {was}: the file was changed" in outcome.output
+    outcome = command(step, path, place, f"--sha256={was}", *options)
+    assert outcome.code == 1
+    assert f"SHA-256 is {found}, but {was} is pinned" in outcome.output
+    assert not (tmp_path / "out").exists()
+
+
+# -- verify ----------------------------------------------------------------------------------------
+
+
+def test_report_tells_the_checkpoint_the_files_and_what_was_asked(
+    path: Path, model: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    outcome = command("verify", path, model, *given(NAME), "--passed", report)
+    assert outcome.code == 0, outcome.output
+    content = json.loads(report.read_text())
+    assert content["checkpoint"] == {
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "bytes": path.stat().st_size,
+    }
+    assert content["files"] == {
+        name: unchanged.stat(model / name)._asdict() for name in folder.CONVERTED
+    }
+    assert content["asked"]["config"] == {
+        **{"num_attention_heads": 3, "num_frames": 4, "image_size": 32}
+    }
+    assert content["asked"]["labels"] is None
+    assert content["checks"][-1]["name"] == "files unchanged"
+
+
+# Between every two steps, where no check looks at the weights any more, and while they are looked at.
+STEPS = ["_config", "_processor", "_load", "_tensors", "_function", "_facts"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("change", [swap, put_away_and_back])
+def test_weights_that_change_while_they_are_verified_never_pass(
+    change: Callable[[Path], None],
+    step: str,
+    path: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, report = getattr(Verification, step), tmp_path / "report.json"
+
+    def change_first(self: Any, *arguments: Any) -> Any:
+        change(model / WEIGHTS)
+        return before(self, *arguments)
+
+    monkeypatch.setattr(Verification, step, change_first)
+    options = ("--report", report, "--passed", tmp_path / "passed.json")
+    outcome = command("verify", path, model, *given(NAME), *options)
+    assert outcome.code == 1
+    checks = {check["name"]: check for check in json.loads(report.read_text())["checks"]}
+    said = checks["files unchanged"]["message"]
+    assert WEIGHTS in said or str(model) in said
+    assert "changed while it was verified" in said
+    assert not (tmp_path / "passed.json").exists()
+
+
+def test_checkpoint_that_changes_while_it_is_verified_fails(
+    path: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = Verification._function
+
+    def change_first(self: Any, loaded: Any) -> Any:
+        put_away_and_back(path)
+        return function(self, loaded)
+
+    monkeypatch.setattr(Verification, "_function", change_first)
+    outcome = command("verify", path, model, *given(NAME), "--passed", tmp_path / "passed.json")
+    assert outcome.code == 1
+    assert f"{path} changed while it was read" in outcome.output
+    assert not (tmp_path / "passed.json").exists()
+
+
+def test_link_to_a_folder_that_leads_elsewhere_for_a_moment_is_noticed(
+    model: Path, tmp_path: Path
+) -> None:
+    link, other = tmp_path / "link", Path(shutil.copytree(model, tmp_path / "other"))
+    link.symlink_to(model)
+    watched = provenance.watch_folder(link)
+    after = {file.name: watched.sha256(file) for file in watched.found}
+    assert provenance.unchanged(watched, after).passed
+    for target in (other, model):
+        link.unlink()
+        link.symlink_to(target)
+    assert not provenance.unchanged(watched, after).passed
