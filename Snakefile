@@ -273,22 +273,21 @@ def named(paths):
 
 
 @cache
-def to_do_again():
-    """Give why steps of variants are to be done again, and by which input Snakemake sees it.
+def marks():
+    """Give the inputs by which steps of variants are done again that only `stale` knows to be due.
 
     A job's own Snakemake takes what the run's has found. By what that compares is known only once
     it asks for inputs.
     """
-    compares = RerunTrigger.PARAMS in workflow.rerun_triggers
-    plan = stale.Plan(RESULTS, compares, logger.info)
+    plan = stale.Plan(RESULTS, RerunTrigger.PARAMS in workflow.rerun_triggers, logger.info)
     with told():
-        why = stale.reasons(VARIANTS, ASKED, plan) if workflow.is_main_process else {}
-        return why, stale.tokens(RESULTS, why)
+        due = stale.reasons(VARIANTS, ASKED, plan) if workflow.is_main_process else {}
+        return stale.mark(RESULTS, due)
 
 
 def again(step):
-    """Give what has a step of a variant done again where only we know that it has to be."""
-    return lambda wildcards: to_do_again()[1].get((step, wildcards.variant), [])
+    """Give the mark of a step that is, or was, to be done again."""
+    return lambda wildcards: marks().get((step, wildcards.variant), [])
 
 
 def withdrawn(variant, *files):
@@ -392,25 +391,6 @@ rule all:
         if SETTINGS.keep_checkpoints
         else expand("results/discarded/{variant}.txt", variant=VARIANTS),
         pages_to_show,
-
-
-# What is found as a run is planned reaches Snakemake by a file that is to be made: see `stale`.
-rule again:
-    """Have a step of a variant done again, since its notes are not true any more."""
-    output:
-        f"results/{stale.TOKEN}",
-    wildcard_constraints:
-        step="receipt|convert|verify",
-        number=r"\d+",
-    localrule: True
-    params:
-        why=lambda wildcards, output: to_do_again()[0].get(
-            (wildcards.step, wildcards.variant), "the file that said so is gone"
-        ),
-    message:
-        "{wildcards.step} is done again. {params.why}"
-    shell:
-        "echo {params.why:q} > {output:q}"
 
 
 BROUGHT = any_of(VARIANTS.keys() - LINKED)

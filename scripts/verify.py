@@ -87,7 +87,8 @@ def main() -> None:
         **provenance.recorded(arguments.recorded, arguments.recorded_outputs),
         **{kind: sha256(Path(file)) for kind, file in files.items()},
     }
-    failing = f"{arguments.folder} failed verification"
+    mend = "if it was edited since, remove it and convert again"
+    failing = f"{arguments.folder} failed verification ({mend})"
     report.deliver(arguments.report, arguments.passed, failing)
 
 

@@ -14,7 +14,7 @@ from videomae.errors import ConversionError
 from videomae.unchanged import Watched
 from videomae.verification import Verification
 
-from tests.conftest import command, given
+from tests.conftest import GIVEN, command, given
 
 Folders = dict[str, Path]
 NAME = "tiny-finetuned"
@@ -164,27 +164,20 @@ def test_report_tells_the_checkpoint_the_files_and_what_was_asked(
     assert content["checks"][-1]["name"] == "files unchanged"
 
 
-# Between every two steps, where no check looks at the weights any more, and while they are looked at.
-STEPS = ["_config", "_processor", "_load", "_tensors", "_function", "_facts"]
-
-
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("moment", [0, 2, 5, 8, 12, -1])
 @pytest.mark.parametrize("change", [swap, put_away_and_back])
 def test_weights_that_change_while_they_are_verified_never_pass(
     change: Callable[[Path], None],
-    step: str,
+    moment: int,
     path: Path,
     model: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before, report = getattr(Verification, step), tmp_path / "report.json"
-
-    def change_first(self: Any, *arguments: Any) -> Any:
-        change(model / WEIGHTS)
-        return before(self, *arguments)
-
-    monkeypatch.setattr(Verification, step, change_first)
+    """Whatever check has just been made, -1 being the last, after which files are only hashed."""
+    moments = [moment if moment >= 0 else len(said_by(path, model)) - 1]
+    report = tmp_path / "report.json"
+    at_moments(monkeypatch, moments, lambda: change(model / WEIGHTS))
     options = ("--report", report, "--passed", tmp_path / "passed.json")
     outcome = command("verify", path, model, *given(NAME), *options)
     assert outcome.code == 1
@@ -195,16 +188,37 @@ def test_weights_that_change_while_they_are_verified_never_pass(
     assert not (tmp_path / "passed.json").exists()
 
 
+def said_by(path: Path, model: Path) -> list[object]:
+    """Give all that verifying says, steps and checks."""
+    said: list[object] = []
+    Verification(NAME, path, model, GIVEN[NAME]).run(said.append)
+    return said
+
+
+def at_moments(
+    monkeypatch: pytest.MonkeyPatch, moments: list[int], act: Callable[[], object]
+) -> None:
+    """Have something done when verifying has said so many steps and checks."""
+    run = Verification.run
+
+    def acting(self: Verification, say: Callable[[object], None]) -> Any:
+        said: list[object] = []
+
+        def note(made: object) -> None:
+            if len(said) in moments:
+                act()
+            said.append(made)
+            say(made)
+
+        return run(self, note)
+
+    monkeypatch.setattr(Verification, "run", acting)
+
+
 def test_checkpoint_that_changes_while_it_is_verified_fails(
     path: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    function = Verification._function
-
-    def change_first(self: Any, loaded: Any) -> Any:
-        put_away_and_back(path)
-        return function(self, loaded)
-
-    monkeypatch.setattr(Verification, "_function", change_first)
+    at_moments(monkeypatch, [6], lambda: put_away_and_back(path))
     outcome = command("verify", path, model, *given(NAME), "--passed", tmp_path / "passed.json")
     assert outcome.code == 1
     assert f"{path} changed while it was read" in outcome.output

@@ -9,6 +9,7 @@ Snakemake sees too is left to it.
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,8 @@ from videomae.provenance import digest
 from videomae.settings import Variant
 from videomae.unchanged import Stat, hashed, stat
 
-# Among the results: an input of the step, made when that has to be done again, and kept.
-TOKEN = "again/{step}/{variant}/{number}.txt"
+# Among the results: an input of the step, written when that has to be done again, and kept.
+MARK = "again/{step}/{variant}.txt"
 Key = tuple[str, str]  # a step and a variant
 
 
@@ -104,7 +105,7 @@ class Plan:
     """What a run that is planned has to go by.
 
     ``compares_params`` tells whether Snakemake is to compare the params that it noted; ``say`` is
-    called with a line where a large file is to be hashed.
+    called with a line where a file is to be hashed, and where a step is to be done again.
     """
 
     results: Path
@@ -129,7 +130,8 @@ def reasons(
     found: dict[Key, str] = {}
     for name, variant in variants.items():
         for step, why in _reasons(variant, wishes[name], plan):
-            found[step, name] = one_line(f"{name}: {why}", most=600)
+            found[step, name] = one_line(why, most=600)
+            plan.say(f"{name}: {step} is done again: {found[step, name]}")
             break
     return found
 
@@ -249,17 +251,17 @@ def _quietly(note: Callable[[], object], path: Path) -> None:
 # -- by which Snakemake does it again --------------------------------------------------------------
 
 
-def tokens(results: Path, why: Mapping[Key, str]) -> dict[Key, list[str]]:
-    """Give the token of each step that was, or is to be, done again: the last one, or the next."""
+def mark(results: Path, why: Mapping[Key, str]) -> dict[Key, list[str]]:
+    """Write a mark for each step that is to be done again; give those of all that ever were.
+
+    As an input that is younger than what the step made it has Snakemake do that again, whatever it
+    has noted. So it stays, or the step would have another set of inputs.
+    """
+    for (step, variant), said in why.items():
+        path = results / MARK.format(step=step, variant=variant)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Another content each time, since Snakemake takes a younger file for the same by that.
+        path.write_text(f"{said}\n{time.time_ns()}\n", encoding="utf-8")
     place = results / "again"
-    last: dict[Key, int] = dict.fromkeys(why, 0)
-    for path in place.glob("*/*/*.txt") if place.exists() else ():
-        key = (path.parents[1].name, path.parent.name)
-        last[key] = max(last.get(key, 0), int(path.stem))
-    return {
-        (step, variant): [
-            f"{remote.HERE}/"
-            + TOKEN.format(step=step, variant=variant, number=number + ((step, variant) in why))
-        ]
-        for (step, variant), number in last.items()
-    }
+    marks = place.glob("*/*.txt") if place.exists() else ()
+    return {(path.parent.name, path.stem): remote.names([path], results) for path in marks}
