@@ -51,7 +51,7 @@ def main() -> None:
     if isinstance(recorded, dict):
         files = dict(pair.split("=", 1) for pair in arguments.recorded_files)
         recorded = Recorded.parse({**recorded, **files})
-    elif recorded:
+    elif recorded and arguments.recorded_outputs != "skip":
         files = {"truth": str(recorded)}
     with about(arguments.checkpoint):
         path = magic.located(arguments.checkpoint)
