@@ -27,13 +27,14 @@ SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture assumptions card checkpoint clips command containers contents
-        data_sets description drawing drive errors families files folder folding function_checks hub
-        imagenet imports labels licenses listening liveness loading lockstep magic metadata networks
-        opcodes options own pages pipeline_check placed planning plots preprocessing progress
-        provenance publishing reading receipts recipes recorded reference relatives releases remote
-        renaming report reported restoring retrying safetensors_file settings shared signs slurm
-        sources space stale status statuses stored synthetic totals training_options transfers truth
-        truth_causes truth_file truth_names unchanged unpickling verification written
+        data_sets description drawing drive errors families files folder folding function_checks
+        hub imagenet imports labels licenses listening liveness loadable loading lockstep magic
+        metadata networks opcodes options own pages pipeline_check placed planning plots
+        preprocessing progress provenance publishable publishing reading receipts recipes
+        recorded reference relatives releases remote renaming report reported restoring retrying
+        safetensors_file settings shared signs slurm sources space stale status statuses stored
+        synthetic totals training_options transfers truth truth_causes truth_file truth_names
+        unchanged unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
         __init__ accuracy asked comparing examples kept labelling lists merging models protocols

@@ -7,7 +7,8 @@ from pathlib import Path
 from videomae.command import add_log, run
 from videomae.files import appearing
 from videomae.folder import read_json
-from videomae.publishing import MAIN, Target, check_publishable, plan, publish
+from videomae.publishable import publishable
+from videomae.publishing import MAIN, Target, plan, publish
 from videomae.retrying import add_wait
 
 
@@ -20,17 +21,21 @@ def main() -> None:
     parser.add_argument("receipt", type=Path, help="where the receipt goes (JSON), or the plan")
     parser.add_argument("--revision", default=MAIN, help="the branch (default: %(default)s)")
     parser.add_argument("--public", action="store_true", help="create the repository public")
-    parser.add_argument("--overwrite", action="store_true", help="replace other files there")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace other files there, and remove what loaders would read",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be pushed")
     add_wait(parser)
     add_log(parser)
     given = parser.parse_args()
-    check_publishable(given.folder, read_json(given.report))
+    folder = publishable(given.folder, read_json(given.report))
     target = Target(given.repo_id, given.revision, not given.public, given.overwrite)
     if given.dry_run:
-        text = said = plan(given.folder, target, given.wait)
+        text = said = plan(folder, target, given.wait)
     else:
-        receipt = publish(given.folder, target, given.wait)
+        receipt = publish(folder, target, given.wait)
         text = json.dumps(receipt, indent=2)
         said = f"{target}: commit {receipt['commit']}"
     with appearing(given.receipt) as new:

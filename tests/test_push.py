@@ -1,14 +1,18 @@
 """`push.py`: the real client against a stand-in of the hub; only what was verified goes there."""
 
+import hashlib
 import json
+import os
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import CommitOperationAdd, _commit_api, constants
 from huggingface_hub.utils.tqdm import enable_progress_bars
+from videomae import publishable as reading
 from videomae.errors import ConversionError
 from videomae.publishing import check_access
 
@@ -135,12 +139,28 @@ def test_name_that_the_hub_can_not_have_is_one_message(base: Path) -> None:
     assert "error: the hub refused lab/a--b: " in outcome.output
 
 
-def test_file_that_arrives_otherwise_is_noticed(base: Path, hub: HubStandIn) -> None:
+def test_file_that_arrives_otherwise_is_noticed_and_removed(base: Path, hub: HubStandIn) -> None:
     hub.garble("config.json")
+    outcome = push(base, "lab/model", "--public")
+    assert outcome.code == 1
+    assert (
+        "not what was sent: config.json differ; they were removed there; push again. The "
+        "repository that was created for it may be there: lab/model"
+    ) in outcome.output
+    assert "config.json" not in hub.repos["model", "lab/model"].branches["main"].files
+    assert not (base / "pushed.json").exists()
+
+
+def test_file_that_arrives_otherwise_and_can_not_be_removed_is_said_to_be_there(
+    base: Path, hub: HubStandIn
+) -> None:
+    hub.garble("config.json")
+    hub.meanwhile("GET", "/revision/[0-9a-f]{40}", lambda: hub.fail("POST", "/commit/", 403))
     outcome = push(base, "lab/model")
     assert outcome.code == 1
-    assert "not what was sent: config.json differ" in outcome.output
-    assert not (base / "pushed.json").exists()
+    assert "config.json differ; they are still there, since removing them failed too (" in (
+        outcome.output
+    )
 
 
 def uploads(hub: HubStandIn, branch: str = "main") -> list[Commit]:
@@ -193,6 +213,181 @@ def test_commit_of_others_meanwhile_is_not_built_upon(base: Path, hub: HubStandI
     assert "the hub refused lab/model: somebody else changed it meanwhile; push" in outcome.output
     assert [commit.message for commit in uploads(hub)] == ["Add config.json"]
     assert not (base / "pushed.json").exists()
+
+
+# -- others' files at the hub ----------------------------------------------------------------------
+
+# Each is read by `from_pretrained`, a pipeline or an adapters' library if it is there.
+READ = (
+    "adapter_config.json",
+    "adapter_model.bin",
+    "adapter_model.safetensors",
+    "config.4.0.0.json",
+    "flax_model.msgpack",
+    "generation_config.json",
+    "image_processor_config.json",
+    "model-00001-of-00002.safetensors",
+    "model.fp16.safetensors",
+    "model.safetensors.index.json",
+    "modeling_videomae.py",
+    "optimizer.pt",
+    "processor_config.json",
+    "pytorch_model.bin",
+    "tf_model.h5",
+    "tokenizer.json",
+    "video_preprocessor_config.json",
+    "vocab.txt",
+)
+UNREAD = ("LICENSE", "images/clip.gif", "notes.md", "logs/pytorch_model.bin")
+
+
+def files_at(hub: HubStandIn) -> set[str]:
+    return set(hub.repos["model", "lab/model"].branches["main"].files)
+
+
+@pytest.mark.parametrize("before", ["nothing else", "the same four"])
+def test_what_loaders_would_read_is_refused_by_name_or_removed_in_the_same_commit(
+    before: str, base: Path, hub: HubStandIn
+) -> None:
+    if before == "the same four":
+        assert push(base, "lab/model").code == 0
+        (base / "pushed.json").unlink()
+    for name in (*READ, *UNREAD):
+        hub.add_file("model", "lab/model", name, b"{}")
+    commits = hub.repos["model", "lab/model"].commits
+    count = len(commits)
+    for option in ((), ("--dry-run",)):
+        outcome = push(base, "lab/model", *option)
+        assert outcome.code == 1
+        assert f"holds {', '.join(READ)}, which loaders would read beside what was" in (
+            outcome.output
+        )
+        assert "push.overwrite: true removes them" in outcome.output
+        assert not (base / "pushed.json").exists()
+    said = plan(base, hub, "--overwrite")
+    assert re.findall(r"^  removed +(\S+)$", said, re.M) == list(READ)
+    assert f", {len(READ)} removed (dry run" in said
+    assert len(commits) == count
+    assert push(base, "lab/model", "--overwrite").code == 0
+    assert len(commits) == count + 1
+    assert files_at(hub) == {".gitattributes", *UNREAD, *FOUR}
+
+
+def test_files_that_no_loader_reads_are_no_reason_to_refuse(base: Path, hub: HubStandIn) -> None:
+    for name in UNREAD:
+        hub.add_file("model", "lab/model", name, b"anything")
+    outcome = push(base, "lab/model")
+    assert outcome.code == 0, outcome.output
+    assert files_at(hub) == {".gitattributes", *UNREAD, *FOUR}
+
+
+# -- files that change while they are sent ---------------------------------------------------------
+
+# Each request of a push to a repository that is there, in order.
+STAGES = (
+    ("POST", "validate-yaml"),
+    ("GET", "/api/models/"),
+    ("POST", "/preupload/"),
+    ("POST", "/objects/batch"),
+    ("PUT", "/lfs/"),
+    ("POST", "/objects/verify"),
+    ("POST", "/commit/"),
+)
+LAST = len(STAGES) - 1
+SWAPS = [(there, back) for there in range(LAST) for back in sorted({there + 1, LAST})] + [
+    (there, None) for there in range(len(STAGES))
+]
+WEIGHTS = "model.safetensors"
+
+
+def write_in_place(path: Path, content: bytes) -> None:
+    """Give a file another content of the same size, and its time stamps of before."""
+    before = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put another file in a file's place, as `cp -p` and `mv` do."""
+    before, new = path.stat(), path.with_name("new")
+    new.write_bytes(content)
+    os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+    new.replace(path)
+
+
+def believe(hub: HubStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upload as through Xet, which believes a hash that is known and else hashes what it sends."""
+
+    def upload(*, additions: list[CommitOperationAdd], **_: object) -> None:
+        for addition in additions:
+            with addition.as_file() as file:
+                content = file.read()
+            if not addition.upload_info.is_hashed:
+                addition.upload_info.sha256 = hashlib.sha256(content).digest()
+            hub.keep(addition.upload_info.sha256.hex(), content)
+
+    monkeypatch.setattr(_commit_api, "_upload_files", upload)
+
+
+@pytest.mark.parametrize(
+    ("storage", "name", "swap"),
+    [
+        ("checks", WEIGHTS, write_in_place),
+        ("checks", WEIGHTS, replace),
+        ("believes", WEIGHTS, write_in_place),
+        ("believes", WEIGHTS, replace),
+        ("checks", "config.json", write_in_place),
+    ],
+)
+def test_file_that_is_swapped_at_any_stage_and_back_never_arrives_otherwise(
+    storage: str,
+    name: str,
+    swap: Callable[[Path, bytes], None],
+    base: Path,
+    hub: HubStandIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "SMALL", 10_000)  # so that the weights are none
+    if storage == "believes":
+        believe(hub, monkeypatch)
+    path = base / "model" / name
+    right = path.read_bytes()
+    wrong = right[:-2] + bytes(byte ^ 1 for byte in right[-2:])
+    refused = 0
+    for number, (there, back) in enumerate(SWAPS):
+        repo = f"lab/model-{number}"
+        hub.add_file("model", repo, "LICENSE", b"any")
+        first = hub.repos["model", repo].branches["main"]
+        hub.clear_meanwhile()
+        hub.meanwhile(*STAGES[there], lambda: swap(path, wrong))
+        if back is not None:
+            hub.meanwhile(*STAGES[back], lambda: swap(path, right))
+        outcome = push(base, repo, "--public")
+        now = hub.repos["model", repo].branches["main"]
+        if outcome.code:
+            refused += 1
+            assert now is first, (there, back, outcome.output)
+            assert f"changed while it was sent: {name}; nothing was committed" in outcome.output
+            assert not (base / "pushed.json").exists()
+        else:
+            assert now.files[name] == right, (there, back)
+            (base / "pushed.json").unlink()
+        swap(path, right)
+        hub.forget(right, wrong)
+    assert (refused > 0) == (name == WEIGHTS)  # a small file is sent from memory
+
+
+def test_new_repository_whose_push_fails_holds_nothing_and_is_named(
+    base: Path, hub: HubStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "SMALL", 10_000)
+    path = base / "model/model.safetensors"
+    hub.meanwhile("POST", "/preupload/", lambda: write_in_place(path, b"x" * path.stat().st_size))
+    outcome = push(base, "lab/model", "--public")
+    assert outcome.code == 1
+    assert "error: " in outcome.output
+    assert "The repository that was created for it may be there: lab/model" in outcome.output
+    assert files_at(hub) == {".gitattributes"}
 
 
 # -- only said -------------------------------------------------------------------------------------

@@ -152,8 +152,13 @@ def is_model_card(path: Path) -> bool:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; raises `ConversionError` for anything else."""
+    return parse_json(path.read_bytes(), path)
+
+
+def parse_json(text: bytes, path: Path) -> dict[str, Any]:
+    """Parse the JSON object that a file holds; raises `ConversionError` for anything else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise ConversionError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(content, dict):

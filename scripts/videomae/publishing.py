@@ -3,11 +3,10 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from huggingface_hub import (
-    CommitOperationAdd,
+    CommitOperationDelete,
     HfApi,
     get_session,
     get_token,
@@ -18,18 +17,18 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils.sha import git_hash
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from videomae.errors import ConversionError, PassingError, listing
-from videomae.files import sha256
-from videomae.folder import CARD, CONFIG, CONVERTED, PUBLISHED, REHEARSAL, read_json
-from videomae.hub import failures
+from videomae.errors import ConversionError, PassingError, listing, one_line
+from videomae.folder import CARD, PUBLISHED
+from videomae.hub import RAISED, failures
+from videomae.loadable import loadable
+from videomae.publishable import File, Publishable
 from videomae.retrying import WAIT, retrying
 
 MAIN = "main"
 AT_START = 0.5  # seconds before the second try, so that a run that can't push stops soon
-GIT_HASH = 40  # hexadecimal digits; a SHA-256 has 64
+MESSAGE = "Convert the authors' checkpoint, verified against their network"
 
 
 @dataclass(frozen=True)
@@ -59,21 +58,20 @@ class Held:
     lacking: str = ""
 
 
-def check_publishable(folder: Path, report: Mapping[str, Any]) -> None:
-    """Refuse a folder that failed, was changed since, is incomplete, or is a rehearsal's."""
-    missing = [name for name in PUBLISHED if not (folder / name).is_file()]
-    if missing:
-        raise ConversionError(f"{folder} is not complete: {listing(missing)} missing")
-    if read_json(folder / CONFIG).get(REHEARSAL) or report.get("rehearsal"):
-        raise ConversionError(f"{folder} holds rehearsal weights, which are never pushed")
-    if not report.get("passed"):
-        raise ConversionError(f"{folder} did not pass verification")
-    verified = report.get("sha256", {})
-    changed = [name for name in CONVERTED if sha256(folder / name) != verified.get(name)]
-    if changed:
-        raise ConversionError(
-            f"{folder} is not what was verified: {listing(changed)} changed since; verify it again"
-        )
+@dataclass(frozen=True)
+class Change:
+    """What a push changes of what the hub has.
+
+    ``sent`` names what the hub lacks or has otherwise, ``removed`` what else loaders would read.
+    """
+
+    held: Held
+    sent: list[str]
+    removed: list[str]
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to commit."""
+        return bool(self.sent or self.removed)
 
 
 def check_access(namespace: str, wait: float = AT_START) -> None:
@@ -107,106 +105,159 @@ def _who() -> dict[str, Any]:
         return HfApi().whoami()
 
 
-def publish(folder: Path, target: Target, wait: float = WAIT) -> dict[str, Any]:
+def publish(folder: Publishable, target: Target, wait: float = WAIT) -> dict[str, Any]:
     """Bring the folder's four files to the hub as one commit, creating what isn't there.
 
-    Without a commit if they are there already; other files there are refused unless they may be
-    overwritten. What the hub then has is compared by hash with what is here. What another try may
-    mend is tried again from the start, which finds out how far the last one came: so an answer
-    that is lost after the commit makes no second one. Returns the receipt.
+    Without a commit if they are there already, and nothing else that loaders would read. Others
+    are refused unless they may be overwritten; then the same commit removes them. What the hub
+    then has is compared by hash with what was verified. What another try may mend is tried again
+    from the start, which finds out how far the last one came: so an answer that is lost after the
+    commit makes no second one. Returns the receipt.
     """
     if not sys.stderr.isatty():
         disable_progress_bars()  # the client's, which move a cursor, in a log too
-    api, here = HfApi(), _hashes(folder)
-    commit = retrying(lambda: _push(api, folder, target, here), "push", wait)
+    api, created = HfApi(), list[str]()
+    try:
+        commit = retrying(lambda: _push(api, folder, target, created), "push", wait)
+    except ConversionError as error:
+        if not created:
+            raise
+        raise ConversionError(
+            f"{error}. The {created[0]} that was created for it may be there: {target}"
+        ) from error
     return {
         "repo_id": target.repo_id,
         "revision": target.revision,
         "commit": commit,
         "url": f"{api.endpoint}/{target.repo_id}/commit/{commit}",
-        "sha256": here,
+        "sha256": folder.hashes,
     }
 
 
-def plan(folder: Path, target: Target, wait: float = WAIT) -> str:
+def plan(folder: Publishable, target: Target, wait: float = WAIT) -> str:
     """Say what `publish` would do, and refuse what it would refuse, writing nothing at the hub."""
-    api, here = HfApi(), _hashes(folder)
-    held, wrong = retrying(lambda: _compare(api, folder, target, here), "push", wait)
+    api = HfApi()
+    change = retrying(lambda: _compare(api, folder, target), "push", wait)
+    held = change.held
     would = f", whose {held.lacking} would be created" if held.lacking else ""
     visible = "private" if held.private else "public"
     lines = [f"{target.repo_id}, branch {target.revision}, {visible}{would}:"]
-    for name in PUBLISHED:
-        state = ("changed" if name in held.hashes else "new") if name in wrong else "same"
-        lines.append(f"  {state:<8} {(folder / name).stat().st_size:>15,} bytes  {name}")
-    would = f"one commit of {_amount(folder, wrong)}" if wrong else "no commit needed"
+    for name, file in folder.files.items():
+        state = ("changed" if name in held.hashes else "new") if name in change.sent else "same"
+        lines.append(f"  {state:<8} {file.size:>15,} bytes  {name}")
+    lines += [f"  {'removed':<8} {'':>21}  {name}" for name in change.removed]
+    would = f"one commit of {_amount(folder, change)}" if change else "no commit needed"
     return "\n".join([*lines, f"  {would} (dry run: nothing was written at the hub)"])
 
 
-def _amount(folder: Path, names: list[str]) -> str:
-    sent = sum((folder / name).stat().st_size for name in names)
-    return f"{len(names)} files, {sent:,} bytes"
+def _amount(folder: Publishable, change: Change) -> str:
+    removed = f", {len(change.removed)} removed" if change.removed else ""
+    return folder.amount(change.sent) + removed
 
 
-def _push(api: HfApi, folder: Path, target: Target, here: Mapping[str, str]) -> str:
-    """Try to publish, once; give the commit that holds the folder."""
-    held, wrong = _compare(api, folder, target, here)
+def _push(api: HfApi, folder: Publishable, target: Target, created: list[str]) -> str:
+    """Try to publish, once; give the commit that holds the folder. Note what is ``created``."""
+    change = _compare(api, folder, target)
     with failures(f"the hub refused {target}", f"{target} could not be pushed"):
-        if held.lacking:
-            _create(api, target, held)
-            held, wrong = _compare(api, folder, target, here)
-        if held.lacking:
+        if lacking := change.held.lacking:
+            created.append(lacking)
+            _create(api, target, lacking)
+            change = _compare(api, folder, target)
+        if change.held.lacking:
             raise PassingError(f"the hub created {target}, but does not show it yet")
-        if not wrong:
-            return held.commit
-        print(f"{target}: sending {_amount(folder, wrong)}")
-        commit = api.create_commit(
-            target.repo_id,
-            # Not upload_folder, which through Xet may make several commits of a folder.
-            [CommitOperationAdd(name, folder / name) for name in wrong],
-            commit_message="Convert the authors' checkpoint, verified against their network",
-            revision=target.revision,
-            parent_commit=held.commit,  # so that nobody else's commit is built upon unseen
-        ).oid
-        held = _held(api, target.repo_id, commit)
-    if wrong := _differing(folder, here, held.hashes):
+        return _commit(api, folder, target, change) if change else change.held.commit
+
+
+def _commit(api: HfApi, folder: Publishable, target: Target, change: Change) -> str:
+    """Send the files, make sure that they are what was verified, and only then commit them."""
+    print(f"{target}: sending {_amount(folder, change)}")
+    sent = [folder.files[name].addition() for name in change.sent]
+    # Not upload_folder, which through Xet may make several commits of a folder.
+    try:
+        api.preupload_lfs_files(target.repo_id, sent, revision=target.revision)
+    except RAISED:
+        folder.check_unchanged()  # it may be why the storage refused it
+        raise
+    folder.check_sent(sent)
+    commit = api.create_commit(
+        target.repo_id,
+        [*sent, *map(CommitOperationDelete, change.removed)],
+        commit_message=MESSAGE,
+        revision=target.revision,
+        parent_commit=change.held.commit,  # so that nobody else's commit is built upon unseen
+    ).oid
+    held = _held(api, target.repo_id, commit)
+    if wrong := folder.differing(held.hashes):
         raise ConversionError(
             f"what {target} holds after the push is not what was sent: {listing(wrong)} differ; "
-            "push again"
+            f"{_withdraw(api, target, held, wrong)}"
         )
     return commit
 
 
-def _compare(
-    api: HfApi, folder: Path, target: Target, here: Mapping[str, str]
-) -> tuple[Held, list[str]]:
-    """Look what the hub has and name the files that it lacks or has otherwise; refuse conflicts."""
-    with failures(f"the hub refused {target}", f"{target} could not be compared"):
-        _check_card(api, folder / CARD)
-        held = _look(api, target)
-    wrong = _differing(folder, here, held.hashes)
-    strangers = sorted(held.hashes.keys() - {".gitattributes"})
-    if wrong and strangers and not target.overwrite:
-        raise ConversionError(
-            f"{target} on the hub holds {listing(strangers)}, not the same as here "
-            f"({listing(wrong)}); push.overwrite: true replaces them"
+def _withdraw(api: HfApi, target: Target, held: Held, wrong: list[str]) -> str:
+    """Remove files that did not arrive as they were sent, and say whether that was possible."""
+    present = [CommitOperationDelete(name) for name in wrong if name in held.hashes]
+    if not present:
+        return "push again"
+    try:
+        api.create_commit(
+            target.repo_id,
+            present,
+            commit_message="Remove files that did not arrive as they were sent",
+            revision=target.revision,
+            parent_commit=held.commit,
         )
-    return held, wrong
+    except RAISED as error:
+        return f"they are still there, since removing them failed too ({one_line(str(error))})"
+    return "they were removed there; push again"
 
 
-def _check_card(api: HfApi, card: Path) -> None:
+def _compare(api: HfApi, folder: Publishable, target: Target) -> Change:
+    """Look what the hub has, and say what is to change; refuse what may not be overwritten."""
+    with failures(f"the hub refused {target}", f"{target} could not be compared"):
+        _check_card(api, folder.files[CARD])
+        held = _look(api, target)
+    change = Change(
+        held, folder.differing(held.hashes), loadable(held.hashes.keys() - set(PUBLISHED))
+    )
+    _check_overwrite(target, change)
+    return change
+
+
+def _check_overwrite(target: Target, change: Change) -> None:
+    """Refuse to replace or remove what the hub has, unless that may be overwritten."""
+    replaced = [name for name in change.sent if name in change.held.hashes]
+    if target.overwrite or not (replaced or change.removed):
+        return
+    faults = [f"{_all(replaced)}, not the same as here"] if replaced else []
+    if change.removed:
+        faults.append(f"{_all(change.removed)}, which loaders would read beside what was verified")
+    raise ConversionError(
+        f"{target} on the hub holds {', and '.join(faults)}; push.overwrite: true "
+        f"{'replaces' if replaced else 'removes'} them"
+    )
+
+
+def _all(names: list[str]) -> str:
+    return listing(names, most=len(names))
+
+
+def _check_card(api: HfApi, card: File) -> None:
     """Refuse a card whose metadata the hub refuses, in its words.
 
     `create_commit` asks that too, but only once there is a repository.
     """
-    asked = {"repoType": "model", "content": card.read_text(encoding="utf-8")}
+    text = (card.content or b"").decode("utf-8", errors="replace")
+    asked = {"repoType": "model", "content": text}
     response = get_session().post(f"{api.endpoint}/api/validate-yaml", json=asked)
     try:
         hf_raise_for_status(response)
     except BadRequestError as error:
         said = "; ".join(fault["message"] for fault in response.json().get("errors", []))
         raise ConversionError(
-            f"the hub refuses the metadata of {card}: {said}; a card's license is `license` in "
-            "config.yaml"
+            f"the hub refuses the metadata of {card.path}: {said}; a card's license is `license` "
+            "in config.yaml"
         ) from error
 
 
@@ -222,8 +273,8 @@ def _look(api: HfApi, target: Target) -> Held:
         return Held("", target.private, {}, lacking="repository")
 
 
-def _create(api: HfApi, target: Target, held: Held) -> None:
-    if held.lacking == "repository":
+def _create(api: HfApi, target: Target, lacking: str) -> None:
+    if lacking == "repository":
         api.create_repo(target.repo_id, private=target.private, exist_ok=True)
     if target.revision != MAIN:
         api.create_branch(target.repo_id, branch=target.revision, exist_ok=True)
@@ -236,23 +287,3 @@ def _held(api: HfApi, repo_id: str, revision: str) -> Held:
         for file in info.siblings or []
     }
     return Held(str(info.sha), bool(info.private), hashes)
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    return {name: sha256(folder / name) for name in PUBLISHED}
-
-
-def _differing(folder: Path, here: Mapping[str, str], held: Mapping[str, str]) -> list[str]:
-    """Name the folder's files that the hub has not, or has otherwise; ``here`` are their SHA-256.
-
-    Git's hash is computed only for files that the hub keeps in git, which are small.
-    """
-    return [
-        name
-        for name, hash_ in here.items()
-        if held.get(name) != hash_
-        and (
-            len(held.get(name, "")) != GIT_HASH
-            or held[name] != git_hash((folder / name).read_bytes())
-        )
-    ]

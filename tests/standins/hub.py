@@ -1,9 +1,9 @@
 """A local stand-in for the Hugging Face Hub, for tests of code that uses `huggingface_hub`.
 
 It answers the requests that huggingface_hub 2.4.0 makes for `HfApi.whoami`, `create_repo`,
-`create_branch`, `create_commit` of added files, `model_info`, `dataset_info`, `repo_exists` and for
-`hf_hub_download`, and checks a card's metadata (validate-yaml). It answers 501 to anything else,
-which the client neither retries nor takes for a missing repo.
+`create_branch`, `create_commit` of added and removed files, `model_info`, `dataset_info`,
+`repo_exists` and for `hf_hub_download`, and checks a card's metadata (validate-yaml). It answers
+501 to anything else, which the client neither retries nor takes for a missing repo.
 
     with HubStandIn(tokens={"hf_good": Account("alice", orgs=["lab"])}) as hub:
         hub.add_file("model", "lab/tiny", "config.json", b"{}")
@@ -118,10 +118,17 @@ class Repo:
         """The path of the repo's page on the Hub."""
         return ("/datasets/" if self.repo_type == "dataset" else "/") + self.repo_id
 
-    def commit(self, message: str, changes: Mapping[str, bytes], branch: str = "main") -> Commit:
-        """Add files on top of a branch; a branch that does not exist yet starts from main."""
+    def commit(
+        self,
+        message: str,
+        changes: Mapping[str, bytes],
+        branch: str = "main",
+        removed: Collection[str] = (),
+    ) -> Commit:
+        """Add and remove files on top of a branch; one that does not exist yet starts from main."""
         parent = self.branches.get(branch) or self.branches.get("main")
         files = {**(parent.files if parent else {}), **changes}
+        files = {path: content for path, content in files.items() if path not in removed}
         oids = [(path, file_oid(path, content)) for path, content in files.items()]
         identity = repr((self.url_path, len(self.commits), message, oids)).encode()
         commit = Commit(hashlib.sha1(identity).hexdigest(), message, files)
@@ -222,6 +229,15 @@ class HubStandIn:
         self._lfs_objects[hashlib.sha256(content).hexdigest()] = content
         return repo.commit(f"Add {path}", {path: content}, revision)
 
+    def keep(self, oid: str, content: bytes) -> None:
+        """Keep content in the storage under a hash that is believed."""
+        self._lfs_objects[oid] = content
+
+    def forget(self, *contents: bytes) -> None:
+        """Take content out of the storage, so that it has to be sent again."""
+        for content in contents:
+            self._lfs_objects.pop(hashlib.sha256(content).hexdigest(), None)
+
     def garble(self, path: str) -> None:
         """Keep another content than was sent for the next commit's file of this name."""
         self._garbled.add(path)
@@ -246,6 +262,10 @@ class HubStandIn:
     def meanwhile(self, method: str, path_pattern: str, action: Callable[[], object]) -> None:
         """Have something happen at the hub just before the next request of this kind is served."""
         self._meanwhile.append((method, path_pattern, action))
+
+    def clear_meanwhile(self) -> None:
+        """Have nothing happen that has not happened yet."""
+        self._meanwhile.clear()
 
     def _answer(self, request: Request) -> Response:
         """Log a request and answer it, with an injected fault or else by its route."""
@@ -382,8 +402,8 @@ class HubStandIn:
         return Response()
 
     def _commit(self, request: Request, repo: Repo, revision: str) -> Response:
-        """Take the commit of `create_commit`: ndjson of a header and the added files."""
-        head, message, changes = repo.at(revision).sha, "", {}
+        """Take the commit of `create_commit`: ndjson of a header, added and removed files."""
+        head, message, changes, removed = repo.at(revision).sha, "", {}, set()
         for operation in map(json.loads, request.content.splitlines()):
             key, value = operation["key"], operation["value"]
             if key == "header":
@@ -392,6 +412,10 @@ class HubStandIn:
                     raise HubError(412, "A commit has happened since")
             elif key == "file":
                 changes[value["path"]] = base64.b64decode(value["content"])
+            elif key == "deletedFile":
+                if value["path"] not in repo.at(revision).files:
+                    raise HubError(404, "A file with this name doesn't exist")
+                removed.add(value["path"])
             elif key != "lfsFile":
                 raise HubError(501, f"The stand-in has no commit operation {key}")
             elif value["oid"] not in self._lfs_objects:
@@ -400,7 +424,7 @@ class HubStandIn:
                 changes[value["path"]] = self._lfs_objects[value["oid"]]
         for path in self._garbled & changes.keys():
             changes[path] += b" "
-        sha = repo.commit(message, changes, revision).sha
+        sha = repo.commit(message, changes, revision, removed).sha
         return Response(
             {"commitOid": sha, "commitUrl": f"{self.endpoint}{repo.url_path}/commit/{sha}"}
         )
