@@ -15,7 +15,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-from videomae import magic, sources
+from videomae import liveness, magic, sources
 from videomae.errors import ConversionError
 from videomae.transfers import Progress
 
@@ -300,6 +300,43 @@ def test_two_at_once_for_one_output_wait_for_each_other(
     assert "waiting for another process" in second.output
     assert out.read_bytes() == BIG
     assert only(out.parent, "it.pth")
+
+
+@pytest.mark.parametrize("plant", ["folder", "lock", "part", "file"])
+def test_link_among_the_parts_is_not_followed(
+    plant: str, killed: Killed, out: Path, tmp_path: Path
+) -> None:
+    """The next try would write to the file elsewhere, or to a folder elsewhere."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(BIG[:WRITTEN])
+    (part,) = killed.parts.glob("*.part")
+    if plant == "folder":
+        elsewhere = killed.parts.rename(tmp_path / "elsewhere")
+        killed.parts.symlink_to(elsewhere)
+    else:
+        at = {"lock": killed.parts / "lock", "part": part, "file": part.with_name(part.name[:16])}
+        at[plant].unlink(missing_ok=True)
+        at[plant].symlink_to(victim)
+    outcome = download(f"gdrive:{FILE_ID}", out, "--wait=0", **killed.options)
+    assert victim.read_bytes() == BIG[:WRITTEN]
+    if plant in ("folder", "lock"):
+        assert outcome.code == 1
+        said = "is a link" if plant == "lock" else "is a link, a file, or another user's folder"
+        assert said in outcome.output.splitlines()[-1]
+        assert not out.exists()
+    else:
+        assert outcome.code == 0, outcome.output
+        assert out.read_bytes() == BIG
+        assert only(out.parent, "it.pth")
+
+
+def test_run_does_not_lock_through_a_link(workflow: Workflow, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    (workflow.folder / ".snakemake").mkdir()
+    (workflow.folder / ".snakemake/alive").symlink_to(victim)
+    with pytest.raises(ConversionError, match="alive is a link"):
+        liveness.hold(workflow.folder)
+    assert not victim.exists()
 
 
 def test_page_is_named_by_its_title(out: Path, tmp_path: Path) -> None:

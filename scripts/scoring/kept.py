@@ -16,6 +16,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 from videomae.errors import ConversionError
+from videomae.files import not_through_link
 
 from scoring.models import Logits
 
@@ -96,7 +97,7 @@ class Kept:
         """Open the file of a part of the list to write lines to; one process at a time."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{self.digest}.{part}.jsonl"
-        with path.open("a+b") as file:
+        with open(path, "a+b", opener=not_through_link) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

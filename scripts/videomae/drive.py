@@ -7,6 +7,8 @@ file, and goes on with any part it finds. So Drive is asked first what it has.
 import fcntl
 import os
 import re
+import shutil
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +20,7 @@ from urllib.parse import urlsplit
 
 from videomae import magic
 from videomae.errors import ConversionError, PassingError
+from videomae.files import not_through_link, remove
 from videomae.retrying import may_pass, retry_after
 
 if TYPE_CHECKING:
@@ -64,7 +67,7 @@ def fetch(
         part = _part(parts, offer)
         if part is None or part.stat().st_size != offer.size:
             part = _transfer(offer, parts, progress)
-        part.replace(path)
+        shutil.move(part, path)  # a folder that runs share may be on another disk
 
 
 def parts_of(final: Path) -> Path:
@@ -187,7 +190,13 @@ def _transfer(offer: Offer, parts: Path, progress: Callable[[int, int | None], N
 
 
 def _part(parts: Path, offer: Offer) -> Path | None:
-    """Give what there is of a file, and remove all else: gdown refuses to choose between two."""
+    """Give what there is of a file, and remove all else: gdown refuses to choose between two.
+
+    It would write through a link to a file elsewhere.
+    """
+    for file in parts.iterdir():
+        if file.is_symlink() or not file.is_file():
+            remove(file)
     found = sorted(
         (file for file in parts.iterdir() if file.name != LOCK),
         key=lambda file: (file.name.startswith(offer.name), file.stat().st_size),
@@ -219,12 +228,27 @@ def _alone(folder: Path) -> Iterator[None]:
                     folder.rmdir()
 
 
+def _make_private(folder: Path) -> None:
+    """Make a folder that this user alone can write to; raises `ConversionError` for another's."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise ConversionError(
+            f"{folder} is a link, a file, or another user's folder, where parts of a download are "
+            "to wait; remove it"
+        )
+    if stat.S_IMODE(found.st_mode) & 0o022:  # as an earlier version made it
+        folder.chmod(0o700)
+
+
 def _locked(folder: Path) -> TextIO:
     """Open a folder's lock when no other process has it; the kernel frees it however one ends."""
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
         try:
-            file = (folder / LOCK).open("w")
+            _make_private(folder)
+            file = open(folder / LOCK, "w", opener=not_through_link)  # noqa: SIM115
         except FileNotFoundError:  # a process that has just ended took the folder away
             continue
         try:

@@ -1,31 +1,38 @@
 """How does a file or folder appear?  Whole, under its final name, or not at all."""
 
+import errno
 import glob
 import hashlib
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 
 from videomae.errors import ConversionError, said
 
 
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside; what the block makes there then takes the path's place.
+    """Give a path in a new folder beside; what the block makes there then takes the path's place.
 
-    If the block fails, what stood at the path before still does and nothing else is left. What a
+    The folder is this user's alone and nobody can foretell its name: in a folder that others write
+    to too, they can put no link there, through which the block would write to a file elsewhere. If
+    the block fails, what stood at the path before still does and nothing else is left. What a
     killed process left is removed by the next one that makes the same path.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_orphans(path)
-    mine = f".{path.name}.{platform.node()}-{os.getpid()}"
-    new, old = (path.with_name(f"{mine}.{age}") for age in ("new", "old"))
+    mine = f"{_temporary(path)}{os.getpid()}-"
+    private = Path(mkdtemp(dir=path.parent, prefix=mine, suffix=".new"))
+    new, old = private / path.name, private.with_suffix(".old")
     try:
         yield new
         _give_usual_mode(new)
+        _check_kind(new, path)
         if path.is_dir():  # only an empty folder can be replaced in one step
             path.rename(old)
         try:
@@ -35,8 +42,31 @@ def appearing(path: Path) -> Iterator[Path]:
                 old.rename(path)
             raise
     finally:
-        for leftover in (new, old):
+        for leftover in (private, old):
             remove(leftover)
+
+
+def _temporary(path: Path) -> str:
+    """Give how the names begin of what this machine's processes make beside a path."""
+    return f".{path.name}.{platform.node()}-"
+
+
+def _check_kind(new: Path, path: Path) -> None:
+    """Refuse to put a file in a folder's place: what is in the folder would be lost."""
+    if path.is_dir() and not path.is_symlink() and not new.is_dir():
+        raise ConversionError(f"{path} is a folder, where a file is to be; move it elsewhere")
+
+
+def not_through_link(path: str, flags: int) -> int:
+    """Open a file as ``opener`` of `open`; raises `ConversionError` for a link in its place."""
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise ConversionError(
+            f"{path} is a link, through which nothing is written; remove it"
+        ) from error
 
 
 @contextmanager
@@ -56,9 +86,11 @@ def saving(path: Path, kind: type[Exception] = OSError) -> Iterator[None]:
 
 def _remove_orphans(path: Path) -> None:
     """Remove what processes of this machine that are dead left beside a path."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.{platform.node()}-*.*"):
-        pid = leftover.stem.rpartition("-")[2]
-        if leftover.suffix in (".new", ".old") and pid.isdecimal() and not _lives(int(pid)):
+    beginning = _temporary(path)
+    for leftover in path.parent.glob(f"{glob.escape(beginning)}*"):
+        # Names had no random part before.
+        match = re.fullmatch(r"(\d+)(-\w+)?\.(new|old)", leftover.name.removeprefix(beginning))
+        if match and not _lives(int(match[1])):
             remove(leftover)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from videomae.errors import ConversionError
+from videomae.files import not_through_link
 
 RUN = "VIDEOMAE_RUN"  # in a job's environment: the process that started it
 PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
@@ -80,7 +81,7 @@ def alive(directory: Path) -> bool:
 def _locked(directory: Path, kind: int, refusal: str) -> IO[str]:
     path = directory / ALIVE
     path.parent.mkdir(exist_ok=True)
-    file = path.open("a")
+    file = open(path, "a", opener=not_through_link)  # noqa: SIM115
     for _ in range(TRIES):
         with suppress(BlockingIOError):
             fcntl.flock(file, kind | fcntl.LOCK_NB)
