@@ -26,15 +26,15 @@ SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
         download receipt convert verify card push score snapshot load page overview
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
-        __init__ architecture assumptions card checkpoint clips command containers contents
-        data_sets description drawing drive errors families files folder folding function_checks
-        hub imagenet imports labels licenses listening liveness loadable loading lockstep magic
-        metadata networks opcodes options own pages pipeline_check placed planning plots
-        preprocessing progress provenance publishable publishing reading receipts recipes
-        recorded reference relatives releases remote renaming report reported restoring retrying
-        safetensors_file settings shared signs slurm sources space stale status statuses stored
-        synthetic totals training_options transfers truth truth_causes truth_file truth_names
-        unchanged unpickling verification written
+        __init__ addresses architecture assumptions card checkpoint clips command containers
+        contents data_sets description drawing drive environment errors families files folder
+        folding function_checks hub imagenet imports labels licenses listening liveness loadable
+        loading lockstep magic metadata networks opcodes options own pages pipeline_check placed
+        planning plots preprocessing progress provenance publishable publishing reading receipts
+        recipes recorded reference relatives releases remote renaming report reported restoring
+        retrying safetensors_file settings shared signs slurm sources space stale status
+        statuses stored synthetic totals training_options transfers truth truth_causes
+        truth_file truth_names unchanged unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
         __init__ accuracy asked comparing examples kept labelling lists merging models protocols
@@ -54,6 +54,8 @@ sys.path.insert(0, str(Path(SCRIPT["convert"]).parent))
 from scoring import asked as asked_scores
 from scoring import told as told_scores
 from videomae import (
+    addresses,
+    environment,
     folder,
     imports,
     liveness,
@@ -87,7 +89,8 @@ def told(where=""):
     try:
         yield
     except (ConversionError, OSError) as error:
-        raise WorkflowError(f"{where}{one_line(said(error))}") from None
+        text = addresses.redacted(said(error))
+        raise WorkflowError(f"{where}{one_line(text)}") from None
 
 
 # Snakemake would run what some files ask for, and can't say what is wrong with others. As a module
@@ -138,6 +141,12 @@ with told("config.yaml: "):
     SCORED = asked_scores.read(config, SETTINGS.variants, RESULTS)
 
 VARIANTS = SETTINGS.variants
+# Jobs inherit them, here and where a cluster's node reads this file again.
+environment.provide(
+    variant.source.whole
+    for variant in VARIANTS.values()
+    if variant.source.whole not in ("", str(variant.source))
+)
 CHECKPOINT = "results/checkpoints/{variant}.pth"
 RECEIPT = "results/checkpoints/{variant}.json"
 FETCHED = "results/logs/download/{variant}.json"
@@ -266,6 +275,27 @@ def requests():
 def given(paths):
     """Keep what the user names out of storage, where only results are."""
     return [path if path.startswith(f"{remote.HERE}/") else local(path) for path in paths]
+
+
+def execute(wildcards, output):
+    """Begin the shell line of a step without secrets.
+
+    Here as below: as a param it reruns nothing, since it is made from the output.
+    """
+    return f"{environment.without_secrets()} exec"
+
+
+def execute_with_token(wildcards, output):
+    """Begin the shell line of a step that talks to the hub."""
+    return f"{environment.with_token()} exec"
+
+
+def execute_download(wildcards, output):
+    """Begin the shell line of a download, which needs what its source asks for."""
+    source = VARIANTS[wildcards.variant].source
+    if source.kind == "https":
+        return f"{environment.with_address(str(source))} exec"
+    return (execute_with_token if source.kind == "hub" else execute)(wildcards, output)
 
 
 def named(paths):
@@ -434,6 +464,7 @@ rule download:
         ),
         downloads=lambda wildcards: VARIANTS[wildcards.variant].downloads,
     params:
+        execute=execute_download,
         source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
         command=lambda wildcards, output: bringing(
             VARIANTS[wildcards.variant],
@@ -441,7 +472,7 @@ rule download:
             *VARIANTS[wildcards.variant].brought_to,
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} --log {log.text:q} --fetched {log.fetched:q}'
+        '{params.execute} "${{PYTHON:-python}}" {params.command} --log {log.text:q} --fetched {log.fetched:q}'
 
 
 # Of the file that is there, whoever put it there: of one rule's outputs Snakemake would delete the
@@ -462,6 +493,7 @@ rule receipt:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute,
         source=rules.download.params.source,
         contradicted=lambda wildcards: VARIANTS[wildcards.variant].contradicted,
         command=lambda wildcards, input, output: shlex.join(
@@ -471,7 +503,7 @@ rule receipt:
             + VARIANTS[wildcards.variant].held_to
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
+        '{params.execute} "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
 
 
 # A link costs nothing to make again, so that it and its receipt are one job, of which a training run
@@ -496,13 +528,14 @@ rule link:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute,
         source=rules.download.params.source,
         contradicted=rules.receipt.params.contradicted,
         command=lambda wildcards, output: bringing(
             VARIANTS[wildcards.variant], output.checkpoint, "--receipt", output.receipt
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
+        '{params.execute} "${{PYTHON:-python}}" {params.command} --log {log:q}'
 
 
 rule clip:
@@ -516,11 +549,12 @@ rule clip:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute_with_token,
         command=lambda wildcards, output: shlex.join(
             [SCRIPT["download"], f"hub:datasets/{wildcards.hub_file}", output[0]]
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
+        '{params.execute} "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
 
 
 use rule clip as mask with:
@@ -563,6 +597,7 @@ rule convert:
         # Measured: 40, and 250 where torch is needed, whatever the checkpoint's size.
         mem_mb=(lambda wildcards, attempt: asked(300, attempt)) if ELSEWHERE else 300,
     params:
+        execute=execute,
         code=CODE["convert"],
         folder=subpath(output.config, parent=True),
         labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
@@ -573,7 +608,7 @@ rule convert:
         ),
         pinned=lambda wildcards, input: VARIANTS[wildcards.variant].pinned,
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {params.withdrawn:q}'
+        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {params.withdrawn:q}'
         " {input.checkpoint:q} {params.folder:q} --receipt {input.receipt:q} {params.pinned:q}"
         " {params.labels:q} {params.options:q} > {log:q} 2>&1"
 
@@ -610,6 +645,7 @@ rule verify:
         # Measured: the folder's pages, and up to 0.6 GB for transformers and activations.
         mem_mb=verify_megabytes,
     params:
+        execute=execute,
         code=CODE["verify"],
         folder=subpath(input.config, parent=True),
         labels=rules.convert.params.labels,
@@ -629,7 +665,7 @@ rule verify:
         withdrawn=lambda wildcards: withdrawn(wildcards.variant, progress.STEPS["card"]),
         pinned=rules.convert.params.pinned,
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {params.withdrawn:q}'
+        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {params.withdrawn:q}'
         " {input.checkpoint:q} {params.folder:q} --receipt {input.receipt:q} {params.pinned:q}"
         " --variant {wildcards.variant:q} {params.labels:q} {params.options:q}"
         " --recorded {params.recorded:q} --recorded-files {params.recorded_files:q}"
@@ -658,12 +694,13 @@ rule card:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute,
         code=CODE["card"],
         facts=lambda wildcards: VARIANTS[wildcards.variant].card_options(
             SETTINGS.license, SETTINGS.push.get("namespace")
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {input.report:q} {input.receipt:q} {output:q}'
+        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {input.report:q} {input.receipt:q} {output:q}'
         " --loaded {input.loaded:q} --scores {input.scores:q} {params.facts:q} > {log:q} 2>&1"
 
 
@@ -686,6 +723,7 @@ rule push:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute_with_token,
         code=CODE["push"],
         folder=subpath(input.config, parent=True),
         repository=lambda wildcards: f"{SETTINGS.push['namespace']}/{wildcards.variant}",
@@ -694,7 +732,7 @@ rule push:
         overwrite=["--overwrite"] if SETTINGS.push["overwrite"] else [],
         dry_run=[],
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}'
+        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}'
         " {output:q} {params.visibility:q} {params.revision:q} {params.overwrite:q} {params.dry_run:q}"
         " --log {log:q}"
 
@@ -768,12 +806,13 @@ rule score:
             (megabytes(input.weights) if os.path.exists(input.weights) else 2600) + 2500, attempt
         ),
     params:
+        execute=execute,
         code=CODE["score"],
         kept=[f"--output={RESULTS}/scores"],
         folder=subpath(input.config, parent=True),
         options=lambda wildcards: SCORED[wildcards.variant].computed,
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
+        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
         " {params.options:q} --shard {wildcards.shard}/{wildcards.shards}"
         " {params.kept:q} --done {output:q} > {log:q} 2>&1"
 
@@ -803,6 +842,7 @@ rule merge:
     resources:
         mem_mb=lambda wildcards, attempt: asked(1500, attempt),
     params:
+        execute=execute,
         code=CODE["score"],
         kept=[f"--output={RESULTS}/scores"],
         folder=subpath(input.config, parent=True),
@@ -810,7 +850,7 @@ rule merge:
             SCORED[wildcards.variant].computed + SCORED[wildcards.variant].merged
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
+        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
         " {params.options:q} --merge {params.kept:q} > {log:q} 2>&1"
 
 
@@ -856,6 +896,7 @@ rule page:
     resources:
         mem_mb=lambda wildcards, input: sum(map(megabytes, input.model)) + 700,
     params:
+        execute=execute,
         code=CODE["page"],
         clip=lambda wildcards, input: [f"--clip={path}" for path in input.clip],
         model=lambda wildcards, input: [
@@ -865,7 +906,7 @@ rule page:
         results=[f"--results={RESULTS_AT}"],
         last_step=[f"--last-step={SETTINGS.push_step}"] if SETTINGS.push_step else [],
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {wildcards.variant:q} {output:q}'
+        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {wildcards.variant:q} {output:q}'
         " {params.results:q} {params.model:q} {params.clip:q}"
         " {params.family:q} {params.last_step:q} > {log:q} 2>&1"
 
@@ -899,6 +940,7 @@ rule overview:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute,
         code=CODE["overview"],
         folder=subpath(output[0], parent=True),
         variants=list(VARIANTS),
@@ -906,7 +948,7 @@ rule overview:
         last_step=rules.page.params.last_step,
         results=[f"--results={RESULTS_AT}"],
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {params.variants:q}'
+        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {params.variants:q}'
         " {params.results:q} --families {params.families:q} {params.last_step:q} > {log:q} 2>&1"
 
 
@@ -934,13 +976,14 @@ rule environment:
     conda:
         "envs/videomae.yaml"
     params:
+        alone=lambda wildcards, output: environment.without_secrets(),
         failure=lambda wildcards: (
             f"error: transformers {wildcards.release} and what it is pinned with can't be "
             "installed under this Python; pip's own words are above"
         ),
     # Without compiling what won't be imported: 13 s instead of 38.
     shell:
-        '("${{PYTHON:-python}}" -m venv {output:q} && {output:q}/bin/python -m pip install --no-compile'
+        '{params.alone} ("${{PYTHON:-python}}" -m venv {output:q} && {output:q}/bin/python -m pip install --no-compile'
         " --requirement {input.pins:q} --constraint {input.constraints:q}) > {log:q} 2>&1"
         " || {{ echo {params.failure:q} >> {log:q}; exit 1; }}"
 
@@ -956,11 +999,12 @@ rule snapshot:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute_with_token,
         command=lambda wildcards, output: shlex.join(
             [SCRIPT["snapshot"], VARIANTS[wildcards.variant].published, output[0]]
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
+        '{params.execute} "${{PYTHON:-python}}" {params.command} --log {log:q}'
 
 
 def files_to_load(wildcards):
@@ -1000,12 +1044,13 @@ rule load:
         # Two models beside the checkpoint's pages: by its own class and by the Auto class.
         mem_mb=lambda wildcards, input: 3 * megabytes(input.checkpoint) + 1500,
     params:
+        execute=execute,
         code=CODE["load"],
         folder=folder_to_load,
         labels=rules.convert.params.labels,
         options=lambda wildcards: VARIANTS[wildcards.variant].options,
     shell:
-        "exec {input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
+        "{params.execute} {input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
         " --variant {wildcards.variant:q} {params.labels:q} {params.options:q} --report {log.report:q}"
         " --passed {output:q} > {log.text:q} 2>&1"
 

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from videomae.addresses import shown
 from videomae.card import Stated, check_receipt, model_card
 from videomae.command import run
 from videomae.families import FAMILIES
@@ -33,6 +34,7 @@ def main() -> None:
     arguments = parser.parse_args()
     report, receipt = read_json(arguments.report), read_json(arguments.receipt)
     check_receipt(report, receipt)
+    receipt["source"] = shown(receipt["source"])  # an earlier version's may tell secrets
     loaded = [read_json(path) for path in arguments.loaded]
     stated = Stated(
         license=arguments.license,

@@ -62,6 +62,8 @@ Of a run:
 - settings: what does config.yaml ask for?
 - own: which variants do checkpoints without an entry become?
 - sources: where do bytes come from?
+- addresses: how is a web address stored and shown?
+- environment: which secrets does a step find in its environment?
 - drive: what does Google Drive give for a file's id?
 - transfers: how far is a transfer?
 - retrying: what is tried again, and when?

@@ -10,6 +10,7 @@ from typing import IO
 
 import yaml
 
+from videomae.addresses import redacted
 from videomae.architecture import GIVABLE
 from videomae.errors import ConversionError, one_line, said
 
@@ -26,7 +27,7 @@ def run(main: Callable[[], None]) -> None:
     try:
         main()
     except (ConversionError, OSError) as error:
-        sys.exit(f"error: {one_line(' '.join(said(error).split()))}")
+        sys.exit(f"error: {one_line(redacted(' '.join(said(error).split())))}")
 
 
 def add_log(parser: argparse.ArgumentParser) -> None:

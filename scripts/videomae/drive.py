@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
 from videomae import magic
+from videomae.addresses import redacted, refuse_unencrypted
 from videomae.errors import ConversionError, PassingError
 from videomae.files import not_through_link, remove
 from videomae.retrying import may_pass, retry_after
@@ -83,6 +84,7 @@ def ask(file_id: str, final: Path) -> Offer:
 
     url = f"https://drive.google.com/uc?id={file_id}"
     with requests.Session() as session:
+        session.hooks["response"] = [refuse_unencrypted]
         session.cookies.update(_cookies())
         # Sizes are to be those on the disk, and some pages depend on the browser.
         session.headers.update({"Accept-Encoding": "identity", "User-Agent": "Mozilla/5.0"})
@@ -99,7 +101,9 @@ def ask(file_id: str, final: Path) -> Offer:
                     except FileURLRetrievalError:
                         break
         except requests.RequestException as error:
-            raise PassingError(f"Google Drive can't be reached for {file_id}: {error}") from error
+            raise PassingError(
+                f"Google Drive can't be reached for {file_id}: {redacted(str(error))}"
+            ) from error
     raise refusal(file_id, response, page, BY_HAND.format(final))
 
 
@@ -180,7 +184,9 @@ def _transfer(offer: Offer, parts: Path, progress: Callable[[int, int | None], N
                 "given up, and the next try starts over"
             ) from error
         kept = part.stat().st_size if part else 0
-        said = str(error).split(".\n")[0]  # what follows tells of an option of gdown's own
+        said = redacted(str(error)).split(".\n")[
+            0
+        ]  # what follows tells of an option of gdown's own
         raise PassingError(
             f"the transfer of {offer.file_id} from Google Drive broke off: {' '.join(said.split())}"
             + (f" ({kept:,} bytes of it wait in {parts} for the next start)" if kept else ""),

@@ -8,6 +8,7 @@ import httpx2
 from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]
 
+from videomae.addresses import redacted
 from videomae.errors import ConversionError, PassingError
 from videomae.retrying import may_pass, retry_after
 
@@ -35,7 +36,8 @@ def failures(lasting: str, passing: str) -> Iterator[None]:
         cause = (isinstance(error, RuntimeError) and error.__cause__) or error
         response = getattr(cause, "response", None)
         status = 0 if response is None else response.status_code
-        said = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
+        # The storage behind the hub is asked by signed addresses.
+        said = redacted(" ".join(str(cause).split())).rstrip(".") or type(cause).__name__
         if status in (409, 412):
             raise ConversionError(
                 f"{lasting}: somebody else changed it meanwhile; push again ({said})"

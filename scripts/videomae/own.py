@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from videomae import sources
+from videomae import addresses, sources
 from videomae.errors import ConversionError, listing
 
 # What can be said of all of them at once, as in an entry under ``variants``.
@@ -80,6 +80,9 @@ def variants(config: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
 
 def _names(named: list[str]) -> list[str]:
     """Name each after its file, with as many folders before it as make the names differ."""
+    named = [
+        addresses.shown(source).partition("#")[0] if "://" in source else source for source in named
+    ]
     whole = [Path(source).absolute() for source in named]
     paths = [(path if path.is_dir() else path.with_suffix("")).parts[1:] for path in whole]
     for depth in range(1, max(map(len, paths)) + 1):

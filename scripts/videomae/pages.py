@@ -25,6 +25,7 @@ from videomae import (
     reported,
     statuses,
 )
+from videomae.addresses import shown
 from videomae.progress import STEPS
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Facts:
         self.recorded_tolerance = number(recorded.get("tolerance"))
         receipt = results / STEPS["receipt"].format(variant)
         held = folder.read_json(receipt) if receipt.exists() else {}
-        self.source: str | None = held.get("source")
+        self.source: str | None = shown(held["source"]) if "source" in held else None
         self.bytes: int | None = held.get("bytes")
         self.sha256: str = held.get("sha256", "")
         self.loaded = {

@@ -19,6 +19,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
+from videomae.addresses import redacted
 from videomae.errors import ConversionError, PassingError, listing, one_line
 from videomae.folder import CARD, PUBLISHED
 from videomae.hub import RAISED, failures
@@ -129,7 +130,7 @@ def publish(folder: Publishable, target: Target, wait: float = WAIT) -> dict[str
         "repo_id": target.repo_id,
         "revision": target.revision,
         "commit": commit,
-        "url": f"{api.endpoint}/{target.repo_id}/commit/{commit}",
+        "url": redacted(f"{api.endpoint}/{target.repo_id}/commit/{commit}"),
         "sha256": folder.hashes,
     }
 
@@ -209,7 +210,8 @@ def _withdraw(api: HfApi, target: Target, held: Held, wrong: list[str]) -> str:
             parent_commit=held.commit,
         )
     except RAISED as error:
-        return f"they are still there, since removing them failed too ({one_line(str(error))})"
+        said = one_line(redacted(str(error)))
+        return f"they are still there, since removing them failed too ({said})"
     return "they were removed there; push again"
 
 

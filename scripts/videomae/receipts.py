@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from videomae.addresses import shown
 from videomae.errors import ConversionError
 from videomae.files import appearing
 from videomae.unchanged import Stat, hashed, stat
@@ -91,7 +92,8 @@ def read_lock(path: Path = LOCK) -> dict[str, Content]:
         raise ConversionError(f"{path} can't be read: {error}; {MEND}") from error
     if not isinstance(entries, dict):
         raise ConversionError(f"{path} is not an object with an entry for each source; {MEND}")
-    return {source: _recorded(f"{path}: {source}", entry) for source, entry in entries.items()}
+    found = {shown(source): entry for source, entry in entries.items()}
+    return {source: _recorded(f"{path}: {source}", entry) for source, entry in found.items()}
 
 
 def _recorded(where: str, entry: Any) -> Content:
@@ -112,11 +114,17 @@ def record(receipts: Iterable[Path], path: Path = LOCK) -> None:
     """
     known = read_lock(path)
     came = {one.source: one.content for one in map(read, receipts) if one.fetched}
-    if came.keys() <= known.keys():
+    if came.keys() <= known.keys() and not _tells_secrets(path):
         return
     entries = {source: each._asdict() for source, each in sorted((came | known).items())}
     with appearing(path) as file:
         file.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+
+
+def _tells_secrets(lock: Path) -> bool:
+    """Tell whether a lock of an earlier version has addresses with their secrets."""
+    entries = json.loads(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+    return any(source != shown(source) for source in entries)
 
 
 def write(receipt: Path, made: Receipt) -> None:
@@ -167,7 +175,8 @@ def read(receipt: Path) -> Receipt:
                 file = [held.get(name) for name in Stat._fields]
                 whole = all(type(number) is int for number in file)
                 made = Stat(*file) if whole else None
-                return Receipt(source, Content(size, hashed), made, held.get("fetched") is True)
+                fetched = held.get("fetched") is True
+                return Receipt(shown(source), Content(size, hashed), made, fetched)
     except ValueError:
         pass
     raise ConversionError(f"{receipt} is no receipt; remove it, and it is written again")

@@ -14,6 +14,7 @@ from typing import Any, cast
 from jsonschema import ValidationError
 
 from videomae import (
+    addresses,
     data_sets,
     licenses,
     magic,
@@ -283,7 +284,7 @@ def read(
 
 def explain(error: ValidationError) -> str:
     """Say what is wrong with config.yaml: the path, what stands there, what may stand there."""
-    return one_line(_explained(error))
+    return one_line(addresses.redacted(_explained(error)))
 
 
 def _explained(error: ValidationError) -> str:

@@ -9,11 +9,11 @@ A source is written as in config.yaml:
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from videomae import drive, magic
+from videomae import addresses, drive, environment, magic
 from videomae.errors import ConversionError, PassingError
 from videomae.files import remove
 from videomae.retrying import WAIT, may_pass, retry_after, retrying
@@ -29,13 +29,17 @@ REPOSITORY = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>.+))?")
 
 @dataclass(frozen=True)
 class Source:
-    """A parsed source: its kind, and the rest of the text."""
+    """A parsed source: its kind, and the rest of the text as it is stored and shown.
+
+    ``whole`` is a web address with what is not to be shown.
+    """
 
     kind: str
     address: str
+    whole: str = field(default="", repr=False, compare=False)
 
     def __str__(self) -> str:
-        """Give the source as config.yaml writes it."""
+        """Give the source as config.yaml writes it, but without secrets: see `addresses`."""
         return f"{self.kind}:{self.address}" if self.kind in SCHEMES else self.address
 
 
@@ -47,7 +51,7 @@ def parse(text: str) -> Source:
     """Read a source; raises `ConversionError` for one that can't be any."""
     scheme, _, rest = text.partition(":")
     if text.startswith("https://"):
-        return Source("https", text)
+        return Source("https", addresses.shown(text), text)
     if scheme == "gdrive" and re.fullmatch(r"[\w-]{10,}", rest):
         return Source("gdrive", rest)
     if scheme == "hub" and HUB.fullmatch(rest):
@@ -56,8 +60,8 @@ def parse(text: str) -> Source:
         return Source("synthetic", rest)
     if scheme in SCHEMES or "://" in text or not text:
         raise ConversionError(
-            f"{text!r} is no source; one of gdrive:ID, hub:OWNER/REPO/PATH[@REVISION], "
-            "https://…, a file path, synthetic:NAME is needed"
+            f"{addresses.redacted(text)!r} is no source; one of gdrive:ID, "
+            "hub:OWNER/REPO/PATH[@REVISION], https://…, a file path, synthetic:NAME is needed"
         )
     return Source("file", text)
 
@@ -70,7 +74,10 @@ def fetch(source: Source, path: Path, name: str, final: Path, wait: float = WAIT
     beside it. Raises `ConversionError` with the way out where the source does not give the bytes.
     """
     fetcher = FETCHERS.get(source.kind) or partial(drive.fetch, final=final)
-    retrying(lambda: fetcher(source.address, path, Progress(name)), name, wait)
+    address = source.address
+    if source.kind == "https":  # whole on a command line that somebody typed, or the environment
+        address = source.whole if source.whole != address else environment.whole_address(address)
+    retrying(lambda: fetcher(address, path, Progress(name)), name, wait)
     if source.kind != "gdrive":  # what came of the file on Drive that had this name before
         remove(drive.parts_of(final))
 
@@ -152,9 +159,11 @@ def _link_model(address: str, path: Path, progress: Progress) -> None:
 def _from_https(url: str, path: Path, progress: Progress) -> None:
     import requests
 
+    shown, hooks = addresses.shown(url), {"response": addresses.refuse_unencrypted}
     try:
         with (
-            requests.get(url, stream=True, timeout=drive.TIMEOUT) as response,
+            # To another host it sends no user and password that were given for this one.
+            requests.get(url, stream=True, timeout=drive.TIMEOUT, hooks=hooks) as response,
             path.open("wb") as file,
         ):
             response.raise_for_status()
@@ -165,11 +174,12 @@ def _from_https(url: str, path: Path, progress: Progress) -> None:
                 file.write(chunk)
                 progress(file.tell(), total)
     except requests.RequestException as error:
+        said = f"{shown}: {addresses.redacted(str(error))}"
         # Without an answer it was the line.
         if error.response is None or may_pass(error.response.status_code):
             after = 0.0 if error.response is None else retry_after(error.response.headers)
-            raise PassingError(f"{url}: {error}", after=after) from error
-        raise ConversionError(f"{url}: {error}") from error
+            raise PassingError(said, after=after) from error
+        raise ConversionError(said) from error
 
 
 def _from_file(address: str, path: Path, _progress: Progress) -> None:
