@@ -26,15 +26,15 @@ SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
         download receipt convert verify card push score snapshot load page overview
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
-        __init__ addresses architecture assumptions card checkpoint clips command containers
-        contents data_sets description drawing drive environment errors families files folder
-        folding function_checks hub imagenet imports labels licenses listening liveness loadable
-        loading lockstep magic metadata networks opcodes options own pages pipeline_check placed
-        planning plots preprocessing progress provenance publishable publishing reading receipts
-        recipes recorded reference relatives releases remote renaming report reported restoring
-        retrying safetensors_file settings shared signs slurm sources space stale status
-        statuses stored synthetic totals training_options transfers truth truth_causes
-        truth_file truth_names unchanged unpickling verification written
+        __init__ access addresses architecture assumptions card checkpoint clips command
+        containers contents data_sets description drawing drive environment errors families
+        files folder folding function_checks hub imagenet imports labels licenses listening
+        liveness loadable loading lockstep magic metadata networks opcodes options own pages
+        pipeline_check placed planning plots preprocessing progress provenance publishable
+        publishing reading receipts recipes recorded reference relatives releases remote
+        renaming report reported restoring retrying safetensors_file settings shared signs slurm
+        sources space stale status statuses stored synthetic totals training_options transfers
+        truth truth_causes truth_file truth_names unchanged unpickling verification written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
         __init__ accuracy asked comparing examples kept labelling lists merging models protocols
@@ -379,9 +379,9 @@ onstart:
             print(space.check(VARIANTS.values(), RESULTS, len(environments), kept))
         if SETTINGS.push_step:
             # Not at every start: the hub's client takes 0.13 s of it.
-            from videomae import publishing
+            from videomae import access
 
-            publishing.check_access(SETTINGS.push["namespace"])
+            access.check_access(SETTINGS.push["namespace"])
     if workflow.executor_plugin.name == "slurm":
         with told():
             slurm.check(requests(), slurm.nodes())

@@ -13,8 +13,8 @@ import pytest
 from huggingface_hub import CommitOperationAdd, _commit_api, constants
 from huggingface_hub.utils.tqdm import enable_progress_bars
 from videomae import publishable as reading
+from videomae.access import check_access
 from videomae.errors import ConversionError
-from videomae.publishing import check_access
 
 from tests.conftest import DATA, Outcome, Workflow, command, jobs
 from tests.standins.hub import Account, Commit, HubStandIn

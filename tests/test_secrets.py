@@ -175,6 +175,31 @@ def test_password_does_not_go_to_another_host(web: WebStandIn, tmp_path: Path) -
     assert (second.host, second.authorization) == (web.other, None)
 
 
+GET = """
+import sys
+sys.path.insert(0, "scripts")
+from huggingface_hub import get_session
+from videomae.hub import failures
+with failures("refused", "not reached"):
+    print(get_session().get(sys.argv[1]).text)
+"""
+
+
+def test_hub_does_not_lead_from_https_to_http(web: WebStandIn) -> None:
+    web.files["/it"] = b"anything"
+    web.redirections["/other"] = f"https://{web.other}/it"
+    web.redirections["/plain"] = f"http://{web.plain}/it"
+    environment = {**web.environment, "SSL_CERT_FILE": web.environment["REQUESTS_CA_BUNDLE"]}
+    other, plain = (
+        process("-c", GET, f"https://{web.here}/{path}", environment=environment, cwd=ROOT)
+        for path in ("other", "plain")
+    )
+    assert other.output == "anything\n"
+    assert plain.code == 1
+    assert f"/plain redirects to http://{web.plain}/it, which is not encrypted" in plain.output
+    assert web.plain not in [request.host for request in web.requests]
+
+
 # -- what an earlier version has written -----------------------------------------------------------
 
 

@@ -33,6 +33,7 @@ Of a folder:
 - families: whose code and paper does a card name?
 - metadata: would the hub take what stands at a card's head?
 - licenses: which licenses does the hub know?
+- access: may this run push?
 - publishable: may this folder be published?
 - loadable: which files of a repository would a loader read?
 - publishing: how does it go to the hub?

@@ -77,12 +77,17 @@ def redacted(text: str) -> str:
     return QUERY.sub("", USER.sub("", text))
 
 
+def check_encrypted(url: str, location: str) -> None:
+    """Refuse a redirection of an https address to anything else."""
+    target = urljoin(url, location)
+    if urlsplit(target).scheme != "https":
+        raise ConversionError(
+            f"{redacted(url)} redirects to {redacted(target)}, which is not encrypted; give an "
+            "address that stays with https"
+        )
+
+
 def refuse_unencrypted(response: Any, *_: object, **__: object) -> None:
-    """Refuse, as a hook of `requests`, to follow a redirection from https to anything else."""
+    """Check each redirection, as a hook of `requests`, before it is followed."""
     if response.is_redirect:
-        target = urljoin(response.url, response.headers["location"])
-        if urlsplit(target).scheme != "https":
-            raise ConversionError(
-                f"{redacted(response.url)} redirects to {redacted(target)}, which is not "
-                "encrypted; give an address that stays with https"
-            )
+        check_encrypted(response.url, response.headers["location"])

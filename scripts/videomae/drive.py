@@ -8,7 +8,6 @@ import fcntl
 import os
 import re
 import shutil
-import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +20,7 @@ from urllib.parse import urlsplit
 from videomae import magic
 from videomae.addresses import redacted, refuse_unencrypted
 from videomae.errors import ConversionError, PassingError
-from videomae.files import not_through_link, remove
+from videomae.files import make_private, not_through_link, remove
 from videomae.retrying import may_pass, retry_after
 
 if TYPE_CHECKING:
@@ -234,26 +233,11 @@ def _alone(folder: Path) -> Iterator[None]:
                     folder.rmdir()
 
 
-def _make_private(folder: Path) -> None:
-    """Make a folder that this user alone can write to; raises `ConversionError` for another's."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise ConversionError(
-            f"{folder} is a link, a file, or another user's folder, where parts of a download are "
-            "to wait; remove it"
-        )
-    if stat.S_IMODE(found.st_mode) & 0o022:  # as an earlier version made it
-        folder.chmod(0o700)
-
-
 def _locked(folder: Path) -> TextIO:
     """Open a folder's lock when no other process has it; the kernel frees it however one ends."""
     while True:
         try:
-            _make_private(folder)
+            make_private(folder)
             file = open(folder / LOCK, "w", opener=not_through_link)  # noqa: SIM115
         except FileNotFoundError:  # a process that has just ended took the folder away
             continue

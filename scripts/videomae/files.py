@@ -7,8 +7,9 @@ import os
 import platform
 import re
 import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -67,6 +68,21 @@ def not_through_link(path: str, flags: int) -> int:
         raise ConversionError(
             f"{path} is a link, through which nothing is written; remove it"
         ) from error
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that this user alone can write to; raises `ConversionError` for another's."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise ConversionError(
+            f"{folder} is a link, a file, or another user's folder, where this run writes; "
+            "remove it"
+        )
+    if stat.S_IMODE(found.st_mode) & 0o022:  # as an earlier version made it
+        folder.chmod(0o700)
 
 
 @contextmanager

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from json import JSONDecodeError
 
 import httpx2
+from huggingface_hub import get_session
 from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]
 
-from videomae.addresses import redacted
+from videomae.addresses import check_encrypted, redacted
 from videomae.errors import ConversionError, PassingError
 from videomae.retrying import may_pass, retry_after
 
@@ -28,8 +29,12 @@ ON_THE_LINE = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtoc
 def failures(lasting: str, passing: str) -> Iterator[None]:
     """Turn what the hub's client raises into one line behind these words.
 
-    That is a `PassingError` where the hub is busy, out of order or can't be reached.
+    That is a `PassingError` where the hub is busy, out of order or can't be reached. Meanwhile the
+    client refuses to go from https to http.
     """
+    hooks = get_session().event_hooks["response"]
+    if _refuse_unencrypted not in hooks:
+        hooks.append(_refuse_unencrypted)
     try:
         yield
     except RAISED as error:
@@ -45,6 +50,11 @@ def failures(lasting: str, passing: str) -> Iterator[None]:
         if may_pass(status) or isinstance(cause, (*ON_THE_LINE, JSONDecodeError)):
             raise PassingError(f"{passing}: {said}", after=_wanted_pause(response)) from error
         raise ConversionError(f"{lasting}: {said}") from error
+
+
+def _refuse_unencrypted(response: httpx2.Response) -> None:
+    if response.has_redirect_location and response.url.scheme == "https":
+        check_encrypted(str(response.url), response.headers["location"])
 
 
 def _wanted_pause(response: httpx2.Response | None) -> float:
