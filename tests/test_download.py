@@ -501,7 +501,7 @@ def test_https_failing_is_one_message(
         url = f"https://drive.usercontent.google.com/download?id={FILE_ID}"
         outcome = download(url, out, "--wait=0", **server.environment)
     assert outcome.code == 1
-    assert f"error: it.pth: {url}: " in outcome.output
+    assert f"error: it.pth: {sources.parse(url)}: " in outcome.output
     assert only(out.parent)
 
 
