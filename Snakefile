@@ -1,6 +1,6 @@
 """Converts the authors' VideoMAE checkpoints to transformers: download, convert, verify, push."""
 
-import gc
+import copy
 import os
 import re
 import shlex
@@ -70,6 +70,12 @@ from videomae import (
 )
 from videomae.errors import ConversionError, one_line, said
 
+# Packages know where their modules are, and a workflow that imports this one has a path of its own.
+sys.path.remove(str(Path(SCRIPT["convert"]).parent))
+
+# As a module, this workflow changes nothing of the one that imports it.
+MAIN = workflow.modifier.is_main_snakefile()
+
 # By this a step runs again when a module that it uses is edited.
 CODE = {
     step: imports.digest(SCRIPT[step], {**LIBRARY, **SCORING})
@@ -97,17 +103,26 @@ configfile: "config.yaml"
 
 
 # Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
-# A prefix takes the place of Snakemake's strict mode. By `exec` in its shell line a job is a child
-# of this process, with which it ends.
-if not workflow.deployment_settings.deployment_method:
-    shell.prefix(
-        f"set -euo pipefail; PYTHON={shlex.quote(sys.executable)}; "
-        f"export {liveness.RUN}={os.getpid()}; "
-    )
+# There `exec` is enough: who starts the job may not be Snakemake.
+DEPLOYED = bool(workflow.deployment_settings.deployment_method)
+PYTHON = "python" if DEPLOYED else shlex.quote(sys.executable)
+EXEC = "exec" if DEPLOYED else liveness.EXEC
 
-# Where this is a module, Snakemake is the other workflow's.
-if workflow.modifier.is_main_snakefile():
+
+def python(wildcards, output):
+    """Give the Python of a job; as a param it reruns nothing, since it is made from the output."""
+    return PYTHON
+
+
+def execute(wildcards, output):
+    """Give the shell's command by which a job takes the shell's place and ends with its run."""
+    return EXEC
+
+
+if MAIN:
     planning.remember(workflow.output_settings)
+else:
+    config = copy.deepcopy(config)  # it is a part of the other workflow's
 
 own.type_values(config)
 try:
@@ -123,7 +138,7 @@ with told():
         STORED_IN,
         workflow.storage_settings.default_storage_prefix,
     )
-    if STORED_IN:
+    if STORED_IN and MAIN:
         remote.share(workflow.storage_registry.default_storage_provider.settings)
     RESULTS = remote.results(RESULTS_AT)
 
@@ -178,10 +193,10 @@ ACCELERATOR = {
 }
 
 # Jobs declare their memory; here they share the machine's, unless --resources says otherwise.
-if not ELSEWHERE and "mem" not in workflow.global_resources:
+if MAIN and not ELSEWHERE and "mem" not in workflow.global_resources:
     workflow.register_resource("mem_mb", psutil.virtual_memory().total // 2**20)
 # More transfers at once are no faster, and would take the cores from what has come already.
-if "downloads" not in workflow.global_resources:
+if MAIN and "downloads" not in workflow.global_resources:
     workflow.register_resource("downloads", 2)
 
 if "container" in config:
@@ -194,8 +209,9 @@ elif DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_metho
         "path or address as `container`"
     )
 
+if MAIN:
 
-report: "report/workflow.rst"
+    report: "report/workflow.rst"
 
 
 wildcard_constraints:
@@ -299,8 +315,6 @@ def undone():
 
 
 onstart:
-    gc.freeze()  # as it was off, planning is an eighth faster
-    gc.enable()
     liveness.end_on_sigterm(workflow.scheduler.exit_gracefully)
     planning.take_over(workflow.scheduler, workflow.local_exec)
     environments = [
@@ -398,6 +412,8 @@ rule download:
         ),
         downloads=lambda wildcards: VARIANTS[wildcards.variant].downloads,
     params:
+        execute=execute,
+        python=python,
         source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
         command=lambda wildcards, output: bringing(
             VARIANTS[wildcards.variant],
@@ -405,7 +421,7 @@ rule download:
             *VARIANTS[wildcards.variant].brought_to,
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
+        "{params.execute} {params.python} {params.command} --log {log:q}"
 
 
 # Of the file that is there, whoever put it there: of one rule's outputs Snakemake would delete the
@@ -425,6 +441,8 @@ rule receipt:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute,
+        python=python,
         source=rules.download.params.source,
         contradicted=lambda wildcards: VARIANTS[wildcards.variant].contradicted,
         command=lambda wildcards, input, output: shlex.join(
@@ -433,7 +451,7 @@ rule receipt:
             + VARIANTS[wildcards.variant].held_to
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
+        "{params.execute} {params.python} {params.command} > {log:q} 2>&1"
 
 
 # A link costs nothing to make again, so that it and its receipt are one job, of which a training run
@@ -457,13 +475,15 @@ rule link:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute,
+        python=python,
         source=rules.download.params.source,
         contradicted=rules.receipt.params.contradicted,
         command=lambda wildcards, output: bringing(
             VARIANTS[wildcards.variant], output.checkpoint, "--receipt", output.receipt
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
+        "{params.execute} {params.python} {params.command} --log {log:q}"
 
 
 rule clip:
@@ -477,11 +497,13 @@ rule clip:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute,
+        python=python,
         command=lambda wildcards, output: shlex.join(
             [SCRIPT["download"], f"hub:datasets/{wildcards.hub_file}", output[0]]
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
+        "{params.execute} {params.python} {params.command} > {log:q} 2>&1"
 
 
 use rule clip as mask with:
@@ -523,12 +545,14 @@ rule convert:
         # Measured: 40, and 250 where torch is needed, whatever the checkpoint's size.
         mem_mb=(lambda wildcards, attempt: asked(300, attempt)) if ELSEWHERE else 300,
     params:
+        execute=execute,
+        python=python,
         code=CODE["convert"],
         folder=subpath(output.config, parent=True),
         labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
         options=lambda wildcards: VARIANTS[wildcards.variant].options,
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q}'
+        "{params.execute} {params.python} {input.script:q} {input.checkpoint:q} {params.folder:q}"
         " {params.labels:q} {params.options:q} > {log:q} 2>&1"
 
 
@@ -563,6 +587,8 @@ rule verify:
         # Measured: the folder's pages, and up to 0.6 GB for transformers and activations.
         mem_mb=verify_megabytes,
     params:
+        execute=execute,
+        python=python,
         code=CODE["verify"],
         folder=subpath(input.config, parent=True),
         labels=rules.convert.params.labels,
@@ -579,7 +605,7 @@ rule verify:
         recorded_outputs=SETTINGS.recorded_outputs,
         device=SETTINGS.device,
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {input.checkpoint:q} {params.folder:q}'
+        "{params.execute} {params.python} {input.script:q} {input.checkpoint:q} {params.folder:q}"
         " --variant {wildcards.variant:q} {params.labels:q} {params.options:q}"
         " --recorded {params.recorded:q} --recorded-files {params.recorded_files:q}"
         " --recorded-outputs {params.recorded_outputs} --device {params.device}"
@@ -607,12 +633,14 @@ rule card:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute,
+        python=python,
         code=CODE["card"],
         facts=lambda wildcards: VARIANTS[wildcards.variant].card_options(
             SETTINGS.license, SETTINGS.push.get("namespace")
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {input.report:q} {input.receipt:q} {output:q}'
+        "{params.execute} {params.python} {input.script:q} {input.report:q} {input.receipt:q} {output:q}"
         " --loaded {input.loaded:q} --scores {input.scores:q} {params.facts:q} > {log:q} 2>&1"
 
 
@@ -635,6 +663,8 @@ rule push:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute,
+        python=python,
         code=CODE["push"],
         folder=subpath(input.config, parent=True),
         repository=lambda wildcards: f"{SETTINGS.push['namespace']}/{wildcards.variant}",
@@ -643,7 +673,7 @@ rule push:
         overwrite=["--overwrite"] if SETTINGS.push["overwrite"] else [],
         dry_run=[],
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}'
+        "{params.execute} {params.python} {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}"
         " {output:q} {params.visibility:q} {params.revision:q} {params.overwrite:q} {params.dry_run:q}"
         " --log {log:q}"
 
@@ -717,12 +747,14 @@ rule score:
             (megabytes(input.weights) if os.path.exists(input.weights) else 2600) + 2500, attempt
         ),
     params:
+        execute=execute,
+        python=python,
         code=CODE["score"],
         kept=[f"--output={RESULTS}/scores"],
         folder=subpath(input.config, parent=True),
         options=lambda wildcards: SCORED[wildcards.variant].computed,
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
+        "{params.execute} {params.python} {input.script:q} {params.folder:q} {input.videos:q}"
         " {params.options:q} --shard {wildcards.shard}/{wildcards.shards}"
         " {params.kept:q} --done {output:q} > {log:q} 2>&1"
 
@@ -752,6 +784,8 @@ rule merge:
     resources:
         mem_mb=lambda wildcards, attempt: asked(1500, attempt),
     params:
+        execute=execute,
+        python=python,
         code=CODE["score"],
         kept=[f"--output={RESULTS}/scores"],
         folder=subpath(input.config, parent=True),
@@ -759,7 +793,7 @@ rule merge:
             SCORED[wildcards.variant].computed + SCORED[wildcards.variant].merged
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
+        "{params.execute} {params.python} {input.script:q} {params.folder:q} {input.videos:q}"
         " {params.options:q} --merge {params.kept:q} > {log:q} 2>&1"
 
 
@@ -805,6 +839,8 @@ rule page:
     resources:
         mem_mb=lambda wildcards, input: sum(map(megabytes, input.model)) + 700,
     params:
+        execute=execute,
+        python=python,
         code=CODE["page"],
         clip=lambda wildcards, input: [f"--clip={path}" for path in input.clip],
         model=lambda wildcards, input: [
@@ -814,7 +850,7 @@ rule page:
         results=[f"--results={RESULTS_AT}"],
         last_step=[f"--last-step={SETTINGS.push_step}"] if SETTINGS.push_step else [],
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {wildcards.variant:q} {output:q}'
+        "{params.execute} {params.python} {input.script:q} {wildcards.variant:q} {output:q}"
         " {params.results:q} {params.model:q} {params.clip:q}"
         " {params.family:q} {params.last_step:q} > {log:q} 2>&1"
 
@@ -848,6 +884,8 @@ rule overview:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute,
+        python=python,
         code=CODE["overview"],
         folder=subpath(output[0], parent=True),
         variants=list(VARIANTS),
@@ -855,7 +893,7 @@ rule overview:
         last_step=rules.page.params.last_step,
         results=[f"--results={RESULTS_AT}"],
     shell:
-        'exec "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {params.variants:q}'
+        "{params.execute} {params.python} {input.script:q} {params.folder:q} {params.variants:q}"
         " {params.results:q} --families {params.families:q} {params.last_step:q} > {log:q} 2>&1"
 
 
@@ -883,13 +921,14 @@ rule environment:
     conda:
         "envs/videomae.yaml"
     params:
+        python=python,
         failure=lambda wildcards: (
             f"error: transformers {wildcards.release} and what it is pinned with can't be "
             "installed under this Python; pip's own words are above"
         ),
     # Without compiling what won't be imported: 13 s instead of 38.
     shell:
-        '("${{PYTHON:-python}}" -m venv {output:q} && {output:q}/bin/python -m pip install --no-compile'
+        "({params.python} -m venv {output:q} && {output:q}/bin/python -m pip install --no-compile"
         " --requirement {input.pins:q} --constraint {input.constraints:q}) > {log:q} 2>&1"
         " || {{ echo {params.failure:q} >> {log:q}; exit 1; }}"
 
@@ -905,11 +944,13 @@ rule snapshot:
     conda:
         "envs/videomae.yaml"
     params:
+        execute=execute,
+        python=python,
         command=lambda wildcards, output: shlex.join(
             [SCRIPT["snapshot"], VARIANTS[wildcards.variant].published, output[0]]
         ),
     shell:
-        'exec "${{PYTHON:-python}}" {params.command} --log {log:q}'
+        "{params.execute} {params.python} {params.command} --log {log:q}"
 
 
 def files_to_load(wildcards):
@@ -949,12 +990,13 @@ rule load:
         # Two models beside the checkpoint's pages: by its own class and by the Auto class.
         mem_mb=lambda wildcards, input: 3 * megabytes(input.checkpoint) + 1500,
     params:
+        execute=execute,
         code=CODE["load"],
         folder=folder_to_load,
         labels=rules.convert.params.labels,
         options=lambda wildcards: VARIANTS[wildcards.variant].options,
     shell:
-        "exec {input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
+        "{params.execute} {input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
         " --variant {wildcards.variant:q} {params.labels:q} {params.options:q} --report {log.report:q}"
         " --passed {output:q} > {log.text:q} 2>&1"
 

@@ -54,7 +54,11 @@ def test_jobs_die_with_a_killed_run_which_one_command_brings_to_its_end(
 
 def test_job_whose_run_is_dead_already_does_nothing(tmp_path: Path) -> None:
     made = tmp_path / "it"
-    code = f"import videomae, pathlib; pathlib.Path({str(made)!r}).touch()"
+    code = f"""
+import pathlib
+from videomae import command
+command.run(pathlib.Path({str(made)!r}).touch)
+"""
     environment = {"PYTHONPATH": str(ROOT / "scripts")}
     outcome = process("-c", code, environment={**environment, liveness.RUN: "1"})  # no parent of it
     assert outcome.code == -signal.SIGKILL

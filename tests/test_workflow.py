@@ -103,7 +103,7 @@ def test_plan_shows_the_shell_line_that_each_job_ran(finished: Workflow) -> None
     shown = finished.run("--dry-run", "--printshellcmds", "--forceall").output
     noted = (finished.folder / ".snakemake/metadata").iterdir()
     ran = {json.loads(note.read_text())["shellcmd"] for note in noted}
-    planned = re.findall(r"^Shell command: (exec .*)", shown, re.MULTILINE)
+    planned = re.findall(r"^Shell command: (VIDEOMAE_RUN=.*)", shown, re.MULTILINE)
     assert len(planned) == len(FIRST)
     place = re.compile(r"\S+/snakemake-runtime-cache/\w+")  # another in each run
     assert {place.sub("", line) for line in planned} == {place.sub("", line) for line in ran}

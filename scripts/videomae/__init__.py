@@ -87,16 +87,3 @@ Of the report:
 
 Everywhere: command, errors, files.
 """
-
-import atexit
-import gc
-
-from videomae import liveness
-
-liveness.end_with_run()  # before the seconds that importing torch takes
-# Nor is anything garbage yet: importing torch and transformers takes 2.4 s so, and 3.0 s otherwise.
-# `command.run` turns it on again, and so does a run of the workflow when its jobs begin.
-gc.disable()
-# Nor is it worth looking for as a process ends, whose memory goes anyway: a plan of a thousand
-# variants, with its jobs in memory, took 8.1 s with that and takes 7.2 without.
-atexit.register(gc.freeze)

@@ -1,7 +1,6 @@
 """What do the commands have in common?  How they report errors, and the ``--config`` they take."""
 
 import argparse
-import gc
 import io
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import IO
 
 import yaml
 
+from videomae import liveness
 from videomae.architecture import GIVABLE
 from videomae.errors import ConversionError, one_line, said
 
@@ -18,9 +18,11 @@ DEVICES = ("cpu", "cuda", "auto")
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command; a `ConversionError` or a failing file becomes one line and exit code 1."""
-    gc.freeze()  # what the imports made stays
-    gc.enable()
+    """Run a command; a `ConversionError` or a failing file becomes one line and exit code 1.
+
+    As a job of a run it ends with that run, killed or not.
+    """
+    liveness.end_with_run()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # so that a log tells which step a job is in
     try:
