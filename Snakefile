@@ -21,7 +21,7 @@ BEGAN = time.time()
 # Scripts and modules come through Snakemake's cache of sources, so that they are found wherever a
 # job runs.
 SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
-        download receipt convert verify card push score snapshot load page overview
+        job download receipt convert verify card push score snapshot load page overview
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture assumptions card checkpoint clips command containers contents
@@ -29,7 +29,7 @@ LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in
         hub imagenet imports labels licenses listening liveness loading lockstep magic metadata
         networks opcodes options own pages pipeline_check placed planning plots preprocessing
         progress publishing reading receipts recipes recorded reference relatives releases
-        remote renaming report reported restoring retrying safetensors_file settings shared
+        remote renaming replacing report reported restoring retrying safetensors_file settings shared
         signs slurm sources space status statuses stored synthetic totals training_options
         transfers truth truth_causes truth_file truth_names unpickling verification written
     """.split()}
@@ -102,21 +102,22 @@ if not workflow.modifier.skip_configfile and Path("config.yaml").is_file():
 configfile: "config.yaml"
 
 
-# Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
-# There `exec` is enough: who starts the job may not be Snakemake.
+# Jobs run under Snakemake's own Python, activated or not, and end with their run; an environment of
+# its own has another Python, and who starts a job there may not be Snakemake.
 DEPLOYED = bool(workflow.deployment_settings.deployment_method)
 PYTHON = "python" if DEPLOYED else shlex.quote(sys.executable)
-EXEC = "exec" if DEPLOYED else liveness.EXEC
 
 
-def python(wildcards, output):
-    """Give the Python of a job; as a param it reruns nothing, since it is made from the output."""
-    return PYTHON
+def run_by(python):
+    """Give how a rule's shell line runs a script by a Python, as a job that ends with its run."""
+    if DEPLOYED:
+        return f"exec {python}"
+    return f"{liveness.NAME_RUN} exec {python} {shlex.quote(SCRIPT['job'])}"
 
 
-def execute(wildcards, output):
-    """Give the shell's command by which a job takes the shell's place and ends with its run."""
-    return EXEC
+def run_script(wildcards, output):
+    """Give how a rule's shell line runs a script; made from the output, it reruns nothing."""
+    return run_by(PYTHON)
 
 
 if MAIN:
@@ -412,8 +413,7 @@ rule download:
         ),
         downloads=lambda wildcards: VARIANTS[wildcards.variant].downloads,
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
         command=lambda wildcards, output: bringing(
             VARIANTS[wildcards.variant],
@@ -421,7 +421,7 @@ rule download:
             *VARIANTS[wildcards.variant].brought_to,
         ),
     shell:
-        "{params.execute} {params.python} {params.command} --log {log:q}"
+        "{params.run} {params.command} --log {log:q}"
 
 
 # Of the file that is there, whoever put it there: of one rule's outputs Snakemake would delete the
@@ -441,8 +441,7 @@ rule receipt:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         source=rules.download.params.source,
         contradicted=lambda wildcards: VARIANTS[wildcards.variant].contradicted,
         command=lambda wildcards, input, output: shlex.join(
@@ -451,7 +450,7 @@ rule receipt:
             + VARIANTS[wildcards.variant].held_to
         ),
     shell:
-        "{params.execute} {params.python} {params.command} > {log:q} 2>&1"
+        "{params.run} {params.command} > {log:q} 2>&1"
 
 
 # A link costs nothing to make again, so that it and its receipt are one job, of which a training run
@@ -475,15 +474,14 @@ rule link:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         source=rules.download.params.source,
         contradicted=rules.receipt.params.contradicted,
         command=lambda wildcards, output: bringing(
             VARIANTS[wildcards.variant], output.checkpoint, "--receipt", output.receipt
         ),
     shell:
-        "{params.execute} {params.python} {params.command} --log {log:q}"
+        "{params.run} {params.command} --log {log:q}"
 
 
 rule clip:
@@ -497,13 +495,12 @@ rule clip:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         command=lambda wildcards, output: shlex.join(
             [SCRIPT["download"], f"hub:datasets/{wildcards.hub_file}", output[0]]
         ),
     shell:
-        "{params.execute} {params.python} {params.command} > {log:q} 2>&1"
+        "{params.run} {params.command} > {log:q} 2>&1"
 
 
 use rule clip as mask with:
@@ -545,15 +542,14 @@ rule convert:
         # Measured: 40, and 250 where torch is needed, whatever the checkpoint's size.
         mem_mb=(lambda wildcards, attempt: asked(300, attempt)) if ELSEWHERE else 300,
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         code=CODE["convert"],
         folder=subpath(output.config, parent=True),
         labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
         options=lambda wildcards: VARIANTS[wildcards.variant].options,
     shell:
-        "{params.execute} {params.python} {input.script:q} {input.checkpoint:q} {params.folder:q}"
-        " {params.labels:q} {params.options:q} > {log:q} 2>&1"
+        "{params.run} {input.script:q} {input.checkpoint:q} {params.folder:q}"
+        " {params.labels:q} {params.options:q} --overwrite > {log:q} 2>&1"
 
 
 rule verify:
@@ -587,8 +583,7 @@ rule verify:
         # Measured: the folder's pages, and up to 0.6 GB for transformers and activations.
         mem_mb=verify_megabytes,
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         code=CODE["verify"],
         folder=subpath(input.config, parent=True),
         labels=rules.convert.params.labels,
@@ -605,7 +600,7 @@ rule verify:
         recorded_outputs=SETTINGS.recorded_outputs,
         device=SETTINGS.device,
     shell:
-        "{params.execute} {params.python} {input.script:q} {input.checkpoint:q} {params.folder:q}"
+        "{params.run} {input.script:q} {input.checkpoint:q} {params.folder:q}"
         " --variant {wildcards.variant:q} {params.labels:q} {params.options:q}"
         " --recorded {params.recorded:q} --recorded-files {params.recorded_files:q}"
         " --recorded-outputs {params.recorded_outputs} --device {params.device}"
@@ -633,14 +628,13 @@ rule card:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         code=CODE["card"],
         facts=lambda wildcards: VARIANTS[wildcards.variant].card_options(
             SETTINGS.license, SETTINGS.push.get("namespace")
         ),
     shell:
-        "{params.execute} {params.python} {input.script:q} {input.report:q} {input.receipt:q} {output:q}"
+        "{params.run} {input.script:q} {input.report:q} {input.receipt:q} {output:q}"
         " --loaded {input.loaded:q} --scores {input.scores:q} {params.facts:q} > {log:q} 2>&1"
 
 
@@ -663,8 +657,7 @@ rule push:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         code=CODE["push"],
         folder=subpath(input.config, parent=True),
         repository=lambda wildcards: f"{SETTINGS.push['namespace']}/{wildcards.variant}",
@@ -673,7 +666,7 @@ rule push:
         overwrite=["--overwrite"] if SETTINGS.push["overwrite"] else [],
         dry_run=[],
     shell:
-        "{params.execute} {params.python} {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}"
+        "{params.run} {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}"
         " {output:q} {params.visibility:q} {params.revision:q} {params.overwrite:q} {params.dry_run:q}"
         " --log {log:q}"
 
@@ -747,14 +740,13 @@ rule score:
             (megabytes(input.weights) if os.path.exists(input.weights) else 2600) + 2500, attempt
         ),
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         code=CODE["score"],
         kept=[f"--output={RESULTS}/scores"],
         folder=subpath(input.config, parent=True),
         options=lambda wildcards: SCORED[wildcards.variant].computed,
     shell:
-        "{params.execute} {params.python} {input.script:q} {params.folder:q} {input.videos:q}"
+        "{params.run} {input.script:q} {params.folder:q} {input.videos:q}"
         " {params.options:q} --shard {wildcards.shard}/{wildcards.shards}"
         " {params.kept:q} --done {output:q} > {log:q} 2>&1"
 
@@ -784,8 +776,7 @@ rule merge:
     resources:
         mem_mb=lambda wildcards, attempt: asked(1500, attempt),
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         code=CODE["score"],
         kept=[f"--output={RESULTS}/scores"],
         folder=subpath(input.config, parent=True),
@@ -793,7 +784,7 @@ rule merge:
             SCORED[wildcards.variant].computed + SCORED[wildcards.variant].merged
         ),
     shell:
-        "{params.execute} {params.python} {input.script:q} {params.folder:q} {input.videos:q}"
+        "{params.run} {input.script:q} {params.folder:q} {input.videos:q}"
         " {params.options:q} --merge {params.kept:q} > {log:q} 2>&1"
 
 
@@ -839,8 +830,7 @@ rule page:
     resources:
         mem_mb=lambda wildcards, input: sum(map(megabytes, input.model)) + 700,
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         code=CODE["page"],
         clip=lambda wildcards, input: [f"--clip={path}" for path in input.clip],
         model=lambda wildcards, input: [
@@ -850,7 +840,7 @@ rule page:
         results=[f"--results={RESULTS_AT}"],
         last_step=[f"--last-step={SETTINGS.push_step}"] if SETTINGS.push_step else [],
     shell:
-        "{params.execute} {params.python} {input.script:q} {wildcards.variant:q} {output:q}"
+        "{params.run} {input.script:q} {wildcards.variant:q} {output:q}"
         " {params.results:q} {params.model:q} {params.clip:q}"
         " {params.family:q} {params.last_step:q} > {log:q} 2>&1"
 
@@ -884,8 +874,7 @@ rule overview:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         code=CODE["overview"],
         folder=subpath(output[0], parent=True),
         variants=list(VARIANTS),
@@ -893,7 +882,7 @@ rule overview:
         last_step=rules.page.params.last_step,
         results=[f"--results={RESULTS_AT}"],
     shell:
-        "{params.execute} {params.python} {input.script:q} {params.folder:q} {params.variants:q}"
+        "{params.run} {input.script:q} {params.folder:q} {params.variants:q}"
         " {params.results:q} --families {params.families:q} {params.last_step:q} > {log:q} 2>&1"
 
 
@@ -921,7 +910,7 @@ rule environment:
     conda:
         "envs/videomae.yaml"
     params:
-        python=python,
+        python=lambda wildcards, output: PYTHON,
         failure=lambda wildcards: (
             f"error: transformers {wildcards.release} and what it is pinned with can't be "
             "installed under this Python; pip's own words are above"
@@ -944,13 +933,12 @@ rule snapshot:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute,
-        python=python,
+        run=run_script,
         command=lambda wildcards, output: shlex.join(
             [SCRIPT["snapshot"], VARIANTS[wildcards.variant].published, output[0]]
         ),
     shell:
-        "{params.execute} {params.python} {params.command} --log {log:q}"
+        "{params.run} {params.command} --log {log:q}"
 
 
 def files_to_load(wildcards):
@@ -990,13 +978,13 @@ rule load:
         # Two models beside the checkpoint's pages: by its own class and by the Auto class.
         mem_mb=lambda wildcards, input: 3 * megabytes(input.checkpoint) + 1500,
     params:
-        execute=execute,
+        run=lambda wildcards, input, output: run_by(shlex.quote(f"{input.environment}/bin/python")),
         code=CODE["load"],
         folder=folder_to_load,
         labels=rules.convert.params.labels,
         options=lambda wildcards: VARIANTS[wildcards.variant].options,
     shell:
-        "{params.execute} {input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
+        "{params.run} {input.script:q} {input.checkpoint:q} {params.folder:q}"
         " --variant {wildcards.variant:q} {params.labels:q} {params.options:q} --report {log.report:q}"
         " --passed {output:q} > {log.text:q} 2>&1"
 

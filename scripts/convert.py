@@ -5,9 +5,10 @@ from pathlib import Path
 
 from videomae import checkpoint, folder, folding, labels, renaming, safetensors_file
 from videomae.architecture import read_architecture
-from videomae.command import add_dtype, add_given, add_weights, run
+from videomae.command import add_dtype, add_given, add_overwrite, add_weights, run
 from videomae.errors import ConversionError, about
 from videomae.files import sha256
+from videomae.replacing import refuse_existing
 from videomae.transfers import Progress
 
 
@@ -21,7 +22,10 @@ def main() -> None:
     add_dtype(parser)
     parser.add_argument("--labels", type=Path, help="list of labels: one a line, JSON or CSV")
     parser.add_argument("--sha256", help="refuse a checkpoint that has another SHA-256")
+    add_overwrite(parser)
     arguments = parser.parse_args()
+    folder.refuse_strangers(arguments.folder)
+    refuse_existing(arguments.folder, arguments.overwrite)
     with about(arguments.checkpoint):
         convert(
             arguments.checkpoint,

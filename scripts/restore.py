@@ -5,8 +5,9 @@ from pathlib import Path
 
 from videomae import folder, reading, restoring
 from videomae.architecture import LAYER_NORM_EPS
-from videomae.command import run
+from videomae.command import add_overwrite, run
 from videomae.errors import about
+from videomae.replacing import refuse_existing
 
 
 def main() -> None:
@@ -14,7 +15,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="the transformers folder")
     parser.add_argument("checkpoint", type=Path, help="the .pth file to write")
+    add_overwrite(parser)
     arguments = parser.parse_args()
+    if not arguments.checkpoint.is_dir():  # which is refused by another message
+        refuse_existing(arguments.checkpoint, arguments.overwrite)
     with about(arguments.folder):
         restore(arguments.folder, arguments.checkpoint)
 

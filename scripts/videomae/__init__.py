@@ -85,5 +85,5 @@ Of the report:
 - drawing: what does a model make of a clip?
 - plots: what does it draw?
 
-Everywhere: command, errors, files.
+Everywhere: command, errors, files, replacing.
 """

@@ -9,7 +9,6 @@ from typing import IO
 
 import yaml
 
-from videomae import liveness
 from videomae.architecture import GIVABLE
 from videomae.errors import ConversionError, one_line, said
 
@@ -18,11 +17,7 @@ DEVICES = ("cpu", "cuda", "auto")
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a command; a `ConversionError` or a failing file becomes one line and exit code 1.
-
-    As a job of a run it ends with that run, killed or not.
-    """
-    liveness.end_with_run()
+    """Run a command; a `ConversionError` or a failing file becomes one line and exit code 1."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # so that a log tells which step a job is in
     try:
@@ -82,6 +77,11 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         default=DEVICES[0],
         help="where to compute, in full float32 (default: %(default)s)",
     )
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Let a command replace what stands where it writes."""
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there already")
 
 
 def add_reports(parser: argparse.ArgumentParser) -> None:

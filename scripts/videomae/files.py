@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from videomae.errors import ConversionError, said
+from videomae.replacing import recover, take_place
 
 
 @contextmanager
@@ -17,7 +18,8 @@ def appearing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside; what the block makes there then takes the path's place.
 
     If the block fails, what stood at the path before still does and nothing else is left. What a
-    killed process left is removed by the next one that makes the same path.
+    killed process left is removed by the next one that makes the same path; a folder that it had
+    moved away, and not replaced, gets its name back first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_orphans(path)
@@ -26,14 +28,7 @@ def appearing(path: Path) -> Iterator[Path]:
     try:
         yield new
         _give_usual_mode(new)
-        if path.is_dir():  # only an empty folder can be replaced in one step
-            path.rename(old)
-        try:
-            new.replace(path)
-        except OSError:
-            if old.exists():
-                old.rename(path)
-            raise
+        take_place(new, path, old)
     finally:
         for leftover in (new, old):
             remove(leftover)
@@ -55,11 +50,20 @@ def saving(path: Path, kind: type[Exception] = OSError) -> Iterator[None]:
 
 
 def _remove_orphans(path: Path) -> None:
-    """Remove what processes of this machine that are dead left beside a path."""
+    """Remove what dead processes of this machine left beside a path, but not its last content."""
+    recover(path, _orphans(path))
+    for leftover in _orphans(path):
+        remove(leftover)
+
+
+def _orphans(path: Path) -> list[Path]:
+    """List what processes of this machine that are dead left beside a path."""
+    found = []
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.{platform.node()}-*.*"):
         pid = leftover.stem.rpartition("-")[2]
         if leftover.suffix in (".new", ".old") and pid.isdecimal() and not _lives(int(pid)):
-            remove(leftover)
+            found.append(leftover)
+    return found
 
 
 def _lives(pid: int) -> bool:

@@ -19,8 +19,8 @@ from typing import IO
 from videomae.errors import ConversionError
 
 RUN = "VIDEOMAE_RUN"  # in a job's environment: the process that started it
-# By this a rule's shell becomes the job, and the job's environment names the shell's parent.
-EXEC = f"{RUN}=$PPID exec"
+# A rule's shell line begins with this and `exec`: the shell, a child of Snakemake, becomes the job.
+NAME_RUN = f"{RUN}=$PPID"
 PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
 
 # Locked by every living run. The kernel ends a lock with the process that holds it.
@@ -32,8 +32,7 @@ TRIES = 10  # since `alive` holds it for a moment
 def end_with_run() -> None:
     """Have the kernel kill this process as soon as the run that started it is dead.
 
-    Nothing happens outside a run. Linux only: elsewhere jobs outlive a killed run. A command calls
-    this once its imports are done, and before it does anything.
+    Nothing happens outside a run. Linux only: elsewhere jobs outlive a killed run.
     """
     run = os.environ.pop(RUN, None)  # not for its own children
     if run is None or sys.platform != "linux":

@@ -10,9 +10,7 @@ from pathlib import Path
 
 from tests.faults.scene import LIMIT, Scene, Watch, scene
 
-# Seconds after a kill in which every job must be gone: a job that has just begun first imports torch
-# and transformers, and does nothing before it looks whether its run is alive.
-GONE = 15.0
+GONE = 2.0  # seconds after a kill in which every job must be gone
 
 
 @dataclass(frozen=True)
