@@ -26,9 +26,9 @@ SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ architecture assumptions card checkpoint clips command containers contents
         data_sets description drawing drive errors families files folder folding function_checks
-        hub imagenet imports labels licenses listening liveness loading lockstep magic metadata
+        hub imagenet imports labels licenses listening liveness loading lockstep magic metadata names
         networks opcodes options own pages pipeline_check placed planning plots preprocessing
-        progress publishing reading receipts recipes recorded reference relatives releases
+        progress publishing quoting reading receipts recipes recorded reference relatives releases
         remote renaming replacing report reported restoring retrying safetensors_file settings shared
         signs slurm sources space status statuses stored synthetic totals training_options
         transfers truth truth_causes truth_file truth_names unpickling verification written

@@ -6,7 +6,7 @@ from pathlib import Path
 from videomae import checkpoint, folder, folding, labels, renaming, safetensors_file
 from videomae.architecture import read_architecture
 from videomae.command import add_dtype, add_given, add_overwrite, add_weights, run
-from videomae.errors import ConversionError, about
+from videomae.errors import ConversionError, about, one_line, printable
 from videomae.files import sha256
 from videomae.replacing import refuse_existing
 from videomae.transfers import Progress
@@ -48,13 +48,13 @@ def convert(
     chosen: str | None,
 ) -> None:
     """Convert one checkpoint; raises `ConversionError`, and writes nothing, where it can't."""
-    print(f"reading {path}")
+    print(f"reading {one_line(str(path))}")
     opened = checkpoint.open_checkpoint(path, chosen)
     if pinned and (found := sha256(path)) != pinned.lower():
         raise ConversionError(f"SHA-256 is {found}, but {pinned} is pinned")
     print(*opened.describe(), sep="\n")
     architecture = read_architecture(opened.shapes, opened.args, given)
-    print("\n".join(architecture.describe()))
+    print(printable("\n".join(architecture.describe())))
     if architecture.kind == "encoder":
         print("encoder alone: the file has no head and no decoder, so it becomes a VideoMAEModel")
     names = labels.id2label(architecture.num_labels or 0, label_list)
@@ -62,7 +62,7 @@ def convert(
         print(f"no labels given: LABEL_0 … LABEL_{len(names) - 1}")
     folded = folding.fold(opened.entries, architecture)
     for note in folded.notes:
-        print(note)
+        print(printable(note))
     rounded = checkpoint.cast(folded.entries, dtype)
     converted = renaming.convert(rounded, architecture)
     try:

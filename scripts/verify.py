@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from videomae.command import add_device, add_dtype, add_given, add_reports, add_weights, run
-from videomae.errors import about
+from videomae.errors import about, one_line, printable
 from videomae.recorded import Recorded
 from videomae.verification import Verification
 
@@ -47,7 +47,7 @@ def main() -> None:
     if isinstance(recorded, dict):
         files = dict(pair.split("=", 1) for pair in arguments.recorded_files)
         recorded = Recorded.parse({**recorded, **files})
-    print(f"reading {arguments.checkpoint}")
+    print(f"reading {one_line(str(arguments.checkpoint))}")
     with about(arguments.checkpoint):
         verification = Verification(
             arguments.variant or arguments.folder.resolve().name,
@@ -61,7 +61,7 @@ def main() -> None:
             arguments.device,
             arguments.weights,
         )
-        report = verification.run(print)
+        report = verification.run(lambda said: print(printable(str(said))))
     failing = f"{arguments.folder} failed verification"
     report.deliver(arguments.report, arguments.passed, failing)
 

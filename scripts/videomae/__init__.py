@@ -30,6 +30,7 @@ Of a folder:
 - reading: what does one hold, whoever saved it?
 - restoring: how does it become the authors' checkpoint again?
 - card: what does its model card say?
+- quoting: how do words from elsewhere stand in Markdown?
 - families: whose code and paper does a card name?
 - metadata: would the hub take what stands at a card's head?
 - licenses: which licenses does the hub know?
@@ -58,6 +59,7 @@ Of a run:
 
 - written: may Snakemake load this config.yaml?
 - settings: what does config.yaml ask for?
+- names: which names may variants and files have?
 - own: which variants do checkpoints without an entry become?
 - sources: where do bytes come from?
 - drive: what does Google Drive give for a file's id?
