@@ -1,6 +1,7 @@
 """Names of variants and files, and words from elsewhere: they work, are quoted, or are refused."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -153,14 +154,14 @@ def test_card_shows_words_of_others_and_obeys_none(finished: Workflow) -> None:
     card = str(model_card(report, {**RECEIPT, "source": EVIL}, STATED, [cell]))
     assert "\x1b" not in card
     outside = "\n".join(
-        quoting.re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", line) for line in card.splitlines()
+        re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", line) for line in card.splitlines()
     )
     for markup in ("<script", "](http://evil", "![", "**b**", "\n# d"):
         assert markup not in outside
     rows = [line for line in card.splitlines() if line.startswith("| source")]
-    assert [quoting.re.sub(r"\\\|", "", row).count("|") for row in rows] == [3]
+    assert [re.sub(r"\\\|", "", row).count("|") for row in rows] == [3]
     assert plain.count("\n#") == card.count("\n#")
-    assert ModelCard(card).data.library_name == "transformers"
+    assert ModelCard(card).data.to_dict()["library_name"] == "transformers"
 
 
 @pytest.mark.parametrize("name", ['x")\nimport os', "a`b", "<b>", "a|b", 'a"b', "a\\b", "a{b}"])
