@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from huggingface_hub import ModelCard
 from videomae import errors, magic, names, quoting, settings, sources
 from videomae.card import model_card
 from videomae.errors import ConversionError
 
 from tests.conftest import GIVEN, Workflow, command, given
-from tests.test_card import RECEIPT, STATED
+from tests.test_card import RECEIPT, STATED, read
 
 ODD = [
     "-dash",
@@ -161,7 +160,7 @@ def test_card_shows_words_of_others_and_obeys_none(finished: Workflow) -> None:
     rows = [line for line in card.splitlines() if line.startswith("| source")]
     assert [re.sub(r"\\\|", "", row).count("|") for row in rows] == [3]
     assert plain.count("\n#") == card.count("\n#")
-    assert ModelCard(card).data.to_dict()["library_name"] == "transformers"
+    assert read(card).library_name == "transformers"
 
 
 @pytest.mark.parametrize("name", ['x")\nimport os', "a`b", "<b>", "a|b", 'a"b', "a\\b", "a{b}"])
