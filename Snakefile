@@ -1,6 +1,6 @@
 """Converts the authors' VideoMAE checkpoints to transformers: download, convert, verify, push."""
 
-import gc
+import copy
 import os
 import re
 import shlex
@@ -23,18 +23,19 @@ BEGAN = time.time()
 # Scripts and modules come through Snakemake's cache of sources, so that they are found wherever a
 # job runs.
 SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
-        download receipt convert verify card push score snapshot load page overview
+        job download receipt convert verify card push score snapshot load page overview
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ access addresses architecture assumptions card checkpoint clips command
         containers contents data_sets description drawing drive environment errors families
         files folder folding function_checks hub imagenet imports labels licenses listening
-        liveness loadable loading lockstep magic metadata networks opcodes options own pages
-        pipeline_check placed planning plots preprocessing progress provenance publishable
-        publishing reading receipts recipes recorded reference relatives releases remote
-        renaming report reported restoring retrying safetensors_file settings shared signs slurm
-        sources space stale status statuses stored synthetic totals training_options transfers
-        truth truth_causes truth_file truth_names unchanged unpickling verification written
+        liveness loadable loading lockstep magic metadata names networks opcodes options own
+        pages pipeline_check placed planning plots preprocessing progress provenance publishable
+        publishing quoting reading receipts recipes recorded reference relatives releases remote
+        renaming replacing report reported restoring retrying safetensors_file settings shared
+        signs slurm sources space stale status statuses stored synthetic totals training_options
+        transfers truth truth_causes truth_file truth_names unchanged unpickling verification
+        written
     """.split()}
 SCORING = {f"scoring.{name}": workflow.source_path(f"scripts/scoring/{name}.py") for name in """
         __init__ accuracy asked comparing examples kept labelling lists merging models protocols
@@ -76,6 +77,12 @@ from videomae import (
 )
 from videomae.errors import ConversionError, one_line, said
 
+# Packages know where their modules are, and a workflow that imports this one has a path of its own.
+sys.path.remove(str(Path(SCRIPT["convert"]).parent))
+
+# As a module, this workflow changes nothing of the one that imports it.
+MAIN = workflow.modifier.is_main_snakefile()
+
 # By this a step runs again when a module that it uses is edited.
 CODE = {
     step: imports.digest(SCRIPT[step], {**LIBRARY, **SCORING})
@@ -103,18 +110,23 @@ if not workflow.modifier.skip_configfile and Path("config.yaml").is_file():
 configfile: "config.yaml"
 
 
-# Jobs run under Snakemake's own Python, activated or not; an environment of its own has another.
-# A prefix takes the place of Snakemake's strict mode. By `exec` in its shell line a job is a child
-# of this process, with which it ends.
-if not workflow.deployment_settings.deployment_method:
-    shell.prefix(
-        f"set -euo pipefail; PYTHON={shlex.quote(sys.executable)}; "
-        f"export {liveness.RUN}={os.getpid()}; "
-    )
+# Jobs run under Snakemake's own Python, activated or not, and end with their run; an environment of
+# its own has another Python, and who starts a job there may not be Snakemake.
+DEPLOYED = bool(workflow.deployment_settings.deployment_method)
+PYTHON = "python" if DEPLOYED else shlex.quote(sys.executable)
 
-# Where this is a module, Snakemake is the other workflow's.
-if workflow.modifier.is_main_snakefile():
+
+def run_by(python):
+    """Give how a rule's shell line runs a script by a Python, as a job that ends with its run."""
+    if DEPLOYED:
+        return f"exec {python}"
+    return f"{liveness.NAME_RUN} exec {python} {shlex.quote(SCRIPT['job'])}"
+
+
+if MAIN:
     planning.remember(workflow.output_settings)
+else:
+    config = copy.deepcopy(config)  # it is a part of the other workflow's
 
 own.type_values(config)
 try:
@@ -130,7 +142,7 @@ with told():
         STORED_IN,
         workflow.storage_settings.default_storage_prefix,
     )
-    if STORED_IN:
+    if STORED_IN and MAIN:
         remote.share(workflow.storage_registry.default_storage_provider.settings)
     RESULTS = remote.results(RESULTS_AT)
 
@@ -199,10 +211,10 @@ ACCELERATOR = {
 }
 
 # Jobs declare their memory; here they share the machine's, unless --resources says otherwise.
-if not ELSEWHERE and "mem" not in workflow.global_resources:
+if MAIN and not ELSEWHERE and "mem" not in workflow.global_resources:
     workflow.register_resource("mem_mb", psutil.virtual_memory().total // 2**20)
 # More transfers at once are no faster, and would take the cores from what has come already.
-if "downloads" not in workflow.global_resources:
+if MAIN and "downloads" not in workflow.global_resources:
     workflow.register_resource("downloads", 2)
 
 if "container" in config:
@@ -215,8 +227,9 @@ elif DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_metho
         "path or address as `container`"
     )
 
+if MAIN:
 
-report: "report/workflow.rst"
+    report: "report/workflow.rst"
 
 
 wildcard_constraints:
@@ -277,25 +290,25 @@ def given(paths):
     return [path if path.startswith(f"{remote.HERE}/") else local(path) for path in paths]
 
 
-def execute(wildcards, output):
+def run_script(wildcards, output):
     """Begin the shell line of a step without secrets.
 
     Here as below: as a param it reruns nothing, since it is made from the output.
     """
-    return f"{environment.without_secrets()} exec"
+    return f"{environment.without_secrets()} {run_by(PYTHON)}"
 
 
-def execute_with_token(wildcards, output):
+def run_with_token(wildcards, output):
     """Begin the shell line of a step that talks to the hub."""
-    return f"{environment.with_token()} exec"
+    return f"{environment.with_token()} {run_by(PYTHON)}"
 
 
-def execute_download(wildcards, output):
+def run_download(wildcards, output):
     """Begin the shell line of a download, which needs what its source asks for."""
     source = VARIANTS[wildcards.variant].source
     if source.kind == "https":
-        return f"{environment.with_address(str(source))} exec"
-    return (execute_with_token if source.kind == "hub" else execute)(wildcards, output)
+        return f"{environment.with_address(str(source))} {run_by(PYTHON)}"
+    return (run_with_token if source.kind == "hub" else run_script)(wildcards, output)
 
 
 def named(paths):
@@ -364,8 +377,6 @@ def undone():
 
 
 onstart:
-    gc.freeze()  # as it was off, planning is an eighth faster
-    gc.enable()
     liveness.end_on_sigterm(workflow.scheduler.exit_gracefully)
     planning.take_over(workflow.scheduler, workflow.local_exec)
     environments = [
@@ -464,7 +475,7 @@ rule download:
         ),
         downloads=lambda wildcards: VARIANTS[wildcards.variant].downloads,
     params:
-        execute=execute_download,
+        run=run_download,
         source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
         command=lambda wildcards, output: bringing(
             VARIANTS[wildcards.variant],
@@ -472,7 +483,7 @@ rule download:
             *VARIANTS[wildcards.variant].brought_to,
         ),
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {params.command} --log {log.text:q} --fetched {log.fetched:q}'
+        "{params.run} {params.command} --log {log.text:q} --fetched {log.fetched:q}"
 
 
 # Of the file that is there, whoever put it there: of one rule's outputs Snakemake would delete the
@@ -493,7 +504,7 @@ rule receipt:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute,
+        run=run_script,
         source=rules.download.params.source,
         contradicted=lambda wildcards: VARIANTS[wildcards.variant].contradicted,
         command=lambda wildcards, input, output: shlex.join(
@@ -503,7 +514,7 @@ rule receipt:
             + VARIANTS[wildcards.variant].held_to
         ),
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
+        "{params.run} {params.command} > {log:q} 2>&1"
 
 
 # A link costs nothing to make again, so that it and its receipt are one job, of which a training run
@@ -528,14 +539,14 @@ rule link:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute,
+        run=run_script,
         source=rules.download.params.source,
         contradicted=rules.receipt.params.contradicted,
         command=lambda wildcards, output: bringing(
             VARIANTS[wildcards.variant], output.checkpoint, "--receipt", output.receipt
         ),
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {params.command} --log {log:q}'
+        "{params.run} {params.command} --log {log:q}"
 
 
 rule clip:
@@ -549,12 +560,12 @@ rule clip:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute_with_token,
+        run=run_with_token,
         command=lambda wildcards, output: shlex.join(
             [SCRIPT["download"], f"hub:datasets/{wildcards.hub_file}", output[0]]
         ),
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {params.command} > {log:q} 2>&1'
+        "{params.run} {params.command} > {log:q} 2>&1"
 
 
 use rule clip as mask with:
@@ -597,7 +608,7 @@ rule convert:
         # Measured: 40, and 250 where torch is needed, whatever the checkpoint's size.
         mem_mb=(lambda wildcards, attempt: asked(300, attempt)) if ELSEWHERE else 300,
     params:
-        execute=execute,
+        run=run_script,
         code=CODE["convert"],
         folder=subpath(output.config, parent=True),
         labels=lambda wildcards, input: [f"--labels={path}" for path in input.labels],
@@ -608,9 +619,9 @@ rule convert:
         ),
         pinned=lambda wildcards, input: VARIANTS[wildcards.variant].pinned,
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {params.withdrawn:q}'
+        "{params.run} {input.script:q} {params.withdrawn:q}"
         " {input.checkpoint:q} {params.folder:q} --receipt {input.receipt:q} {params.pinned:q}"
-        " {params.labels:q} {params.options:q} > {log:q} 2>&1"
+        " {params.labels:q} {params.options:q} --overwrite > {log:q} 2>&1"
 
 
 rule verify:
@@ -645,7 +656,7 @@ rule verify:
         # Measured: the folder's pages, and up to 0.6 GB for transformers and activations.
         mem_mb=verify_megabytes,
     params:
-        execute=execute,
+        run=run_script,
         code=CODE["verify"],
         folder=subpath(input.config, parent=True),
         labels=rules.convert.params.labels,
@@ -665,7 +676,7 @@ rule verify:
         withdrawn=lambda wildcards: withdrawn(wildcards.variant, progress.STEPS["card"]),
         pinned=rules.convert.params.pinned,
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {params.withdrawn:q}'
+        "{params.run} {input.script:q} {params.withdrawn:q}"
         " {input.checkpoint:q} {params.folder:q} --receipt {input.receipt:q} {params.pinned:q}"
         " --variant {wildcards.variant:q} {params.labels:q} {params.options:q}"
         " --recorded {params.recorded:q} --recorded-files {params.recorded_files:q}"
@@ -694,13 +705,13 @@ rule card:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute,
+        run=run_script,
         code=CODE["card"],
         facts=lambda wildcards: VARIANTS[wildcards.variant].card_options(
             SETTINGS.license, SETTINGS.push.get("namespace")
         ),
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {input.report:q} {input.receipt:q} {output:q}'
+        "{params.run} {input.script:q} {input.report:q} {input.receipt:q} {output:q}"
         " --loaded {input.loaded:q} --scores {input.scores:q} {params.facts:q} > {log:q} 2>&1"
 
 
@@ -723,7 +734,7 @@ rule push:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute_with_token,
+        run=run_with_token,
         code=CODE["push"],
         folder=subpath(input.config, parent=True),
         repository=lambda wildcards: f"{SETTINGS.push['namespace']}/{wildcards.variant}",
@@ -732,7 +743,7 @@ rule push:
         overwrite=["--overwrite"] if SETTINGS.push["overwrite"] else [],
         dry_run=[],
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}'
+        "{params.run} {input.script:q} {params.folder:q} {input.report:q} {params.repository:q}"
         " {output:q} {params.visibility:q} {params.revision:q} {params.overwrite:q} {params.dry_run:q}"
         " --log {log:q}"
 
@@ -806,13 +817,13 @@ rule score:
             (megabytes(input.weights) if os.path.exists(input.weights) else 2600) + 2500, attempt
         ),
     params:
-        execute=execute,
+        run=run_script,
         code=CODE["score"],
         kept=[f"--output={RESULTS}/scores"],
         folder=subpath(input.config, parent=True),
         options=lambda wildcards: SCORED[wildcards.variant].computed,
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
+        "{params.run} {input.script:q} {params.folder:q} {input.videos:q}"
         " {params.options:q} --shard {wildcards.shard}/{wildcards.shards}"
         " {params.kept:q} --done {output:q} > {log:q} 2>&1"
 
@@ -842,7 +853,7 @@ rule merge:
     resources:
         mem_mb=lambda wildcards, attempt: asked(1500, attempt),
     params:
-        execute=execute,
+        run=run_script,
         code=CODE["score"],
         kept=[f"--output={RESULTS}/scores"],
         folder=subpath(input.config, parent=True),
@@ -850,7 +861,7 @@ rule merge:
             SCORED[wildcards.variant].computed + SCORED[wildcards.variant].merged
         ),
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {input.videos:q}'
+        "{params.run} {input.script:q} {params.folder:q} {input.videos:q}"
         " {params.options:q} --merge {params.kept:q} > {log:q} 2>&1"
 
 
@@ -896,7 +907,7 @@ rule page:
     resources:
         mem_mb=lambda wildcards, input: sum(map(megabytes, input.model)) + 700,
     params:
-        execute=execute,
+        run=run_script,
         code=CODE["page"],
         clip=lambda wildcards, input: [f"--clip={path}" for path in input.clip],
         model=lambda wildcards, input: [
@@ -906,7 +917,7 @@ rule page:
         results=[f"--results={RESULTS_AT}"],
         last_step=[f"--last-step={SETTINGS.push_step}"] if SETTINGS.push_step else [],
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {wildcards.variant:q} {output:q}'
+        "{params.run} {input.script:q} {wildcards.variant:q} {output:q}"
         " {params.results:q} {params.model:q} {params.clip:q}"
         " {params.family:q} {params.last_step:q} > {log:q} 2>&1"
 
@@ -940,7 +951,7 @@ rule overview:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute,
+        run=run_script,
         code=CODE["overview"],
         folder=subpath(output[0], parent=True),
         variants=list(VARIANTS),
@@ -948,7 +959,7 @@ rule overview:
         last_step=rules.page.params.last_step,
         results=[f"--results={RESULTS_AT}"],
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {input.script:q} {params.folder:q} {params.variants:q}'
+        "{params.run} {input.script:q} {params.folder:q} {params.variants:q}"
         " {params.results:q} --families {params.families:q} {params.last_step:q} > {log:q} 2>&1"
 
 
@@ -977,13 +988,14 @@ rule environment:
         "envs/videomae.yaml"
     params:
         alone=lambda wildcards, output: environment.without_secrets(),
+        python=lambda wildcards, output: PYTHON,
         failure=lambda wildcards: (
             f"error: transformers {wildcards.release} and what it is pinned with can't be "
             "installed under this Python; pip's own words are above"
         ),
     # Without compiling what won't be imported: 13 s instead of 38.
     shell:
-        '{params.alone} ("${{PYTHON:-python}}" -m venv {output:q} && {output:q}/bin/python -m pip install --no-compile'
+        "{params.alone} ({params.python} -m venv {output:q} && {output:q}/bin/python -m pip install --no-compile"
         " --requirement {input.pins:q} --constraint {input.constraints:q}) > {log:q} 2>&1"
         " || {{ echo {params.failure:q} >> {log:q}; exit 1; }}"
 
@@ -999,12 +1011,12 @@ rule snapshot:
     conda:
         "envs/videomae.yaml"
     params:
-        execute=execute_with_token,
+        run=run_with_token,
         command=lambda wildcards, output: shlex.join(
             [SCRIPT["snapshot"], VARIANTS[wildcards.variant].published, output[0]]
         ),
     shell:
-        '{params.execute} "${{PYTHON:-python}}" {params.command} --log {log:q}'
+        "{params.run} {params.command} --log {log:q}"
 
 
 def files_to_load(wildcards):
@@ -1044,13 +1056,16 @@ rule load:
         # Two models beside the checkpoint's pages: by its own class and by the Auto class.
         mem_mb=lambda wildcards, input: 3 * megabytes(input.checkpoint) + 1500,
     params:
-        execute=execute,
+        run=lambda wildcards, input, output: (
+            f"{environment.without_secrets()} "
+            + run_by(shlex.quote(f"{input.environment}/bin/python"))
+        ),
         code=CODE["load"],
         folder=folder_to_load,
         labels=rules.convert.params.labels,
         options=lambda wildcards: VARIANTS[wildcards.variant].options,
     shell:
-        "{params.execute} {input.environment:q}/bin/python {input.script:q} {input.checkpoint:q} {params.folder:q}"
+        "{params.run} {input.script:q} {input.checkpoint:q} {params.folder:q}"
         " --variant {wildcards.variant:q} {params.labels:q} {params.options:q} --report {log.report:q}"
         " --passed {output:q} > {log.text:q} 2>&1"
 

@@ -14,8 +14,9 @@ from videomae import (
     safetensors_file,
 )
 from videomae.architecture import read_architecture
-from videomae.command import add_dtype, add_given, add_weights, run
-from videomae.errors import about
+from videomae.command import add_dtype, add_given, add_overwrite, add_weights, run
+from videomae.errors import about, one_line, printable
+from videomae.replacing import refuse_existing
 from videomae.transfers import Progress
 from videomae.unchanged import Watched
 
@@ -30,10 +31,13 @@ def main() -> None:
     add_dtype(parser)
     parser.add_argument("--labels", type=Path, help="list of labels: one a line, JSON or CSV")
     provenance.add_provenance(parser)
+    add_overwrite(parser)
     arguments = parser.parse_args()
+    folder.refuse_strangers(arguments.folder)
+    refuse_existing(arguments.folder, arguments.overwrite)
     with about(arguments.checkpoint):
         path = magic.located(arguments.checkpoint)
-        print(f"reading {path}")
+        print(f"reading {one_line(str(path))}")
         watched = provenance.watch(path, arguments.sha256, arguments.receipt, hashing=False)
         convert(
             path,
@@ -59,7 +63,7 @@ def convert(
     opened = checkpoint.open_checkpoint(path, chosen)
     print(*opened.describe(), sep="\n")
     architecture = read_architecture(opened.shapes, opened.args, given)
-    print("\n".join(architecture.describe()))
+    print(printable("\n".join(architecture.describe())))
     if architecture.kind == "encoder":
         print("encoder alone: the file has no head and no decoder, so it becomes a VideoMAEModel")
     names = labels.id2label(architecture.num_labels or 0, label_list)
@@ -67,7 +71,7 @@ def convert(
         print(f"no labels given: LABEL_0 … LABEL_{len(names) - 1}")
     folded = folding.fold(opened.entries, architecture)
     for note in folded.notes:
-        print(note)
+        print(printable(note))
     rounded = checkpoint.cast(folded.entries, dtype)
     converted = renaming.convert(rounded, architecture)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from videomae.command import add_given, add_weights, run
 from videomae.description import describe
+from videomae.errors import printable
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
         contents = [one.content() for one in described]
         print(json.dumps(contents, indent=2, allow_nan=False, default=str))
     else:
-        print("\n\n".join("\n".join(one.lines()) for one in described))
+        print(printable("\n\n".join("\n".join(one.lines()) for one in described)))
     if any(one.reasons for one in described):
         sys.exit(1)
 

@@ -14,7 +14,7 @@ from scoring.protocols import PROTOCOLS, Protocol, custom, refuse_untestable
 from scoring.ways import Authors, Transformers
 from scoring.working import Work
 from videomae.command import add_device, run
-from videomae.errors import ConversionError
+from videomae.errors import ConversionError, printable
 from videomae.files import appearing, sha256
 
 NETWORK_SETTINGS = ("frames", "short_side")  # without them those of the folder are taken
@@ -134,7 +134,7 @@ def _check_files(entries: Sequence[Entry], arguments: argparse.Namespace) -> Non
     gone = lists.missing(entries, arguments.root)
     if not gone:
         return
-    print("\n".join([f"missing, of {arguments.list}:", *lists.table(gone)]))
+    print(printable("\n".join([f"missing, of {arguments.list}:", *lists.table(gone)])))
     if not arguments.allow_missing:
         raise ConversionError(
             f"{arguments.list}: {len(gone)} of {len(entries)} videos are not there (named above; "
@@ -172,7 +172,7 @@ def _report(
     shown = list(examples.content(outcome, examples.choose(outcome), arguments.root))
     with appearing(arguments.output / f"examples/{model.name}.json") as new:
         new.write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
-    print(results.table(outcome, arguments.published))
+    print(printable(results.table(outcome, arguments.published)))
     print(f"\n{' and '.join(map(str, files))}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from videomae import magic, provenance
 from videomae.command import add_device, add_dtype, add_given, add_reports, add_weights, run
-from videomae.errors import about
+from videomae.errors import about, one_line, printable
 from videomae.files import sha256
 from videomae.recorded import Recorded
 from videomae.verification import Verification
@@ -55,10 +55,10 @@ def main() -> None:
         files = {"truth": str(recorded)}
     with about(arguments.checkpoint):
         path = magic.located(arguments.checkpoint)
-        print(f"hashing {path} and {arguments.folder}")
+        print(one_line(f"hashing {path} and {arguments.folder}"))
         read = provenance.watch(path, arguments.sha256, arguments.receipt)
         held = provenance.watch_folder(arguments.folder)
-        print(f"reading {path}")
+        print(one_line(f"reading {path}"))
         verification = Verification(
             arguments.variant or arguments.folder.resolve().name,
             path,
@@ -71,7 +71,7 @@ def main() -> None:
             arguments.device,
             arguments.weights,
         )
-        report = verification.run(print)
+        report = verification.run(lambda said: print(printable(str(said))))
         provenance.refuse_changed(read, verification.checkpoint.entries)
         report.checks.append(provenance.unchanged(held, report.facts["sha256"]))
         print(report.checks[-1])

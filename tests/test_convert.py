@@ -164,15 +164,34 @@ def test_folder_with_other_files_is_left_alone(
     assert (tmp_path / name).read_text() == "years of work"
 
 
-def test_converting_again_replaces_the_folder_and_its_card(
+def test_folder_is_replaced_with_its_card_only_when_that_is_asked_for(
     checkpoints: Folders, tmp_path: Path
 ) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "README.md").write_text("---\nlicense: mit\nlibrary_name: transformers\n---\n")
     (folder / "config.json").write_text("{}")
-    path = checkpoints["tiny-finetuned"]
-    assert command("convert", path, folder, *given("tiny-finetuned")).code == 0
+    asked = (checkpoints["tiny-finetuned"], folder, *given("tiny-finetuned"))
+    refused = command("convert", *asked)
+    assert refused.code == 1
+    assert f"{folder} exists; give --overwrite to replace it" in refused.output
+    assert (folder / "config.json").read_text() == "{}"
+    assert command("convert", *asked, "--overwrite").code == 0
     assert sorted(p.name for p in folder.iterdir())[:2] == ["config.json", "model.safetensors"]
     assert not (folder / "README.md").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_file_in_the_folders_place_is_left_alone(checkpoints: Folders, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("years of work")
+    asked = (checkpoints["tiny-finetuned"], tmp_path / "out", *given("tiny-finetuned"))
+    refused = command("convert", *asked, "--overwrite")
+    assert refused.code == 1
+    assert "out is a file, where a folder is to be" in refused.output
+    assert (tmp_path / "out").read_text() == "years of work"
+
+
+def test_empty_folder_may_be_written_to(checkpoints: Folders, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    path = checkpoints["tiny-finetuned"]
+    assert command("convert", path, tmp_path / "out", *given("tiny-finetuned")).code == 0

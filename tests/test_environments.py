@@ -118,7 +118,7 @@ def test_jobs_run_in_the_container_that_config_names(workflow: Workflow) -> None
     outcome = workflow.run(*options, PATH=path)
     assert outcome.code == 0, outcome.output
     asked = (folder / "asked").read_text().splitlines()
-    steps = [re.findall(r"PYTHON:-python\}\" (\S+\.py)", line)[0] for line in asked]
+    steps = [re.findall(r"exec python (\S+\.py)", line)[0] for line in asked]
     assert [Path(step).name for step in steps] == ["download.py", "receipt.py"]
     # The container must see the scripts, which lie in Snakemake's cache of sources.
     seen = [re.findall(r"--bind (\S+)", line) for line in asked]

@@ -1,5 +1,6 @@
 """A killed run: its jobs die, one command goes on; and what `make faults` would see."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -54,12 +55,14 @@ def test_jobs_die_with_a_killed_run_which_one_command_brings_to_its_end(
 
 def test_job_whose_run_is_dead_already_does_nothing(tmp_path: Path) -> None:
     made = tmp_path / "it"
-    code = f"import videomae, pathlib; pathlib.Path({str(made)!r}).touch()"
-    environment = {"PYTHONPATH": str(ROOT / "scripts")}
-    outcome = process("-c", code, environment={**environment, liveness.RUN: "1"})  # no parent of it
+    script = tmp_path / "script.py"
+    script.write_text(f"import pathlib; pathlib.Path({str(made)!r}).touch()")
+    job = (ROOT / "scripts/job.py", script)
+    outcome = process(*job, environment={liveness.RUN: "1"})  # no parent of it
     assert outcome.code == -signal.SIGKILL
     assert not made.exists()
-    assert process("-c", code, environment=environment).code == 0
+    assert process(*job, environment={liveness.RUN: str(os.getpid())}).code == 0
+    assert made.exists()
 
 
 def test_run_ends_by_sigterm_that_comes_while_it_schedules(finished: Workflow) -> None:

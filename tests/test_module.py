@@ -1,13 +1,18 @@
 """The workflow as a module of somebody else's, as examples/module imports it."""
 
+import json
+import os
+import re
 import shutil
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import yaml
+from videomae import liveness
 
-from tests.conftest import ROOT, Workflow, jobs
+from tests.conftest import ROOT, Workflow, jobs, process
 
 EXAMPLE = ROOT / "examples/module"
 
@@ -69,3 +74,158 @@ def test_folder_that_is_not_verified_is_not_used(example: Workflow) -> None:
     assert outcome.code == 1
     assert "num_attention_heads" in outcome.output
     assert not (example.folder / "features").exists()
+
+
+# A workflow with rules, a shell prefix, limits and handlers of its own, which notes what it has.
+HOST = """
+import atexit, gc, json, logging, os, signal, sys
+from pathlib import Path
+
+shell.prefix("export THEIRS=1; ")
+workflow.register_resource("downloads", 7)
+workflow.register_resource("mem_mb", 123456)
+config["videomae"] = {"variants": {"tiny": {"checkpoint": "synthetic:tiny-finetuned"}}}
+
+
+def state():
+    signals = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD]
+    return {
+        "collection": [gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()],
+        "at exit": atexit._ncallbacks(),
+        "signals": [str(signal.getsignal(one)) for one in signals],
+        "handlers": {
+            name: sorted(type(one).__name__ for one in logging.getLogger(name).handlers)
+            for name in (None, "snakemake.logging", "snakemake")
+        },
+        "environment": dict(os.environ),
+        "path": sys.path,
+        "config": config,
+        "limits": {name: str(each) for name, each in workflow.global_resources.items()},
+        "prefix": shell._process_prefix,
+        "report": str(workflow.report_text),
+        "umask": os.umask(0o022),
+        "folder": os.getcwd(),
+    }
+
+
+MODULE
+
+
+onstart:
+    Path("start.json").write_text(json.dumps(state()))
+
+
+onsuccess:
+    Path("end.json").write_text(json.dumps(state()))
+
+
+rule all:
+    default_target: True
+    input:
+        "python.json",
+        "shell.txt",
+
+
+rule of_python:
+    output:
+        "python.json",
+    run:
+        Path(output[0]).write_text(json.dumps(state()))
+
+
+rule of_shell:
+    output:
+        "shell.txt",
+    resources:
+        downloads=3,
+    shell:
+        "(env | grep -v ^_=; set -o) > {output}"
+
+
+Path("read.json").write_text(json.dumps(state()))
+"""
+USED = """
+module videomae:
+    snakefile:
+        {snakefile!r}
+    config:
+        config["videomae"]
+
+
+use rule * from videomae as videomae_*
+"""
+
+
+def _noted(folder: Path, module: str) -> dict[str, Any]:
+    """Run a host with a module or none; give what it noted of itself, without what is random."""
+    folder.mkdir()
+    (folder / "Snakefile").write_text(HOST.replace("MODULE", module))
+    outcome = Workflow(folder, folder / "Snakefile").run("--printshellcmds")
+    assert outcome.code == 0, outcome.output
+    noted: dict[str, Any] = {
+        name: json.loads((folder / f"{name}.json").read_text())
+        for name in ("read", "start", "python", "end")
+    }
+    for each in noted.values():
+        # Snakemake itself adds the folder of a Snakefile that it reads.
+        each["path"] = [place for place in each["path"] if place != str(ROOT)]
+    noted["shell"] = sorted((folder / "shell.txt").read_text().splitlines())
+    noted["printed"] = sorted(re.findall(r"^Shell command: .*", outcome.output, re.MULTILINE))
+    text = re.sub(r"0x\w+", "0x", json.dumps(noted)).replace(str(folder), "")
+    return cast(dict[str, Any], json.loads(text))
+
+
+def test_nothing_of_the_workflow_that_imports_it_changes(tmp_path: Path) -> None:
+    """What it has when it is read, when it starts and ends, in its own rules and their shells."""
+    module = USED.format(snakefile=str(ROOT / "Snakefile"))
+    alone, beside = _noted(tmp_path / "a", ""), _noted(tmp_path / "b", module)
+    assert alone["printed"] != []
+    assert "THEIRS=1" in alone["shell"]
+    assert alone["start"]["limits"]["downloads"] == 'Resource("downloads", 7)'
+    assert beside == alone
+
+
+CHANGES = """
+gc.disable()
+shell.prefix("set -euo pipefail; ")
+workflow.register_resource("downloads", 2)
+os.environ["VIDEOMAE_RUN"] = "1"
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+config["videomae"]["models"] = "all"
+logging.getLogger().addHandler(logging.NullHandler())
+atexit.register(gc.collect)
+sys.path.insert(0, "/elsewhere")
+workflow.report_text = "ours"
+"""
+
+
+@pytest.mark.full
+def test_each_change_of_the_workflow_that_imports_it_is_seen(tmp_path: Path) -> None:
+    alone, changed = _noted(tmp_path / "a", ""), _noted(tmp_path / "b", CHANGES)
+    seen = {key for key, each in alone["read"].items() if changed["read"][key] != each}
+    assert seen == alone["read"].keys() - {"folder", "umask"}
+    assert changed["shell"] != alone["shell"]
+
+
+@pytest.mark.parametrize("package", ["videomae", "scoring"])
+def test_importing_a_package_only_defines_names(package: str) -> None:
+    code = f"""
+import atexit, ctypes, gc, importlib, logging, os, pkgutil, signal, sys
+before = (gc.isenabled(), gc.get_freeze_count(), dict(os.environ), list(sys.path))
+registered = []
+atexit.register = lambda function, *_: registered.append(function.__module__) or function
+package = importlib.import_module({package!r})
+for module in pkgutil.iter_modules(package.__path__):
+    if module.name in sys.argv[1:]:
+        importlib.import_module(f"{{package.__name__}}.{{module.name}}")
+assert before == (gc.isenabled(), gc.get_freeze_count(), dict(os.environ), list(sys.path))
+assert [one for one in registered if one.partition(".")[0] == package.__name__] == []
+assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+death = ctypes.c_int()
+ctypes.CDLL(None).prctl(2, ctypes.byref(death))  # PR_GET_PDEATHSIG
+assert death.value == 0
+"""
+    light = ("command", "liveness", "settings", "files", "asked")
+    environment = {"PYTHONPATH": str(ROOT / "scripts"), liveness.RUN: str(os.getpid())}
+    outcome = process("-c", code, *light, environment=environment)
+    assert outcome.code == 0, outcome.output

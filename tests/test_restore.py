@@ -348,7 +348,7 @@ def test_other_eps_than_the_authors_is_pointed_out(converted: Folders, tmp_path:
     assert "layer_norm_eps" not in restore(folder, tmp_path / "out.pth").output
     edit_config(folder, layer_norm_eps=1e-12)
     message = "layer_norm_eps is 1e-12; the authors' is 1e-06"
-    assert message in restore(folder, tmp_path / "out.pth").output
+    assert message in restore(folder, tmp_path / "again.pth").output
 
 
 def test_rehearsal_weights_stay_marked_and_others_unmarked(
@@ -558,7 +558,7 @@ def assert_refused(folder: Path, message: str) -> None:
     file = folder.with_name("out.pth")
     file.write_bytes(b"years of work")
     before = sorted(path.name for path in folder.parent.iterdir())
-    outcome = restore(folder, file)
+    outcome = command("restore", folder, file, "--overwrite")
     assert outcome.code == 1
     assert message in outcome.output
     assert outcome.output.count(f"error: {folder}") == 1
@@ -590,8 +590,22 @@ def test_folder_in_the_files_place_is_left_alone(converted: Folders, tmp_path: P
     assert (tmp_path / "out.pth/thesis.tex").read_text() == "years of work"
 
 
-def test_file_of_an_earlier_run_is_replaced(converted: Folders, tmp_path: Path) -> None:
-    (tmp_path / "out.pth").write_text("earlier")
-    assert restore(converted["tiny-finetuned"], tmp_path / "out.pth").code == 0
+def test_file_that_is_there_is_replaced_only_when_that_is_asked_for(
+    converted: Folders, tmp_path: Path
+) -> None:
+    (tmp_path / "out.pth").write_text("weeks of training")
+    refused = restore(converted["tiny-finetuned"], tmp_path / "out.pth")
+    assert refused.code == 1
+    assert f"{tmp_path / 'out.pth'} exists; give --overwrite to replace it" in refused.output
+    assert (tmp_path / "out.pth").read_text() == "weeks of training"
+    asked = (converted["tiny-finetuned"], tmp_path / "out.pth", "--overwrite")
+    assert command("restore", *asked).code == 0
     assert load(tmp_path / "out.pth")["args"].nb_classes == 7
     assert [path.name for path in tmp_path.iterdir()] == ["out.pth"]
+
+
+def test_link_that_leads_nowhere_is_something_too(converted: Folders, tmp_path: Path) -> None:
+    (tmp_path / "out.pth").symlink_to("/unplugged/disk.pth")
+    refused = restore(converted["tiny-finetuned"], tmp_path / "out.pth")
+    assert "exists; give --overwrite" in refused.output
+    assert (tmp_path / "out.pth").is_symlink()

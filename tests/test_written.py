@@ -6,7 +6,7 @@ import pytest
 from videomae import written
 from videomae.errors import ConversionError
 
-from tests.conftest import ROOT, Workflow
+from tests.conftest import ROOT, Workflow, command
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "rehearsal/config.yaml"])
@@ -52,3 +52,57 @@ def test_snakemake_runs_no_code_of_a_config(workflow: Workflow) -> None:
     assert outcome.code
     assert "config.yaml: line 1: __use_yte__ would run code" in outcome.output
     assert not made.exists()
+
+
+RUNS = """__use_yte__: true
+__definitions__: [import pathlib]
+models: ?pathlib.Path("ran").touch() or "all"
+"""
+GOOD = "variants: {tiny: {checkpoint: 'synthetic:tiny-finetuned', config: {num_frames: 4}}}\n"
+
+
+def test_file_of_somebody_else_is_checked_and_nothing_in_it_runs(
+    workflow: Workflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named by --configfile Snakemake would run it, before the workflow can look at it."""
+    monkeypatch.chdir(workflow.folder)
+    (workflow.folder / "theirs.yaml").write_text(RUNS)
+    (workflow.folder / "config.yaml").write_text(GOOD)
+    refused = command("check_config", "theirs.yaml")
+    assert refused.code == 1
+    assert refused.output == "error: theirs.yaml: line 1: __use_yte__ would run code; write it out"
+    assert not (workflow.folder / "ran").exists()
+    workflow.run("--dry-run", "--quiet", "all", "--configfile", "theirs.yaml")
+    assert (workflow.folder / "ran").exists()  # or else this test shows nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GOOD, "a config.yaml of this workflow: tiny"),
+        (
+            GOOD.replace("num_frames", "num_frame"),
+            "num_frame: no such key (did you mean num_frames",
+        ),
+        (GOOD.replace("finetuned", "fine"), "variants.tiny.checkpoint:"),
+        (GOOD + "a: !!python/name:os.system\n", "line 2: tag:yaml.org,2002:python/name:os.system"),
+        ("{}", "variants: there are none"),
+    ],
+)
+def test_checked_file_is_held_to_the_schema_and_to_what_no_schema_can_tell(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs.yaml").write_text(text)
+    outcome = command("check_config", tmp_path / "theirs.yaml")
+    assert message in outcome.output
+    assert outcome.code == (0 if text == GOOD else 1)
+    assert len(outcome.output.strip().splitlines()) == 1
+
+
+def test_files_are_checked_as_snakemake_merges_them(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(GOOD)
+    (tmp_path / "two.yaml").write_text("variants: {tiny: {config: {num_frame: 8}}}\n")
+    assert command("check_config", tmp_path / "one.yaml").code == 0
+    outcome = command("check_config", tmp_path / "one.yaml", tmp_path / "two.yaml")
+    assert outcome.code == 1
+    assert "variants.tiny.config.num_frame: no such key" in outcome.output

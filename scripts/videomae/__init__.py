@@ -30,6 +30,7 @@ Of a folder:
 - reading: what does one hold, whoever saved it?
 - restoring: how does it become the authors' checkpoint again?
 - card: what does its model card say?
+- quoting: how do words from elsewhere stand in Markdown?
 - families: whose code and paper does a card name?
 - metadata: would the hub take what stands at a card's head?
 - licenses: which licenses does the hub know?
@@ -61,6 +62,7 @@ Of a run:
 
 - written: may Snakemake load this config.yaml?
 - settings: what does config.yaml ask for?
+- names: which names may variants and files have?
 - own: which variants do checkpoints without an entry become?
 - sources: where do bytes come from?
 - addresses: how is a web address stored and shown?
@@ -93,18 +95,5 @@ Of the report:
 - drawing: what does a model make of a clip?
 - plots: what does it draw?
 
-Everywhere: command, errors, files.
+Everywhere: command, errors, files, replacing.
 """
-
-import atexit
-import gc
-
-from videomae import liveness
-
-liveness.end_with_run()  # before the seconds that importing torch takes
-# Nor is anything garbage yet: importing torch and transformers takes 2.4 s so, and 3.0 s otherwise.
-# `command.run` turns it on again, and so does a run of the workflow when its jobs begin.
-gc.disable()
-# Nor is it worth looking for as a process ends, whose memory goes anyway: a plan of a thousand
-# variants, with its jobs in memory, took 8.1 s with that and takes 7.2 without.
-atexit.register(gc.freeze)

@@ -1,5 +1,6 @@
 """What does the model card say?  What was converted from what, and how it was verified."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,12 +8,13 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from videomae import data_sets, metadata, statuses
-from videomae.errors import ConversionError
+from videomae import data_sets, metadata, quoting, statuses
+from videomae.errors import ConversionError, one_line
 from videomae.families import CLOSEST, FAMILIES
 from videomae.folder import CLASSES, WEIGHTS
 from videomae.releases import said
 
+NAME = re.compile(r"[\w .+-]+", re.ASCII)
 TEMPLATE = Path(__file__).with_name("card.md.jinja")
 
 
@@ -46,8 +48,14 @@ def model_card(
     """Write the card from the reports of verifying, loading and scoring, and the receipt.
 
     Scores of other weights than were verified are left out.
-    Raises `ConversionError` for metadata that the hub would refuse.
+    Raises `ConversionError` for metadata that the hub would refuse, and for a name that would end
+    the text of a program.
     """
+    if not NAME.fullmatch(report["variant"]):  # it stands in the card's programs
+        raise ConversionError(
+            f"{one_line(report['variant'])!r} can't be the name in a card; verify with --variant "
+            "NAME of letters, digits, spaces and . _ + -"
+        )
     if report["rehearsal"]:  # whose network may be the authors', but not what they trained
         stated = replace(stated, published=None, datasets=(), base_model=None)
     elif not stated.datasets and report["data_set"]:
@@ -65,10 +73,14 @@ def model_card(
         meaning=statuses.meaning(report),
         training_code=statuses.TRAINING_CODE,
         assumed=[
-            {key: _cell(text) for key, text in one.items()} for one in statuses.assumed(report)
+            {key: quoting.plain(text) for key, text in one.items()}
+            for one in statuses.assumed(report)
         ],
-        unknown_options=[_cell(name) for name in statuses.unknown_options(report)],
+        unknown_options=[quoting.plain(name) for name in statuses.unknown_options(report)],
         receipt=receipt,
+        as_text=quoting.plain,
+        as_code=quoting.code,
+        as_address=quoting.address,
         stated=stated,
         **FAMILIES[stated.family or CLOSEST]._asdict(),
         protocol=data_sets.protocol(published["dataset"]) if published else None,
@@ -79,11 +91,6 @@ def model_card(
     )
     metadata.check(str(card))
     return f"{card}\n"
-
-
-def _cell(text: str) -> str:
-    """Give a text as a table of Markdown shows it; what means something there is escaped."""
-    return "".join(f"&#{ord(char)};" if char in "|<>&`*_[]\\~" else char for char in text)
 
 
 def check_receipt(report: Mapping[str, Any], receipt: Mapping[str, Any]) -> None:

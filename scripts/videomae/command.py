@@ -1,7 +1,6 @@
 """What do the commands have in common?  How they report errors, and the ``--config`` they take."""
 
 import argparse
-import gc
 import io
 import sys
 from collections.abc import Callable
@@ -20,8 +19,6 @@ DEVICES = ("cpu", "cuda", "auto")
 
 def run(main: Callable[[], None]) -> None:
     """Run a command; a `ConversionError` or a failing file becomes one line and exit code 1."""
-    gc.freeze()  # what the imports made stays
-    gc.enable()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # so that a log tells which step a job is in
     try:
@@ -81,6 +78,11 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         default=DEVICES[0],
         help="where to compute, in full float32 (default: %(default)s)",
     )
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Let a command replace what stands where it writes."""
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there already")
 
 
 def add_reports(parser: argparse.ArgumentParser) -> None:

@@ -53,6 +53,11 @@ def one_line(text: str, most: int = 1000) -> str:
     return "".join(escaped)
 
 
+def printable(text: str) -> str:
+    """Give a text of several lines that does nothing to a terminal but show itself."""
+    return "\n".join(one_line(line, most=100_000) for line in text.split("\n"))
+
+
 def listing(names: Iterable[str], most: int = 6) -> str:
     """Join names for a message, the first few of them and how many more there are."""
     names = [one_line(name, most=120) for name in names]
@@ -69,11 +74,11 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 def last_words(log: Path) -> str | None:
     """Give the reason for a failure that a log ends with; None if it tells of none.
 
-    That is its last ``error:`` line, or the last line of a traceback.
+    That is its last ``error:`` line, or the last line of a traceback, without control characters.
     """
     text = log.read_text(errors="replace") if log.exists() else ""
     lines = [line for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error: ")]
     if errors:
-        return errors[-1].removeprefix("error: ")
-    return lines[-1] if "Traceback (most recent call last)" in text else None
+        return one_line(errors[-1].removeprefix("error: "), most=2000)
+    return one_line(lines[-1], most=2000) if "Traceback (most recent call last)" in text else None

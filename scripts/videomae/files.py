@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from videomae.errors import ConversionError, said
+from videomae.replacing import recover, take_place
 
 
 @contextmanager
@@ -23,7 +24,8 @@ def appearing(path: Path) -> Iterator[Path]:
     The folder is this user's alone and nobody can foretell its name: in a folder that others write
     to too, they can put no link there, through which the block would write to a file elsewhere. If
     the block fails, what stood at the path before still does and nothing else is left. What a
-    killed process left is removed by the next one that makes the same path.
+    killed process left is removed by the next one that makes the same path; a folder that it had
+    moved away, and not replaced, gets its name back first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_orphans(path)
@@ -34,14 +36,7 @@ def appearing(path: Path) -> Iterator[Path]:
         yield new
         _give_usual_mode(new)
         _check_kind(new, path)
-        if path.is_dir():  # only an empty folder can be replaced in one step
-            path.rename(old)
-        try:
-            new.replace(path)
-        except OSError:
-            if old.exists():
-                old.rename(path)
-            raise
+        take_place(new, path, old)
     finally:
         for leftover in (private, old):
             remove(leftover)
@@ -101,13 +96,21 @@ def saving(path: Path, kind: type[Exception] = OSError) -> Iterator[None]:
 
 
 def _remove_orphans(path: Path) -> None:
-    """Remove what processes of this machine that are dead left beside a path."""
-    beginning = _temporary(path)
+    """Remove what dead processes of this machine left beside a path, but not its last content."""
+    recover(path, _orphans(path))
+    for leftover in _orphans(path):
+        remove(leftover)
+
+
+def _orphans(path: Path) -> list[Path]:
+    """List what processes of this machine that are dead left beside a path."""
+    beginning, found = _temporary(path), []
     for leftover in path.parent.glob(f"{glob.escape(beginning)}*"):
         # Names had no random part before.
         match = re.fullmatch(r"(\d+)(-\w+)?\.(new|old)", leftover.name.removeprefix(beginning))
         if match and not _lives(int(match[1])):
-            remove(leftover)
+            found.append(leftover)
+    return found
 
 
 def _lives(pid: int) -> bool:

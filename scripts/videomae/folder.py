@@ -121,7 +121,7 @@ def write_folder(
     """
     from videomae import safetensors_file  # NumPy, which reading a config need not import
 
-    _refuse_strangers(folder)
+    refuse_strangers(folder)
     # An earlier conversion goes as a whole, its card too: that states another's figures.
     with appearing(folder) as new:
         new.mkdir()
@@ -135,7 +135,10 @@ def write_folder(
         check()
 
 
-def _refuse_strangers(folder: Path) -> None:
+def refuse_strangers(folder: Path) -> None:
+    """Raise `ConversionError` for a folder that holds anything but a conversion of ours."""
+    if folder.is_file():
+        raise ConversionError(f"{folder} is a file, where a folder is to be; give another name")
     held = {path.name for path in folder.iterdir()} if folder.exists() else set()
     ours = set(PUBLISHED if is_model_card(folder / CARD) else CONVERTED)
     if strangers := sorted(held - ours):

@@ -20,6 +20,8 @@ from videomae.errors import ConversionError
 from videomae.files import not_through_link
 
 RUN = "VIDEOMAE_RUN"  # in a job's environment: the process that started it
+# A rule's shell line begins with this and `exec`: the shell, a child of Snakemake, becomes the job.
+NAME_RUN = f"{RUN}=$PPID"
 PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
 
 # Locked by every living run. The kernel ends a lock with the process that holds it.

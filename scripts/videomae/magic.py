@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from videomae.errors import ConversionError
+from videomae.errors import ConversionError, one_line
 
 # A zip archive, or the bare pickle that torch wrote before 1.6.
 BEGINNINGS = (b"PK\x03\x04", b"\x80\x02")
@@ -96,7 +96,7 @@ def located(path: Path) -> Path:
     if not path.is_dir():
         return path
     latest = path / "latest"
-    folder = path / latest.read_text().strip() if latest.is_file() else path
+    folder = _named_by(latest) if latest.is_file() else path
     states = sorted(folder.glob("mp_rank_*_model_states.pt"))
     if len(states) != 1:
         raise ConversionError(
@@ -104,6 +104,22 @@ def located(path: Path) -> Path:
             f"in {folder}); give a file, or a folder with one"
         )
     return states[0]
+
+
+def _named_by(latest: Path) -> Path:
+    """Give the folder of states that a DeepSpeed folder's ``latest`` names, beside that file."""
+    with latest.open("rb") as file:
+        start = file.read(1024)
+    name = start.decode(errors="replace").strip()
+    if len(name) > 255 or not name.isprintable() or Path(name).name != name or name in ("", ".."):
+        raise ConversionError(
+            f"{latest} names {one_line(name, most=100)!r}, which is no folder beside it; give the "
+            "file with the states itself"
+        )
+    folder = latest.parent / name
+    if not folder.resolve().is_relative_to(latest.parent.resolve()):
+        raise ConversionError(f"{folder} leads outside {latest.parent}; give the file itself")
+    return folder
 
 
 def title(page: str) -> str | None:

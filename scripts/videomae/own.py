@@ -53,7 +53,8 @@ def variants(config: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
             raise ConversionError(
                 f"checkpoints: nothing matches {pattern!r} (looked in {Path.cwd()})"
             )
-        named += found
+        # A name that begins like an option is none with its folder.
+        named += [f"./{path}" if path.startswith("-") else path for path in found]
     if not named:
         if "recorded" in config:
             raise ConversionError(
@@ -87,7 +88,7 @@ def _names(named: list[str]) -> list[str]:
     paths = [(path if path.is_dir() else path.with_suffix("")).parts[1:] for path in whole]
     for depth in range(1, max(map(len, paths)) + 1):
         names = [variant_name("-".join(parts[-depth:])) for parts in paths]
-        if len(set(names)) == len(named):
+        if len(set(map(str.casefold, names))) == len(named):
             return names
     raise ConversionError(
         f"checkpoints: {listing(named)} can't be told apart by name; write an entry under variants "

@@ -7,7 +7,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from videomae.errors import last_words
+from videomae.errors import last_words, one_line
 
 # Where a job leaves its report: in the first place if the folder is right, else only in the second.
 RIGHT = "releases/{place}/{variant}/{release}.json"
@@ -74,10 +74,10 @@ def said(cell: Cell) -> Iterator[str]:
     for words, names in cell.get("loader", {}).items():
         ends = sorted({name.split("attention.attention.")[-1] for name in names})
         if ends:
-            yield f"{words}: {', '.join(ends)}"
+            yield one_line(f"{words}: {', '.join(ends)}")
     if "processor" in cell:
         for reason in cell["processor refusals"].values():
-            yield f"{reason.split('.')[0]} ({cell['processor']} loads)"
+            yield one_line(f"{reason.split('.')[0]} ({cell['processor']} loads)")
 
 
 def _read(results: Path, where: Mapping[str, str]) -> tuple[Cell, str]:

@@ -18,6 +18,7 @@ from videomae import (
     data_sets,
     licenses,
     magic,
+    names,
     own,
     receipts,
     recipes,
@@ -59,6 +60,15 @@ class Variant:
     def source(self) -> sources.Source:
         """Where the checkpoint comes from."""
         return sources.parse(self.entry["checkpoint"])
+
+    @property
+    def paths(self) -> list[str]:
+        """The files of the user's that it names."""
+        recorded = self._recorded_locally()
+        given = [self.entry.get("labels"), *(recorded.get(kind) for kind in INPUTS)]
+        checkpoint = [self.source.address] if self.source.kind == "file" else []
+        located = [f"./{path}" for path in self.existing_file]  # in a DeepSpeed folder
+        return [*checkpoint, *located, *(str(path) for path in given if path)]
 
     @property
     def place(self) -> Path:
@@ -245,7 +255,12 @@ def read(
     elif not config["variants"]:
         raise ConversionError("variants: there are none; give some, or `checkpoint` with a path")
     chosen = _chosen(config["models"], config["variants"])
+    names.check_variants(chosen)
     variants = {name: _variant(name, config, tuple(shipped_labels)) for name in chosen}
+    for name, variant in variants.items():
+        for path in variant.paths:
+            with about(f"variants.{name}"):
+                names.check_path(path)
     folder, adds = _shared_folder(config)
     variants = {
         name: replace(

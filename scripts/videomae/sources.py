@@ -54,7 +54,7 @@ def parse(text: str) -> Source:
         return Source("https", addresses.shown(text), text)
     if scheme == "gdrive" and re.fullmatch(r"[\w-]{10,}", rest):
         return Source("gdrive", rest)
-    if scheme == "hub" and HUB.fullmatch(rest):
+    if scheme == "hub" and HUB.fullmatch(rest) and not _climbs(rest):
         return Source("hub", rest)
     if scheme == "synthetic" and re.fullmatch(r"[\w.-]+", rest):
         return Source("synthetic", rest)
@@ -64,6 +64,12 @@ def parse(text: str) -> Source:
             "hub:OWNER/REPO/PATH[@REVISION], https://…, a file path, synthetic:NAME is needed"
         )
     return Source("file", text)
+
+
+def _climbs(address: str) -> bool:
+    """Tell whether a path on the hub has parts that lead elsewhere, here or there."""
+    parts = address.split("/")
+    return any(part in ("", ".", "..") for part in parts) or "\\" in address
 
 
 def fetch(source: Source, path: Path, name: str, final: Path, wait: float = WAIT) -> None:

@@ -48,6 +48,7 @@ bring() {
 }
 [[ $* =~ epoch-[0-9]+ ]]
 name=${BASH_REMATCH[0]}
+[[ ${1##*/} == job.py ]] && shift
 case ${1##*/} in
     download.py) bring checkpoints/$name.{pth,json} logs/download/$name.log ;;
     convert.py) bring models/$name/{config.json,model.safetensors,preprocessor_config.json} ;;

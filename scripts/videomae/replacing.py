@@ -1,0 +1,64 @@
+"""How does a new file or folder take another's place, so that a kill loses neither?"""
+
+import ctypes
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from videomae.errors import ConversionError
+
+# From Linux's fcntl.h and fs.h: paths are relative to the working directory; swap two names.
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+
+
+def take_place(new: Path, path: Path, old: Path) -> None:
+    """Move ``new`` to ``path``; what was there moves to ``new``, to ``old``, or goes.
+
+    A folder that is not empty can't be replaced by a rename. Linux swaps two names in one step on
+    most file systems (renameat2); elsewhere the earlier folder waits at ``old`` for a moment.
+    Raises `OSError`, and leaves what was there, where the new one can't take the place.
+    """
+    if path.is_dir() and not path.is_symlink():
+        if exchange(new, path):
+            return
+        path.rename(old)
+    try:
+        new.replace(path)
+    except OSError:
+        if old.exists():
+            old.rename(path)
+        raise
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two names in one step; tell whether this system and its file system could."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):  # not Linux, or a C library from before 2018
+        return False
+    names = os.fsencode(one), os.fsencode(other)
+    return bool(renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0)
+
+
+def recover(path: Path, orphans: Iterable[Path]) -> None:
+    """Give a name back to what a killed process had moved away from it, if nothing has it now.
+
+    ``orphans`` are what dead processes left beside the path; of those, ones that end with ``.old``
+    are the earlier content. The youngest is the last that was whole under its name.
+    """
+    if os.path.lexists(path):
+        return
+    earlier = [orphan for orphan in orphans if orphan.suffix == ".old"]
+    if earlier:
+        max(earlier, key=lambda orphan: orphan.lstat().st_mtime_ns).rename(path)
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raise `ConversionError` for something that stands where a command is to write.
+
+    An empty folder is nothing; ``overwrite`` is what the user said.
+    """
+    empty = path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+    if os.path.lexists(path) and not (overwrite or empty):
+        raise ConversionError(f"{path} exists; give --overwrite to replace it, or another name")
