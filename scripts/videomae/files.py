@@ -97,7 +97,8 @@ def saving(path: Path, kind: type[Exception] = OSError) -> Iterator[None]:
 
 def _remove_orphans(path: Path) -> None:
     """Remove what dead processes of this machine left beside a path, but not its last content."""
-    recover(path, _orphans(path))
+    # Names without a random part are of an earlier version, or planted.
+    recover(path, [one for one in _orphans(path) if re.search(r"-\d+-\w+\.old$", one.name)])
     for leftover in _orphans(path):
         remove(leftover)
 

@@ -19,7 +19,7 @@ def take_place(new: Path, path: Path, old: Path) -> None:
     most file systems (renameat2); elsewhere the earlier folder waits at ``old`` for a moment.
     Raises `OSError`, and leaves what was there, where the new one can't take the place.
     """
-    if path.is_dir() and not path.is_symlink():
+    if path.is_dir():  # or a link to one, which goes as a link
         if exchange(new, path):
             return
         path.rename(old)
