@@ -31,7 +31,8 @@ def publishable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = DATA / "trained/v1-cls.pth"
     command("convert", path, base / "model", *HEADS)
     command("verify", path, base / "model", "--passed", base / "report.json", *HEADS)
-    (base / "receipt.json").write_text(json.dumps({"source": "v1-cls.pth", "sha256": "0" * 64}))
+    hashed = hashlib.sha256(path.read_bytes()).hexdigest()
+    (base / "receipt.json").write_text(json.dumps({"source": "v1-cls.pth", "sha256": hashed}))
     card = base / "model/README.md"
     assert command("card", base / "report.json", base / "receipt.json", card).code == 0
     return base
