@@ -231,7 +231,7 @@ def spied(folder: Path) -> Iterator[tuple[str, list[str], dict[str, str]]]:
         argv, found = json.loads(line)
         assert not secrets_in(" ".join(argv)), "no command line may hold a secret"
         if scripts := [number for number, word in enumerate(argv) if word.endswith(".py")]:
-            yield Path(argv[scripts[0]]).stem, argv[scripts[0] :], found
+            yield Path(argv[scripts[-1]]).stem, argv[scripts[-1] :], found  # behind who starts it
 
 
 def secrets_in(text: str) -> list[str]:
