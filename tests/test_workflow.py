@@ -720,7 +720,7 @@ def test_used_modules_are_found_through_others() -> None:
     used = imports.used_by(str(ROOT / "scripts/push.py"), library)
     assert [Path(path).stem for path in used] == [
         *("__init__", "addresses", "architecture", "command", "errors", "files", "folder", "hub"),
-        *("imagenet", "liveness", "loadable", "magic", "networks", "opcodes", "publishable"),
+        *("imagenet", "loadable", "magic", "networks", "opcodes", "publishable"),
         *("publishing", "relatives", "retrying", "safetensors_file", "signs", "stored"),
         *("training_options", "unpickling"),
     ]
