@@ -23,7 +23,7 @@ BEGAN = time.time()
 # Scripts and modules come through Snakemake's cache of sources, so that they are found wherever a
 # job runs.
 SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
-        job download receipt convert verify card push score snapshot load page overview
+        job download receipt convert verify card push discard score snapshot load page overview
     """.split()}
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ access addresses architecture assumptions card checkpoint clips command
@@ -164,12 +164,15 @@ RECEIPT = "results/checkpoints/{variant}.json"
 FETCHED = "results/logs/download/{variant}.json"
 
 # A file at hand is linked. What was put in its place by hand is taken as if it had been downloaded.
-LINKED = set()
+# No rule makes that, so that Snakemake, whatever it is forced to do, does not delete it.
+LINKED, PLACED = set(), set()
 with told():
     for name, variant in VARIANTS.items():
         source = variant.source
         by_hand = not STORED_IN and placed.accept(variant.place, str(source))
-        if source.kind == "file" and not by_hand:
+        if by_hand:
+            PLACED.add(name)
+        elif source.kind == "file":
             LINKED.add(name)
 
 # What is asked of each variant, by which Snakemake sees an edit.
@@ -435,7 +438,10 @@ rule all:
         pages_to_show,
 
 
-BROUGHT = any_of(VARIANTS.keys() - LINKED)
+# Variants by how their checkpoints come: by `download`, by `receipt` alone, or by `link`.
+BROUGHT = any_of(VARIANTS.keys() - LINKED - PLACED)
+NOTED = any_of(VARIANTS.keys() - LINKED)
+NOT_PLACED = rf"(?!(?:{any_of(PLACED)})\.(?:pth|json)$)[A-Za-z0-9][A-Za-z0-9._-]*"
 # Bringing what is at hand comes first, then what is asked for first; what is made here takes a core.
 TRANSFERS = [name for name in VARIANTS if VARIANTS[name].downloads]
 AT_HAND = [name for name in VARIANTS if VARIANTS[name].at_hand]
@@ -499,7 +505,7 @@ rule receipt:
     log:
         "results/logs/receipt/{variant}.log",
     wildcard_constraints:
-        variant=BROUGHT,
+        variant=NOTED,
     localrule: not STORED_IN  # a second or less, unless the checkpoint has to come for it
     conda:
         "envs/videomae.yaml"
@@ -535,6 +541,8 @@ rule link:
         receipt=RECEIPT,
     log:
         "results/logs/download/{variant}.log",
+    wildcard_constraints:
+        variant=NOT_PLACED,
     localrule: SETTINGS.transfers_here or not STORED_IN
     conda:
         "envs/videomae.yaml"
@@ -763,12 +771,12 @@ use rule push as push_plan with:
 
 
 # Snakemake's temp() would also take a checkpoint that was put there by hand, and not wait for a push.
-# Its note goes too, so that what is put there afterwards is not taken for the download.
 rule discard:
     """Remove a downloaded checkpoint whose variant is done."""
     input:
         report=rules.verify.output,
         pushed=PUSHED["push"] if SETTINGS.push_step == "push" else [],
+        script=SCRIPT["discard"],
     output:
         "results/discarded/{variant}.txt",
     log:
@@ -777,9 +785,10 @@ rule discard:
     conda:
         "envs/videomae.yaml"
     params:
-        files=lambda wildcards: placed.downloaded(VARIANTS[wildcards.variant].place),
+        run=run_script,
+        checkpoint=lambda wildcards: str(VARIANTS[wildcards.variant].place),
     shell:
-        "(rm --force --verbose {params.files:q} > {output:q}) 2> {log:q}"
+        "{params.run} {input.script:q} {params.checkpoint:q} {output:q} > {log:q} 2>&1"
 
 
 # -- accuracy on labelled videos: `score` in config.yaml --------------------------------------------

@@ -1,13 +1,15 @@
 """Bring one file here: from Google Drive, the hub, https, a path (linked) or a rule."""
 
 import argparse
+import os
 from pathlib import Path
 
 from videomae import magic, receipts, shared, sources
-from videomae.command import add_log, run
+from videomae.command import add_log, add_overwrite, run
 from videomae.errors import ConversionError, about
 from videomae.files import appearing
 from videomae.receipts import Receipt
+from videomae.replacing import refuse_existing
 from videomae.retrying import add_wait
 from videomae.unchanged import hashed, stat
 
@@ -26,6 +28,7 @@ def main() -> None:
     parser.add_argument(
         "--fetched", type=Path, help="note here what came, and if it did over the network (JSON)"
     )
+    add_overwrite(parser)
     receipts.add_expected(parser)
     add_wait(parser)
     add_log(parser)
@@ -36,13 +39,27 @@ def main() -> None:
 
 
 def download(arguments: argparse.Namespace, name: str) -> None:
-    """Fetch beside where it goes and check there, so that only what is right gets its name."""
-    with appearing(arguments.output) as new:
-        if arguments.shared is None:
-            found = bring(arguments, new, name)
-        else:
-            link(arguments, new, name)
-            found = None
+    """Fetch beside where it goes and check there, so that only what is right gets its name.
+
+    What somebody puts there meanwhile stays, and then nothing else is needed: a run would take this
+    for a failure, and remove it.
+    """
+    refuse_existing(arguments.output, arguments.overwrite)
+    before = os.path.lexists(arguments.output)
+    try:
+        with appearing(arguments.output) as new:
+            if arguments.shared is None:
+                found = bring(arguments, new, name)
+            else:
+                link(arguments, new, name)
+                found = None
+            if not before:
+                refuse_existing(arguments.output, overwrite=False)
+    except ConversionError as error:
+        if before or not os.path.lexists(arguments.output):
+            raise
+        print(f"{arguments.output} was put there meanwhile and stays ({error})")
+        return
     if found and arguments.fetched:
         file = stat(arguments.output)  # the name that it has now counts as a change of the file
         fetched = arguments.source.kind in sources.ON_NETWORK

@@ -423,6 +423,7 @@ def test_hub_is_not_asked_when_offline_and_its_cache_is_enough(
         outcome = download(source, out, **home, **client(hub), **offline)
         assert outcome.code == 0, outcome.output
         assert out.read_bytes() == checkpoint
+        out.unlink()
         outcome = download("hub:lab/zoo/it.pth", out, **home, **client(hub), **offline)
         assert not hub.requests
     assert outcome.code == 1

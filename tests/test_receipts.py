@@ -181,5 +181,10 @@ def test_file_put_where_a_download_was_interrupted_stands_but_not_for_another_so
     placed.accept(checkpoint, DRIVE)
     with pytest.raises(ConversionError, match=f"was put there as {DRIVE}, but is to be hub:a/b/c "):
         placed.accept(checkpoint, "hub:a/b/c")
-    notes[1].touch()  # Snakemake knows of it, and brings it again
+    notes[1].touch()  # Snakemake knows of a file by this name, which may be another
+    with pytest.raises(ConversionError, match="was put there as"):
+        placed.accept(checkpoint, "hub:a/b/c")
+    noted = Path("results/logs/download/it.json")
+    noted.parent.mkdir(parents=True)
+    write(noted, DRIVE, receipts.content(checkpoint))  # it is the one that was downloaded
     placed.accept(checkpoint, "hub:a/b/c")
