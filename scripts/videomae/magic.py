@@ -111,7 +111,8 @@ def _named_by(latest: Path) -> Path:
     with latest.open("rb") as file:
         start = file.read(1024)
     name = start.decode(errors="replace").strip()
-    if len(name) > 255 or not name.isprintable() or Path(name).name != name or name in ("", ".."):
+    plain = name.isprintable() and not set("{}") & set(name)  # as `names` has paths
+    if len(name) > 255 or not plain or Path(name).name != name or name in ("", ".."):
         raise ConversionError(
             f"{latest} names {one_line(name, most=100)!r}, which is no folder beside it; give the "
             "file with the states itself"

@@ -67,8 +67,7 @@ class Variant:
         recorded = self._recorded_locally()
         given = [self.entry.get("labels"), *(recorded.get(kind) for kind in INPUTS)]
         checkpoint = [self.source.address] if self.source.kind == "file" else []
-        located = [f"./{path}" for path in self.existing_file]  # in a DeepSpeed folder
-        return [*checkpoint, *located, *(str(path) for path in given if path)]
+        return [*checkpoint, *(str(path) for path in given if path)]
 
     @property
     def place(self) -> Path:
