@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from videomae.errors import ConversionError
 from videomae.labels import id2label, read_labels
 from videomae.recipes import RECIPES
 
-from tests.conftest import ROOT
+from tests.conftest import DATA, ROOT
 
 SHIPPED = {"kinetics400": 400, "k710": 710, "ssv2": 174, "ucf101": 101}
 SNAKEFILE = (ROOT / "Snakefile").read_text()
@@ -72,8 +73,84 @@ def test_every_form_gives_the_same_list(tmp_path: Path, name: str, content: Any)
     assert read_labels(write(tmp_path, content, name)) == ["walk", "run, fast", "sit"]
 
 
+# -- numbers beside names --------------------------------------------------------------------------
+
+FORMS = """
+    NAME N|N NAME|NAME,N|N,NAME|NAME\tN|N\tNAME|NAME;N|N; NAME|NAME: N|N: NAME|NAME - N|N - NAME
+    N. NAME|NAME. N|N) NAME|NAME (N)|(N) NAME|[N] NAME|NAME [N]|"NAME" N|"NAME",N|N,"NAME"
+    "N","NAME"|'NAME': N|N: 'NAME',|“NAME” N|class N NAME|class N: NAME|NAME (class N)|NAME -> N
+    N => NAME|#N NAME|NAME #N|NAME_N|N_NAME|NAME-N|00N NAME|00N.NAME|NAME=N|NAME/N|NAME – N
+    - N: NAME|(NAME, N)|NAME <N>
+"""
+NAMES = ["run", "sit down", "stand", "walk, fast", "hand-stand"]
+
+
+def numbered(form: str, start: int = 0) -> list[str]:
+    """Write the names in a form, out of order."""
+    order = (3, 0, 4, 1, 2)
+    return [re.sub(r"N(?!AME)", str(n + start), form).replace("NAME", NAMES[n]) for n in order]
+
+
+@pytest.mark.parametrize("form", re.split(r" *[|\n] *", FORMS.strip()))
+def test_number_in_every_line_is_the_id_and_no_part_of_the_label(tmp_path: Path, form: str) -> None:
+    shuffled = numbered(form)
+    for header in ([], ["id,name"], ["Class\tLabel"]):
+        for end in ("\n", "\r\n"):
+            text = "\ufeff" + end.join([*header, *shuffled]) + 2 * end
+            assert read_labels(write(tmp_path, text)) == NAMES
+    with pytest.raises(ConversionError, match="5 ids run from 1 to 5, must run from 0 to 4"):
+        read_labels(write(tmp_path, "\n".join(numbered(form, start=1))))
+
+
+@pytest.mark.parametrize("case", sorted((DATA / "labels").iterdir(), key=str), ids=lambda p: p.stem)
+def test_lists_in_which_ids_were_taken_for_names(case: Path) -> None:
+    assert read_labels(case) == ["run", "sit", "stand", "walk", "jump"]
+
+
 def test_lines_that_only_sometimes_begin_with_a_number_are_labels(tmp_path: Path) -> None:
     assert read_labels(write(tmp_path, "2 people\ncrowd\n")) == ["2 people", "crowd"]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["label 0", "label 1", "label 2"],  # where the numbers are all that tells them apart
+        ["LABEL_0", "LABEL_1"],
+        ["passing 3 balls", "4x100 relay", "mp3", "top 10"],
+        ["[something] falls", "{x} y"],
+        ["A1. drink water", "A2. eat"],  # a code that counts in the order of the lines
+    ],
+)
+def test_numbers_that_belong_to_names_stay(tmp_path: Path, labels: list[str]) -> None:
+    assert read_labels(write(tmp_path, "\n".join(labels))) == labels
+    assert read_labels(write(tmp_path, labels, "labels.json")) == labels
+
+
+def test_json_says_which_numbers_are_ids_and_which_belong_to_names(tmp_path: Path) -> None:
+    named = {"1": "Airbus 320", "0": "Boeing 737"}
+    assert read_labels(write(tmp_path, named, "labels.json")) == ["Boeing 737", "Airbus 320"]
+    assert read_labels(write(tmp_path, json.dumps(named))) == ["Boeing 737", "Airbus 320"]
+    lines = "1 Airbus 320\n0 Boeing 737\n"
+    assert read_labels(write(tmp_path, lines)) == ["Boeing 737", "Airbus 320"]
+
+
+def test_quotes_around_every_line_are_no_part_of_a_label(tmp_path: Path) -> None:
+    assert read_labels(write(tmp_path, '"walk"\n"say ""hi"""\n')) == ["walk", 'say "hi"']
+    assert read_labels(write(tmp_path, '"walk"\nrun\n')) == ['"walk"', "run"]
+
+
+def test_config_with_both_maps_is_read_where_they_agree(tmp_path: Path) -> None:
+    maps = {"id2label": {"0": "walk", "1": "run"}, "label2id": {"run": 1, "walk": 0}}
+    assert read_labels(write(tmp_path, maps, "config.json")) == ["walk", "run"]
+    alone = {"label2id": {"run": 1, "walk": 0}, "depth": 2}
+    assert read_labels(write(tmp_path, alone, "config.json")) == ["walk", "run"]
+
+
+def test_no_line_takes_long(tmp_path: Path) -> None:
+    for line in ("x" + " " * 50_000 + "x", "," * 50_000, " ,;" * 20_000 + "x", "1" * 50_000):
+        began = time.perf_counter()
+        read_labels(write(tmp_path, f"a\nb\n{line}\n"))
+        assert time.perf_counter() - began < 2
 
 
 ONE_TO_THREE = r"3 ids run from 1 to 3, must run from 0 to 2 without gaps; there is no 0; .*shifted"
@@ -109,6 +186,45 @@ GAP = r"3 ids run from 0 to 4, must run from 0 to 2 without gaps; there is no 1,
         ("l.json", ["a", None, 3], "labels that are not text, at 1, 2"),
         ("l.json", {"0": "a", "1": None}, "labels that are not text, at 1"),
         ("l.json", {"0": 1, "1": 0}, "2 pairs .* both are always a whole number; .* '0', 1"),
+        (
+            "l.txt",
+            "walk 3\nrun 0\nsit\n",
+            "2 of 3 lines end with a number.* not line 3, 'sit'; write",
+        ),
+        ("l.txt", "0 walk\n\n1 run\n", "2 of 3 lines begin with a number.* not line 2, ''; write"),
+        (
+            "l.txt",
+            "0 walk\n1, run\n",
+            "every line begins with .* line 2, '1, run', in another form",
+        ),
+        ("l.txt", "0 walk 1\n1 run 0\n", "begins and ends with a number, .* either may be its id"),
+        ("l.txt", "7 walk 8\n9 run 7\n", "begins and ends with a number, .* neither may be its id"),
+        ("l.txt", "walk,3.0\nrun,0.0\n", "neither is always a whole number; .* '3.0', 'walk'"),
+        ("l.txt", "trip 2019\ntour 2020\n", "ids run from 2019 to 2020, .*write JSON"),
+        ("l.txt", "walk -1\nrun 0\n", "ids run from -1 to 0"),
+        ("l.txt", "label 1\nlabel 0\n", r"labels that stand more than once: label \(for 0, 1\)"),
+        ("l.txt", "1 001.Auk\n0 000.Owl\n", "begins with|carries a number, as '000.Owl' does"),
+        ("l.txt", "c001 hold\nc000 eat\n", "every label carries a number, as 'c001 hold' does"),
+        ("l.txt", "run1\nwalk0\n", "every label carries a number, as 'run1' does"),
+        ("l.txt", "v_run/a.avi 0\nv_run/b.avi 0\n", "ids that stand more than once: 0"),
+        ("l.json", ["3 walk", "0 run", "2 sit", "1 hop"], "carries a number, as '3 walk' does"),
+        ("l.json", {"0": "1 walk", "1": "2 run"}, "carries a number, as '1 walk' does"),
+        ("l.csv", "0,walk (1)\n1,run (0)\n", r"carries a number, as 'walk \(1\)' does"),
+        (
+            "c.json",
+            {"id2label": {"0": "a", "1": "b"}, "label2id": {"a": 1, "b": 0}},
+            r"id2label and label2id contradict each other, at class 0 \('a', 'b'\), 1",
+        ),
+        (
+            "c.json",
+            {"id2label": {"0": "a", "1": "b"}, "label2id": {"a": 0}},
+            r"contradict each other, at class 1 \('b', None\)",
+        ),
+        (
+            "l.json",
+            [{"id": "74225", "label": "spinning cube", "placeholders": []}],
+            "not text, at 0",
+        ),
         ("l.json", {"a": "b"}, "1 pairs .* neither is always a whole number; .* 'a', 'b'"),
         ("l.json", "3", "an id2label or label2id object, or a list, is needed, not int"),
         ("l.json", "{", "not a list of labels: Expecting property name"),

@@ -20,6 +20,7 @@ Of a checkpoint:
 - folding: what can go, since the rest can do its work?
 - renaming: what is each tensor called in transformers?  (one table, read in both directions)
 - labels: what are the classes called?
+- numbering: which labels carry a number beside their name?
 - data_sets: what was it trained on?
 - description: what is this file, and can it be converted?
 

@@ -1,4 +1,4 @@
-"""What are the classes called?  Reads a list of labels in class order."""
+"""What are the classes called?  Reads a list of labels and puts it in class order."""
 
 import csv
 import json
@@ -6,9 +6,12 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from videomae import numbering
 from videomae.errors import ConversionError, about, listing
 
 # The keys of config.json that name and count the classes.
@@ -18,11 +21,13 @@ MAPS = ("id2label", "label2id", "num_labels")
 def read_labels(path: str | os.PathLike[str]) -> list[str]:
     """Read a list of labels in class order: one a line, or JSON or CSV by the name's ending.
 
-    One a line: labels, or each after its id. JSON: labels, id2label, label2id, or a transformers
-    config.json. CSV: an id and a label in every row, in either order, under a header or none.
+    One a line: labels, or each beside its id, before or after it, as `numbering` tells them apart.
+    JSON: labels, id2label, label2id, or a transformers config.json. CSV: an id and a label in every
+    row, in either order, under a header or none.
 
     Raises `ConversionError` for ids that are not 0, 1, 2 …, which are never shifted or padded, for
-    labels that are empty or stand more than once, and for what is no such list.
+    labels that are empty, stand more than once or still carry their ids, and for what is no such
+    list.
     """
     path = Path(path)
     read = {".json": _from_json, ".csv": _from_csv}.get(path.suffix.lower(), _from_lines)
@@ -41,14 +46,23 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
         _refuse("classes without a label:", _where(not label for label in labels))
         repeated = _repeated((label, number) for number, label in enumerate(labels))
         _refuse("labels that stand more than once:", repeated)
+        numbering.refuse_numbered(labels)
     return labels
 
 
 def _from_lines(text: str) -> list[Any]:
+    if text.lstrip()[:1] in ("{", "["):  # JSON under another name, or a label in brackets
+        with suppress(ValueError):
+            return _from_json(text)
     lines = text.rstrip().splitlines()
-    numbered = [re.fullmatch(r"\s*(\d+)\s+(\S.*)", line) for line in lines]
-    rows = [match.groups() for match in numbered if match]
-    return _in_order(rows) if len(rows) == len(lines) else list(lines)
+    if lines and (rows := numbering.rows(lines)) is not None:
+        try:
+            return _in_order(rows, (0,))
+        except ConversionError as error:
+            raise ConversionError(f"{error}; {numbering.JSON}") from error
+    names = [numbering.unquoted(line.strip()) for line in lines]
+    quoted = all(name != line.strip() for name, line in zip(names, lines, strict=True))
+    return names if quoted else list(lines)
 
 
 def _from_json(text: str) -> list[Any]:
@@ -60,8 +74,29 @@ def _from_json(text: str) -> list[Any]:
         raise ConversionError(
             f"an id2label or label2id object, or a list, is needed, not {type(content).__name__}"
         )
-    inner = dict(content).get("id2label")
-    return _in_order(inner if isinstance(inner, tuple) else content)
+    maps = {
+        key: value for key, value in content if key in MAPS and isinstance(value, (tuple, list))
+    }
+    if not maps:
+        return _in_order(content)
+    lists = {key: _ordered(value) for key, value in maps.items()}
+    first, *others = lists
+    for other in others:
+        _refuse_contradiction(lists[first], lists[other])
+    return lists[first]
+
+
+def _ordered(entry: Any) -> list[Any]:
+    return entry if isinstance(entry, list) else _in_order(entry)
+
+
+def _refuse_contradiction(by_id: list[Any], by_label: list[Any]) -> None:
+    """Raise `ConversionError` where a config's id2label and label2id name a class differently."""
+    pairs = enumerate(zip_longest(by_id, by_label))
+    _refuse(
+        "id2label and label2id contradict each other, at class",
+        [f"{number} ({one!r}, {other!r})" for number, (one, other) in pairs if one != other],
+    )
 
 
 def _from_csv(text: str) -> list[Any]:
@@ -76,11 +111,11 @@ def _from_csv(text: str) -> list[Any]:
     return _in_order(rows[1:] if headed else rows)
 
 
-def _in_order(rows: Sequence[Sequence[Any]]) -> list[Any]:
+def _in_order(rows: Sequence[Sequence[Any]], sides: Sequence[int] = (0, 1)) -> list[Any]:
     """Find out on which side of the pairs the ids are, and give the labels by them."""
     if not rows:
         return []
-    sides = [side for side in (0, 1) if all(_is_id(row[side]) for row in rows)]
+    sides = [side for side in sides if all(_is_id(row[side]) for row in rows)]
     if len(sides) != 1:
         numbers = "both are" if sides else "neither is"
         raise ConversionError(
