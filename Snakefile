@@ -28,10 +28,10 @@ SCRIPT = {step: workflow.source_path(f"scripts/{step}.py") for step in """
 LIBRARY = {name: workflow.source_path(f"scripts/videomae/{name}.py") for name in """
         __init__ access addresses architecture assumptions card checkpoint clips command
         containers contents data_sets description drawing drive environment errors families
-        files folder folding function_checks hub imagenet imports labels licenses listening
-        liveness loadable loading lockstep magic metadata names networks numbering opcodes
-        options own pages pipeline_check placed planning plots preprocessing progress
-        provenance publishable publishing quoting reading receipts recipes recorded
+        files final_norm folder folding function_checks hub imagenet imports labels licenses
+        listening liveness loadable loading lockstep magic metadata names networks numbering
+        opcodes options own pages pipeline_check placed planning plots preprocessing
+        progress provenance publishable publishing quoting reading receipts recipes recorded
         reference relatives releases remote renaming replacing report reported restoring
         retrying safetensors_file settings shared signs slurm sources space stale status
         statuses stored synthetic totals training_options transfers truth truth_causes

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from videomae import metadata, settings
 from videomae.card import Stated, model_card
 from videomae.errors import ConversionError
 
-from tests.conftest import ROOT, SEVEN_LABELS, Workflow, command, snippets
+from tests.conftest import DATA, ROOT, SEVEN_LABELS, Workflow, command, snippets
 
 RECEIPT = {"source": "gdrive:1MzwteHH-1yuMnFb8vRBQDvngV1Zl-d3z", "sha256": "ab" * 32}
+LABELS = SEVEN_LABELS.splitlines()
 ZOO = "https://example.org/MODEL_ZOO.md"
 PUBLISHED = {"dataset": "Kinetics-400", "top1": 81.5, "top5": 95.1, "source": ZOO}
 STATED = Stated(
@@ -199,7 +201,8 @@ def test_limits_say_what_holds_for_the_kind(report: dict[str, Any]) -> None:
     assert "ImageNet's mean and standard deviation" in limits
     assert "takes 4 frames, no more and no fewer" in limits
     assert "When the authors test, they are every fourth" in limits
-    assert "`frame_sampling_rate=N` takes as many of the first N x 4" in limits
+    assert "Without torchvision it takes a file's first 4 frames" in limits
+    assert "take 4 frames spread evenly over the file, and ignore `frame_sampling_rate`" in limits
     assert "Accuracy on videos" in limits
     assert "No classes" not in limits
     limits = body(model_card({**report, "kind": "pretraining"}, RECEIPT)).split("## Limits")[1]
@@ -357,23 +360,98 @@ def test_snippets_of_the_card_run(
         assert ("label " if variant == "own-1" else "tensor(") in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("rate", [1, 4])
-def test_pipeline_gives_what_the_auto_classes_give_on_the_frames_that_the_card_names(
-    rate: int, finished: Workflow, tmp_path: Path
+def test_pipeline_without_torchvision_takes_the_frames_that_the_card_says(
+    finished: Workflow, tmp_path: Path
 ) -> None:
     folder, file = finished.results / "models/own-1", tmp_path / "short.mp4"
     write_video(file)
     classify = pipeline("video-classification", model=str(folder))
-    found = classify(str(file), top_k=7, frame_sampling_rate=rate)
+    for rate in (1, 4):
+        found = classify(str(file), top_k=7, frame_sampling_rate=rate)
+        frames = np.linspace(0, 4 * rate - 1, 4, dtype=int)
+        expected = scores(folder, [decode(file)[number] for number in frames])
+        given = [next(g["score"] for g in found if g["label"] == label) for label in LABELS]
+        assert given == pytest.approx(expected, rel=1e-5)
+
+
+def decode(file: Path) -> list[Any]:
+    with av.open(str(file)) as opened:
+        return [frame.to_ndarray(format="rgb24") for frame in opened.decode(video=0)]
+
+
+def scores(folder: Path, frames: list[Any]) -> list[float]:
+    """Give the probability of each class for the frames, by the Auto classes."""
     processor = AutoImageProcessor.from_pretrained(folder)
     model = AutoModelForVideoClassification.from_pretrained(folder)
-    with av.open(str(file)) as opened:
-        frames = [frame.to_ndarray(format="rgb24") for frame in opened.decode(video=0)]
-    count = model.config.num_frames
-    chosen = [frames[n] for n in np.linspace(0, count * rate - 1, count, dtype=int)]
     with torch.no_grad():
-        scores = model(**processor(chosen, return_tensors="pt")).logits[0].softmax(-1).tolist()
-    expected = dict(zip(SEVEN_LABELS.splitlines(), scores, strict=True))
-    assert {guess["label"]: guess["score"] for guess in found} == pytest.approx(expected, rel=1e-5)
-    with torch.no_grad(), pytest.raises(RuntimeError):
-        model(**processor(chosen[1:], return_tensors="pt"))
+        found: list[float] = model(**processor(frames, return_tensors="pt")).logits[0].softmax(-1)
+    return [float(score) for score in found]
+
+
+@pytest.mark.parametrize(
+    ("stated", "length", "chosen"),
+    [
+        (Stated(), 40, [5, 15, 25, 35]),  # the middle of each of four parts
+        (Stated(datasets=["Something-Something V2"]), 40, [5, 15, 25, 35]),
+        (Stated(datasets=["Kinetics-400"]), 40, [14, 18, 22, 26]),  # every fourth, in the middle
+        (STATED, 10, [1, 3, 6, 8]),  # a video that is shorter than such a stretch
+        (STATED, 2, [0, 0, 1, 1]),
+    ],
+)
+def test_snippet_takes_frames_as_in_training_and_names_the_likeliest_labels(
+    stated: Stated,
+    length: int,
+    chosen: list[int],
+    report: dict[str, Any],
+    finished: Workflow,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(finished.results / "models")
+    write_video(Path("video.mp4"), frames=length)
+    _, snippet = snippets(model_card(report, RECEIPT, stated))
+    exec(snippet, {})
+    frames = decode(Path("video.mp4"))
+    assert len(frames) == length
+    expected = scores(Path("own-1"), [frames[number] for number in chosen])
+    best = sorted(zip(expected, LABELS, strict=True), reverse=True)[:5]
+    assert capsys.readouterr().out.splitlines() == [f"{score:.3f} {name}" for score, name in best]
+
+
+def test_snippet_reads_the_film_and_not_its_cover(
+    report: dict[str, Any],
+    finished: Workflow,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(finished.results / "models")
+    _, snippet = snippets(model_card(report, RECEIPT, STATED))
+    printed = []
+    for name in ("bare", "covered"):
+        shutil.copy(DATA / f"videos/{name}.mp4", "video.mp4")
+        exec(snippet, {})
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    assert len(printed[0].splitlines()) == 5
+
+
+# -- what no file tells, and the last norm's eps ---------------------------------------------------
+
+
+def test_card_marks_heads_that_nothing_can_check(report: dict[str, Any]) -> None:
+    card = model_card(report, RECEIPT)
+    assert "| network | 48 wide, 2 layers, 3 heads (given, not checkable) |" in card
+    told = {**report, "origin": {**report["origin"], "num_attention_heads": "args.model"}}
+    assert "3 heads (args.model) |" in model_card(told, RECEIPT)
+
+
+def test_card_bounds_what_the_last_norms_eps_does(report: dict[str, Any]) -> None:
+    bound = {"smallest_variance": 0.25, "shrinks": 1.8e-5}
+    card = body(model_card({**report, "eps_effect": 3.1e-5, "eps_bound": bound}, RECEIPT))
+    assert "On the clips of the proof that moves the outputs by 3.1e-05 at most" in card
+    assert "The smallest variance before that norm was 0.25; wherever it is no smaller" in card
+    assert "shrink by a share of 1.8e-05 at most" in card
+    nothing = {"smallest_variance": None, "shrinks": None}
+    card = body(model_card({**report, "eps_effect": 0.0, "eps_bound": nothing}, RECEIPT))
+    assert "transformers has the authors' eps, 1e-6, in every LayerNorm of this network" in card
+    assert "moves the outputs" not in card

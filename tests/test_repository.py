@@ -4,9 +4,12 @@ import subprocess
 
 from tests.conftest import ROOT
 
-# The report as a picture in the README, and checkpoints as the authors' scripts and others' write
-# them.
-BINARY = ("docs/report.png", "tests/data/trained/", "tests/data/relatives/")
+# The report as a picture in the README, checkpoints as the authors' scripts and others' write them,
+# and films.
+BINARY = (
+    *("docs/report.png", "tests/data/trained/", "tests/data/relatives/"),
+    "tests/data/videos/",
+)
 
 
 def test_nothing_binary_is_kept_but_what_is_named_here() -> None:

@@ -46,6 +46,7 @@ Of the proof:
 - reference: what does the authors' network compute?
 - clips, imagenet: which pixels and masks go in, and how are they normalised?
 - lockstep: at which step do the outputs of reference and folder first differ?
+- final_norm: how far does transformers' eps in the last norm move the outputs?
 - function_checks: do outputs and losses of a loaded model agree with the reference's?
 - preprocessing: does the processor make the right pixels?
 - recorded: do recorded outputs agree?

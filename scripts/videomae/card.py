@@ -84,6 +84,7 @@ def model_card(
         stated=stated,
         **FAMILIES[stated.family or CLOSEST]._asdict(),
         protocol=data_sets.protocol(published["dataset"]) if published else None,
+        every=_distance(stated),
         loaded=[(cell, "; ".join(said(cell))) for cell in loaded],
         measured=[
             each for each in scores if each["sha256"].get(WEIGHTS) == report["sha256"][WEIGHTS]
@@ -101,6 +102,17 @@ def check_receipt(report: Mapping[str, Any], receipt: Mapping[str, Any]) -> None
             f"{report['variant']} was verified against a checkpoint of SHA-256 {verified}, but its "
             f"receipt says {receipt['sha256']}; run again, and it is verified as it is now"
         )
+
+
+def _distance(stated: Stated) -> int | None:
+    """Give how many frames lie between those of a clip; None where they span the whole video.
+
+    The program that reads a video takes frames as the model was trained on them, where that is
+    known: by what `published` is of, or the only data set.
+    """
+    named = [stated.published["dataset"]] if stated.published else stated.datasets
+    protocol = data_sets.protocol(named[0]) if len(named) == 1 else None
+    return protocol.every if protocol else None
 
 
 def _metadata(report: Mapping[str, Any], stated: Stated) -> ModelCardData:

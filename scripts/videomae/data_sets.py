@@ -11,14 +11,18 @@ ON_HUB = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
 class Protocol(NamedTuple):
-    """How the authors test: the views of a video, and which of its frames one is made of."""
+    """How the authors test: the views of a video, and which of its frames one is made of.
+
+    ``every`` is the distance of those frames, or None where they span the whole video.
+    """
 
     clips: int
     crops: int
     frames: str
+    every: int | None = None
 
 
-DENSE = Protocol(5, 3, "every fourth of a stretch of the video")
+DENSE = Protocol(5, 3, "every fourth of a stretch of the video", every=4)
 SPARSE = Protocol(2, 3, "one from each of as many equal parts of the video")
 
 

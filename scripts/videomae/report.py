@@ -35,6 +35,7 @@ class Report:
     Differences and tolerance are absolute: ``max_abs_difference`` is the model's (the same pixels
     into both), ``preprocessing_difference`` the processor's (the same clip into both). ``layers``
     are each step's largest difference of its root mean square, in the order of computing;
+    ``eps_effect`` is `final_norm.EpsEffect.measured`, the rest of which is in ``eps_bound``;
     ``proven_on`` are the clips' names, their frames and the side of their images.
     """
 
@@ -45,6 +46,7 @@ class Report:
     proven_on: dict[str, Any] = field(default_factory=dict)
     preprocessing_difference: float | None = None
     eps_effect: float | None = None
+    eps_bound: dict[str, float | None] = field(default_factory=dict)
     rounding_effect: float | None = None
     layers: dict[str, float] = field(default_factory=dict)
     recorded: dict[str, Any] = field(default_factory=lambda: {"status": "none"})

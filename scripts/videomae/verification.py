@@ -7,6 +7,7 @@ silently: it gives a value, its limit, and what to look at when it fails.
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,12 @@ from videomae import (
     truth,
     truth_file,
 )
-from videomae.architecture import LAYER_NORM_EPS, Architecture, read_architecture, tokens
+from videomae.architecture import Architecture, read_architecture, tokens
 from videomae.checkpoint import Checkpoint
 from videomae.data_sets import trained_on
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
+from videomae.final_norm import eps_effect
 from videomae.function_checks import losses, outputs_of_each_clip
 from videomae.lockstep import (
     MASK_RATIO,
@@ -301,8 +303,8 @@ class Verification:
             yield from outputs_of_each_clip(
                 "function, masked", run(model, reference, proving, masked=True)
             )
-        authors = reference.logits(ran.comparison.expected[BEFORE_FINAL_NORM], LAYER_NORM_EPS)
-        report.eps_effect = difference(authors[:1], ran.expected[:1])
+        effect = eps_effect(reference, ran.comparison.expected[BEFORE_FINAL_NORM], ran.expected)
+        report.eps_effect, report.eps_bound = effect.measured, asdict(effect)
         message = (
             f"transformers' eps in the final norm moves the outputs by {report.eps_effect:.3g} "
             f"(limit {EPS_EFFECT_LIMIT:g}), so it can't compute what the authors' network computes"
