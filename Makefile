@@ -9,7 +9,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-anno
            --python-platform linux
 
 .PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report test-storage \
-        test-slurm test-kubernetes test-container test-long mutations fuzz faults bench lint dry-run lock format clean
+        test-torchvision test-slurm test-kubernetes test-container test-long mutations fuzz faults bench lint dry-run lock format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -55,6 +55,9 @@ test-releases: $(VENV)/development.done   ## check tiny folders in every release
 test-report: $(VENV)/development.done   ## open the report of tiny variants in Chromium (installs Debian's, as root)
 	command -v chromium > /dev/null || (apt-get update && apt-get install --yes --no-install-recommends chromium)
 	$(BIN)/python -m pytest -n 0 -m full tests/browser
+
+test-torchvision: $(VENV)/development.done   ## run tiny folders and their cards' programs with torchvision (a minute)
+	$(BIN)/python -m pytest -n 0 -m full tests/torchvision
 
 test-slurm: $(VENV)/development.done   ## run tiny variants on a Slurm cluster of one node, here (installs Debian's, as root; eight minutes)
 	command -v slurmctld > /dev/null || (apt-get update && apt-get install --yes --no-install-recommends slurm-wlm munge)

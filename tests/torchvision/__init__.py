@@ -1,0 +1,1 @@
+"""Folders and cards in an environment with torchvision (`make test-torchvision`)."""
