@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from videomae import data_sets
 from videomae.addresses import shown
 from videomae.card import Stated, check_receipt, model_card
 from videomae.command import run
@@ -35,6 +36,8 @@ def main() -> None:
     report, receipt = read_json(arguments.report), read_json(arguments.receipt)
     check_receipt(report, receipt)
     receipt["source"] = shown(receipt["source"])  # an earlier version's may tell secrets
+    if arguments.published and not report["rehearsal"] and "classes" in report:
+        data_sets.refuse_other_classes(arguments.published["dataset"], report["classes"])
     loaded = [read_json(path) for path in arguments.loaded]
     stated = Stated(
         license=arguments.license,

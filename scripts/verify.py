@@ -5,8 +5,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from videomae import magic, provenance
-from videomae.command import add_device, add_dtype, add_given, add_reports, add_weights, run
+from videomae import labels, magic, provenance
+from videomae.command import (
+    add_device,
+    add_dtype,
+    add_given,
+    add_labels,
+    add_reports,
+    add_weights,
+    run,
+)
 from videomae.errors import about, one_line, printable
 from videomae.files import sha256
 from videomae.recorded import Recorded
@@ -20,11 +28,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="the transformers folder made from it")
     add_given(parser)
     add_weights(parser)
-    add_dtype(parser)
+    add_dtype(parser, read=True)
     add_device(parser)
     add_reports(parser)
     provenance.add_provenance(parser)
-    parser.add_argument("--labels", type=Path, help="list of labels: one a line, JSON or CSV")
+    add_labels(parser, without="they are not compared")
     parser.add_argument(
         "--recorded",
         type=_recorded,
@@ -64,12 +72,13 @@ def main() -> None:
             path,
             arguments.folder,
             dict(arguments.config),
-            arguments.labels,
+            None if arguments.labels == labels.NONE else arguments.labels,
             recorded,
             arguments.recorded_outputs,
             arguments.dtype,
             arguments.device,
             arguments.weights,
+            compare_labels=arguments.labels is not None,
         )
         report = verification.run(lambda said: print(printable(str(said))))
         provenance.refuse_changed(read, verification.checkpoint.entries)
@@ -90,6 +99,7 @@ def main() -> None:
     mend = "if it was edited since, remove it and convert again"
     failing = f"{arguments.folder} failed verification ({mend})"
     report.deliver(arguments.report, arguments.passed, failing)
+    print(f"{arguments.folder}: verified; {report.said()}")
 
 
 def _recorded(text: str) -> dict[str, Any] | Path | None:

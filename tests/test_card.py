@@ -14,7 +14,7 @@ import yaml
 from huggingface_hub import ModelCard
 from snakemake.utils import validate
 from transformers import AutoImageProcessor, AutoModelForVideoClassification, pipeline
-from videomae import metadata, settings
+from videomae import data_sets, metadata, settings
 from videomae.card import Stated, model_card
 from videomae.errors import ConversionError
 
@@ -221,7 +221,10 @@ def test_cards_of_all_twenty_state_what_config_states(
     asked = settings.read({**config, "models": "all"}, ("kinetics400", "k710", "ssv2", "ucf101"))
     (tmp_path / "receipt.json").write_text(json.dumps(RECEIPT))
     for name, variant in asked.variants.items():
-        (tmp_path / "report.json").write_text(json.dumps({**report, "variant": name}))
+        data_set = variant.entry.get("published", {}).get("dataset")
+        classes = data_sets.TITLED[data_set].classes if data_set else None
+        content = {**report, "variant": name, "classes": classes}
+        (tmp_path / "report.json").write_text(json.dumps(content))
         files = (tmp_path / "report.json", tmp_path / "receipt.json", tmp_path / f"{name}.md")
         outcome = command("card", *files, *variant.card_options(asked.license, "lab"))
         assert outcome.code == 0, outcome.output
@@ -242,6 +245,29 @@ def test_cards_of_all_twenty_state_what_config_states(
         first = body(files[-1].read_text()).split(". ")[0]
         assert all(address in first for address in theirs)
         assert not any(address in first for address in others)
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes", "has"),
+    [("classifier", 174, "tells apart 174 classes"), ("pretraining", None, "has no head")],
+)
+def test_accuracy_on_a_data_set_of_other_classes_is_refused(
+    kind: str, classes: int | None, has: str, report: dict[str, Any], tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("report.json", "receipt.json", "README.md")]
+    files[1].write_text(json.dumps(RECEIPT))
+    options = (f"--published={json.dumps(PUBLISHED)}",)
+    files[0].write_text(json.dumps({**report, "kind": kind, "classes": classes}))
+    outcome = command("card", *files, *options)
+    assert outcome.code == 1
+    said = "error: published: an accuracy on Kinetics-400, which has 400 classes, can't be that of "
+    assert f"{said}this network, which {has}; correct `published`" in outcome.output
+    assert not files[2].exists()
+    files[0].write_text(json.dumps({**report, "classes": 400}))
+    assert command("card", *files, *options).code == 0
+    own = json.dumps({**PUBLISHED, "dataset": "lab/own-videos"})
+    files[0].write_text(json.dumps({**report, "classes": 7}))
+    assert command("card", *files, f"--published={own}").code == 0
 
 
 # -- whether the hub would take it -----------------------------------------------------------------

@@ -208,6 +208,18 @@ def test_error_names_the_path_and_what_is_allowed(
         read(edited(config, path, value))
 
 
+def test_accuracy_on_a_data_set_of_other_classes_than_the_labels_is_refused(
+    config: dict[str, Any],
+) -> None:
+    stated = {"dataset": "Kinetics-400", "top1": 80, "source": "https://example.org"}
+    config = edited(config, "variants.mine.published", stated)
+    read(edited(config, "variants.mine.labels", "kinetics400"))
+    with pytest.raises(ConversionError, match=r"variants\.mine: published: .*apart 174"):
+        read(edited(config, "variants.mine.labels", "ssv2"))
+    with pytest.raises(ConversionError, match=r"variants\.mine\.labels: leave it out for LABEL_0"):
+        read(edited(config, "variants.mine.labels", "none"))
+
+
 def test_checkpoints_without_an_entry_are_named_after_their_files(
     config: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ Of a folder:
 
 - folder: how is it written?
 - contents: what may one hold?
+- precision: which precision do its weights have?
 - reading: what does one hold, whoever saved it?
 - restoring: how does it become the authors' checkpoint again?
 - card: what does its model card say?

@@ -9,6 +9,7 @@ from typing import IO
 
 import yaml
 
+from videomae import labels
 from videomae.addresses import redacted
 from videomae.architecture import GIVABLE
 from videomae.errors import ConversionError, one_line, said
@@ -60,13 +61,28 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_dtype(parser: argparse.ArgumentParser) -> None:
-    """Let a command take the precision of the folder's weights."""
+def add_dtype(parser: argparse.ArgumentParser, read: bool = False) -> None:
+    """Let a command take the precision of the folder's weights, or ``read`` it from the folder."""
     parser.add_argument(
         "--dtype",
         choices=DTYPES,
-        default=DTYPES[0],
-        help="precision of the folder's weights (default: %(default)s)",
+        default=None if read else DTYPES[0],
+        help="precision of the folder's weights "
+        f"(default: {'as its config.json and its weights say' if read else '%(default)s'})",
+    )
+
+
+def add_labels(parser: argparse.ArgumentParser, without: str) -> None:
+    """Let a command take a list of labels as config.yaml names it, a path, or `labels.NONE`.
+
+    ``without`` says what comes of it if there is none.
+    """
+    parser.add_argument(
+        "--labels",
+        type=lambda name: name if name == labels.NONE else labels.located(name),
+        metavar="LIST",
+        help="kinetics400, ssv2, ucf101, k710, a file (one label a line, JSON or CSV), or none: "
+        f"LABEL_0, LABEL_1 … (default: {without})",
     )
 
 

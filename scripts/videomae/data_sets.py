@@ -105,6 +105,21 @@ def identifier(name: str) -> str:
     )
 
 
+def refuse_other_classes(name: str, classes: int | None, of: str = "this network") -> None:
+    """Raise `ConversionError` if an accuracy on a data set can't be that of a network.
+
+    ``classes`` is how many its head tells apart, or None without a head. Of data sets that are not
+    known here nothing is refused.
+    """
+    has = f"tells apart {classes} classes" if classes else "has no head"
+    known = TITLED.get(name)
+    if known and known.classes != classes:
+        raise ConversionError(
+            f"published: an accuracy on {name}, which has {known.classes} classes, can't be that "
+            f"of {of}, which {has}; correct `published`, or leave it out"
+        )
+
+
 def protocol(name: str) -> Protocol | None:
     """Give how the authors test on a data set, where that is known."""
     return TITLED[name].protocol if name in TITLED else None

@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from videomae import numbering
-from videomae.errors import ConversionError, about, listing
+from videomae.errors import ConversionError, about, listing, suggestion
+
+# The lists that come with this, unless a run's modules lie apart from them in Snakemake's cache.
+SHIPPED = Path(__file__).parents[2] / "data/labels"
+NONE = "none"  # instead of a list: classes are LABEL_0, LABEL_1 …
 
 # The keys of config.json that name and count the classes.
 MAPS = ("id2label", "label2id", "num_labels")
@@ -37,16 +41,21 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
             labels = read(path.read_text(encoding="utf-8-sig"))
         except (ValueError, csv.Error, RecursionError) as error:
             raise ConversionError(f"not a list of labels: {error}") from error
-        if not labels:
-            raise ConversionError("there are no labels in it")
-        _refuse("labels that are not text, at", _where(not isinstance(x, str) for x in labels))
-        labels = [label.strip() for label in labels]
-        odd = (any(unicodedata.category(c) in ("Cc", "Cs") for c in label) for label in labels)
-        _refuse("labels with control characters, or with half of one, at", _where(odd))
-        _refuse("classes without a label:", _where(not label for label in labels))
-        repeated = _repeated((label, number) for number, label in enumerate(labels))
-        _refuse("labels that stand more than once:", repeated)
-        numbering.refuse_numbered(labels)
+        return _checked(labels)
+
+
+def _checked(labels: list[Any]) -> list[str]:
+    """Give labels without blanks around them; refuse a list that is none of all classes."""
+    if not labels:
+        raise ConversionError("there are no labels in it")
+    _refuse("labels that are not text, at", _where(not isinstance(x, str) for x in labels))
+    labels = [label.strip() for label in labels]
+    odd = (any(unicodedata.category(c) in ("Cc", "Cs") for c in label) for label in labels)
+    _refuse("labels with control characters, or with half of one, at", _where(odd))
+    _refuse("classes without a label:", _where(not label for label in labels))
+    repeated = _repeated((label, number) for number, label in enumerate(labels))
+    _refuse("labels that stand more than once:", repeated)
+    numbering.refuse_numbered(labels)
     return labels
 
 
@@ -74,20 +83,43 @@ def _from_json(text: str) -> list[Any]:
         raise ConversionError(
             f"an id2label or label2id object, or a list, is needed, not {type(content).__name__}"
         )
-    maps = {
-        key: value for key, value in content if key in MAPS and isinstance(value, (tuple, list))
-    }
-    if not maps:
-        return _in_order(content)
-    lists = {key: _ordered(value) for key, value in maps.items()}
-    first, *others = lists
-    for other in others:
-        _refuse_contradiction(lists[first], lists[other])
-    return lists[first]
+    maps = [value for key, value in content if key in MAPS and isinstance(value, (tuple, list))]
+    lists = [one if isinstance(one, list) else _in_order(one) for one in maps or [content]]
+    if len(lists) > 1:
+        _refuse_contradiction(*lists[:2])
+    return lists[0]
 
 
-def _ordered(entry: Any) -> list[Any]:
-    return entry if isinstance(entry, list) else _in_order(entry)
+def of_config(config: Mapping[str, Any], num_labels: int) -> dict[int, str]:
+    """Give the names that a folder's config.json has for its classes.
+
+    Raises `ConversionError` where they are not one for each class, all different, or where its
+    id2label and label2id are not each other's reverse.
+    """
+    lists = []
+    for side, name in enumerate(("id2label", "label2id")):
+        entry = config.get(name)
+        if not isinstance(entry, dict) or len(entry) != num_labels:
+            found = f"{len(entry)} entries" if isinstance(entry, dict) else repr(entry)
+            raise ConversionError(f"{name} has {found}, should have one for each of {num_labels}")
+        with about(name):
+            lists.append(_checked(_in_order([*entry.items()], (side,))))
+    _refuse_contradiction(*lists)
+    return dict(enumerate(lists[0]))
+
+
+def located(name: str) -> Path:
+    """Give the file of a list that is named as in config.yaml: a shipped list's name, or a path.
+
+    Raises `ConversionError` for what is neither.
+    """
+    shipped = {path.stem: path for path in SHIPPED.glob("*.txt")}
+    if name not in shipped and not Path(name).is_file():
+        raise ConversionError(
+            f"labels: {name!r} is neither {' nor '.join(sorted(shipped))} nor a file (looked for "
+            f"{Path(name).absolute()}){suggestion(name, shipped)}"
+        )
+    return shipped.get(name, Path(name))
 
 
 def _refuse_contradiction(by_id: list[Any], by_label: list[Any]) -> None:

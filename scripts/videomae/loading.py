@@ -32,7 +32,7 @@ from videomae.files import sha256
 from videomae.function_checks import losses, outputs_of_each_clip
 from videomae.lockstep import STEP_TOLERANCE, Run, run
 from videomae.reference import Reference
-from videomae.report import Check, Report, at_most
+from videomae.report import NOT_COMPARED, Check, Report, at_most
 from videomae.stored import Values
 
 AUTO = {
@@ -63,6 +63,7 @@ class Loading:
         model_folder: Path,
         dtype: str,
         label_list: Path | None = None,
+        compare_labels: bool = False,
     ) -> None:
         self.folder = model_folder
         self.architecture = architecture
@@ -70,11 +71,13 @@ class Loading:
         folded = folding.fold(opened.entries, architecture).entries
         self.entries = opened.entries if dtype == "float32" else checkpoint.cast(folded, dtype)
         self.clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
-        self.labels = label_list
+        self.compare_labels = compare_labels or label_list is not None
         self.names = labels.id2label(architecture.num_labels or 0, label_list)
         self.expected = folder.model_config(architecture, self.names, opened.synthetic, dtype)
         self.report = Report(variant, rehearsal=opened.synthetic)
         self.report.facts = {"transformers": transformers.__version__}
+        if architecture.kind == "classifier" and not self.compare_labels:
+            self.report.facts["labels"] = NOT_COMPARED
 
     @torch.no_grad()
     def run(self) -> Report:
@@ -150,7 +153,9 @@ class Loading:
         yield Check("loaded config", not wrong, message=listing(wrong))
         if self.architecture.kind == "classifier":
             wrong = labels.faults(
-                model.config.id2label, model.config.label2id, self.names if self.labels else None
+                model.config.id2label,
+                model.config.label2id,
+                self.names if self.compare_labels else None,
             )
             yield Check("labels", not wrong, message=listing(wrong))
 

@@ -42,6 +42,8 @@ def _classify(folder: Path, clip: Clip, classes: int) -> list[dict[str, Any]]:
         pipeline = transformers.pipeline(
             "video-classification", model=str(folder), trust_remote_code=False
         )
+        # Of a narrower folder the rounding of weights is known, not that of computing with them.
+        pipeline.model.float()
         guesses: list[dict[str, Any]] = pipeline(str(video), top_k=classes)
     return guesses
 

@@ -10,6 +10,8 @@ from videomae import statuses
 from videomae.errors import ConversionError
 from videomae.files import appearing
 
+NOT_COMPARED = "not compared"  # what a report says of the labels where no list was given
+
 
 @dataclass(frozen=True)
 class Check:
@@ -62,6 +64,14 @@ class Report:
     def status(self) -> str:
         """What confirms the network, if it passed and anything but the tensors does."""
         return statuses.status(self.passed, self.recorded)
+
+    def said(self) -> str:
+        """Give the figures and what was not compared, for one line."""
+        compared = "" if self.facts.get("labels") != NOT_COMPARED else ", labels not compared"
+        return (
+            f"outputs differ from the authors' network's by {_figure(self.max_abs_difference)} "
+            f"(limit {_figure(self.tolerance)}){compared}"
+        )
 
     def failure(self) -> str:
         """Give the reason in one line: the first check that failed, and which others did."""

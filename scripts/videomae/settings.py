@@ -16,6 +16,7 @@ from jsonschema import ValidationError
 from videomae import (
     addresses,
     data_sets,
+    labels,
     licenses,
     magic,
     names,
@@ -347,6 +348,11 @@ def _variant(name: str, config: Mapping[str, Any], shipped_labels: tuple[str, ..
             recipes.recipe(variant.source.address)
     except ConversionError as error:
         raise ConversionError(f"variants.{name}.checkpoint: {error}") from error
+    if entry.get("labels") == labels.NONE:
+        raise ConversionError(
+            f"variants.{name}.labels: leave it out for LABEL_0, LABEL_1 …; a file of the name "
+            f"{labels.NONE} is ./{labels.NONE}"
+        )
     _check_file(f"variants.{name}.labels", entry.get("labels"), shipped_labels)
     _check_stated(name, entry, config["variants"])
     if truth and config["recorded_outputs"] != "skip":
@@ -368,6 +374,7 @@ def _check_stated(name: str, entry: Mapping[str, Any], known: Mapping[str, Any])
     for key, data_set in stated:
         with about(f"variants.{name}.{key}"):
             data_sets.identifier(data_set)
+    _check_published(name, entry)
     base = entry.get("base_model")
     another = base in known and base != name
     if base is not None and not another and not data_sets.ON_HUB.fullmatch(base):
@@ -375,6 +382,19 @@ def _check_stated(name: str, entry: Mapping[str, Any], known: Mapping[str, Any])
             f"variants.{name}.base_model: {base!r} is neither another variant"
             f"{suggestion(base, known.keys() - {name})} nor OWNER/NAME on the hub"
         )
+
+
+def _check_published(name: str, entry: Mapping[str, Any]) -> None:
+    """Refuse an accuracy on a data set that has other classes than the list of labels.
+
+    What the head itself has is known once the checkpoint is there: the card's step looks at that.
+    """
+    listed = [known for known in data_sets.DATA_SETS.values() if known.labels]
+    classes = {known.labels: known.classes for known in listed}.get(entry.get("labels"))
+    if classes and "published" in entry:
+        with about(f"variants.{name}"):
+            data_set = entry["published"]["dataset"]
+            data_sets.refuse_other_classes(data_set, classes, "a network with these labels")
 
 
 def _locked(variant: Variant, lock: Mapping[str, receipts.Content]) -> receipts.Content | None:

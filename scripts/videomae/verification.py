@@ -7,6 +7,7 @@ silently: it gives a value, its limit, and what to look at when it fails.
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from videomae import (
     imagenet,
     labels,
     options,
+    precision,
     preprocessing,
     renaming,
     safetensors_file,
@@ -57,7 +59,7 @@ from videomae.lockstep import (
 )
 from videomae.recorded import Recorded
 from videomae.reference import BEFORE_FINAL_NORM, LOGITS, Reference, sinusoid_positions
-from videomae.report import Check, Report, at_most
+from videomae.report import NOT_COMPARED, Check, Report, at_most
 from videomae.stored import Entry, Values
 from videomae.truth_file import TruthFile
 
@@ -80,12 +82,14 @@ class Verification:
         label_list: Path | None = None,
         recorded: Recorded | Path | None = None,
         recorded_outputs: str = "require",
-        dtype: str = "float32",
+        dtype: str | None = "float32",
         device: str = "cpu",
         weights: str | None = None,
+        compare_labels: bool = True,
     ) -> None:
         self.folder = model_folder
         self.label_list = label_list
+        self.compare_labels = compare_labels
         self.recorded = None if isinstance(recorded, Path) else recorded
         self.recorded_outputs = recorded_outputs
         self.checkpoint: Checkpoint = checkpoint.open_checkpoint(path, weights)
@@ -96,10 +100,13 @@ class Verification:
         self.truth = None
         if isinstance(recorded, Path) and recorded_outputs != "skip":
             self.truth = truth_file.read(recorded, self.architecture)
-        self.dtype = dtype
+        found, agrees = precision.of_folder(model_folder)
+        self.dtype = dtype or found
+        self.precision = None if dtype else agrees
         self.device = choose_device(device)
         self.folded = folding.fold(self.checkpoint.entries, self.architecture)
-        self.stored = checkpoint.cast(self.folded.entries, dtype)  # as the folder is to hold them
+        # As the folder is to hold them.
+        self.stored = checkpoint.cast(self.folded.entries, self.dtype)
         self.processed: Tensor | None = None  # the usual clip, as the folder's processor gives it
         self.report = Report(variant, rehearsal=self.checkpoint.synthetic)
         if recorded and recorded_outputs == "skip":
@@ -127,6 +134,8 @@ class Verification:
         yield from self._config()
         yield from self._processor()
         yield f"comparing {folder.WEIGHTS} with {len(self.stored)} tensors"
+        if self.precision:
+            yield self.precision
         yield from self._file()
         yield "loading the folder"
         model, loaded = self._load()
@@ -161,7 +170,14 @@ class Verification:
 
     def _expected_config(self) -> dict[str, Any]:
         names = labels.id2label(self.architecture.num_labels or 0, self.label_list)
+        if not self.compare_labels:
+            with suppress(ConversionError, OSError):
+                names = self._own_labels()
         return folder.model_config(self.architecture, names, self.checkpoint.synthetic, self.dtype)
+
+    def _own_labels(self) -> dict[int, str]:
+        config = folder.read_json(self.folder / folder.CONFIG)
+        return labels.of_config(config, self.architecture.num_labels or 0)
 
     def _config(self) -> Iterator[Check]:
         """Compare every value of config.json with what the checkpoint and the person say."""
@@ -176,9 +192,20 @@ class Verification:
         wrong = contents.config_faults(found, expected, self.architecture.origin, also)
         yield Check("config", not wrong, message=listing(wrong))
         if self.architecture.kind == "classifier":
-            wrong = [name for name, value in label_maps.items() if found.get(name) != value]
-            message = _label_message(found, label_maps, wrong[0]) if wrong else ""
-            yield Check("labels", not wrong, message=message)
+            yield self._labels(found, label_maps)
+
+    def _labels(self, found: dict[str, Any], expected: dict[str, Any]) -> Check:
+        """Compare the labels, or without a list look whether there is one for each class."""
+        if self.compare_labels:
+            wrong = [name for name, value in expected.items() if found.get(name) != value]
+            message = _label_message(found, expected, wrong[0]) if wrong else ""
+            return Check("labels", not wrong, message=message)
+        try:
+            number = len(self._own_labels())
+        except ConversionError as error:
+            return Check("labels", False, message=str(error))
+        message = f"{NOT_COMPARED}, as no list was given; there are {number}, all different"
+        return Check("labels", True, message=message)
 
     def _processor(self) -> Iterator[Check]:
         """Compare the processor's config, and the pixels that each class makes of frames."""
@@ -408,11 +435,20 @@ class Verification:
             "`recorded_outputs: warn` accepts this and the card says so"
         )
 
+    def _compared_with(self) -> str | None:
+        """Tell what the labels were compared with; None where there are none."""
+        if self.architecture.kind != "classifier":
+            return None
+        if not self.compare_labels:
+            return NOT_COMPARED
+        return str(self.label_list) if self.label_list else labels.NONE
+
     def _facts(self) -> dict[str, Any]:
         """Gather what else a reader of the report wants to know."""
         files = [path for name in folder.CONVERTED if (path := self.folder / name).is_file()]
         return {
             "kind": self.architecture.kind,
+            "classes": self.architecture.num_labels,
             "dtype": self.dtype,
             "device": str(self.device),
             "parameters": sum(entry.numel() for entry in self.stored.values()),
@@ -424,6 +460,7 @@ class Verification:
             ),
             "unknown_options": options.unknown(self.checkpoint.args, self.architecture.kind),
             "container": self.checkpoint.container,
+            "labels": self._compared_with(),
             "data_set": trained_on(self.checkpoint.args, self.architecture.num_labels),
             "sha256": {path.name: sha256(path) for path in files},
             "versions": {

@@ -9,9 +9,10 @@ import sys
 
 import torch
 
-STUBS = torch.library.Library("torchvision", "DEF")
 for name in ("nms", "qnms"):
-    STUBS.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    torch.library.define(
+        f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+    )
 
 if __name__ == "__main__":
     del sys.argv[0]
