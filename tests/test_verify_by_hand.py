@@ -85,15 +85,17 @@ def test_list_is_named_as_in_config_yaml(checkpoints: dict[str, Path], folders: 
     for script in ("verify", "convert", "load"):
         outcome = typed(script, checkpoints, folders / "x", "--labels", "kinetics40")
         assert outcome.code == 1
-        assert "'kinetics40' is neither k710 nor kinetics400 nor ssv2 nor" in last_line(outcome)
-        assert last_line(outcome).endswith("(did you mean kinetics400?)")
+        said = (
+            "error: kinetics40: No such file or directory, and no list of that name (did you mean "
+        )
+        assert last_line(outcome).startswith(f"{said}kinetics400?)")
 
 
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"id2label": {"0": "a"}}, "id2label has 1 entries, should have one for each of 7"),
-        ({"label2id": None}, "label2id has None, should have one for each of 7"),
+        ({"id2label": {"0": "a"}}, "id2label['1'] is None, should be the name of a class"),
+        ({"label2id": None}, "label2id is None, should be a map of 7 entries"),
         (
             {"label2id": {f"label {n}": 6 - n for n in range(7)}},
             "id2label and label2id contradict each other, at class 0 ('label 0', 'label 6')",
@@ -104,7 +106,7 @@ def test_list_is_named_as_in_config_yaml(checkpoints: dict[str, Path], folders: 
         ),
         (
             {"id2label": {str(n + 1): f"label {n}" for n in range(7)}},
-            "id2label: 7 ids run from 1 to 7, must run from 0 to 6",
+            "id2label['0'] is None, should be the name of a class",
         ),
         (
             {
@@ -186,5 +188,5 @@ def test_own_labels_are_read_by_id() -> None:
     assert labels.of_config(maps, 2) == {0: "a", 1: "b"}
     digits: dict[str, Any] = {"id2label": {"0": "1", "1": "0"}, "label2id": {"1": 0, "0": 1}}
     assert labels.of_config(digits, 2) == {0: "1", 1: "0"}
-    with pytest.raises(ConversionError, match="should have one for each of 3"):
+    with pytest.raises(ConversionError, match=r"id2label\['2'\] is None"):
         labels.of_config(maps, 3)

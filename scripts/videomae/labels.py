@@ -97,11 +97,15 @@ def of_config(config: Mapping[str, Any], num_labels: int) -> dict[int, str]:
     id2label and label2id are not each other's reverse.
     """
     lists = []
-    for side, name in enumerate(("id2label", "label2id")):
+    for side, name in enumerate(MAPS[:2]):
         entry = config.get(name)
-        if not isinstance(entry, dict) or len(entry) != num_labels:
-            found = f"{len(entry)} entries" if isinstance(entry, dict) else repr(entry)
-            raise ConversionError(f"{name} has {found}, should have one for each of {num_labels}")
+        if not isinstance(entry, dict):
+            raise ConversionError(f"{name} is {entry!r}, should be a map of {num_labels} entries")
+        missing = [n for n in map(str, range(num_labels)) if name == MAPS[0] and n not in entry]
+        if missing:
+            raise ConversionError(f"{name}[{missing[0]!r}] is None, should be the name of a class")
+        if len(entry) != num_labels:
+            raise ConversionError(f"{name} has {len(entry)} entries, should have {num_labels}")
         with about(name):
             lists.append(_checked(_in_order([*entry.items()], (side,))))
     _refuse_contradiction(*lists)
@@ -116,8 +120,8 @@ def located(name: str) -> Path:
     shipped = {path.stem: path for path in SHIPPED.glob("*.txt")}
     if name not in shipped and not Path(name).is_file():
         raise ConversionError(
-            f"labels: {name!r} is neither {' nor '.join(sorted(shipped))} nor a file (looked for "
-            f"{Path(name).absolute()}){suggestion(name, shipped)}"
+            f"{name}: No such file or directory, and no list of that name"
+            f"{suggestion(name, shipped)}; those are {', '.join(sorted(shipped))}"
         )
     return shipped.get(name, Path(name))
 
