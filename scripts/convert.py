@@ -14,7 +14,7 @@ from videomae import (
     safetensors_file,
 )
 from videomae.architecture import read_architecture
-from videomae.command import add_dtype, add_given, add_labels, add_overwrite, add_weights, run
+from videomae.command import add_dtype, add_given, add_overwrite, add_weights, run
 from videomae.errors import about, one_line, printable
 from videomae.replacing import refuse_existing
 from videomae.transfers import Progress
@@ -29,7 +29,7 @@ def main() -> None:
     add_given(parser)
     add_weights(parser)
     add_dtype(parser)
-    add_labels(parser, without=labels.NONE)
+    labels.add_option(parser, without=labels.NONE)
     provenance.add_provenance(parser)
     add_overwrite(parser)
     arguments = parser.parse_args()

@@ -8,7 +8,6 @@ from videomae.architecture import read_architecture
 from videomae.command import (
     add_dtype,
     add_given,
-    add_labels,
     add_reports,
     add_weights,
     run,
@@ -26,7 +25,7 @@ def main() -> None:
     add_weights(parser)
     add_dtype(parser, read=True)
     add_reports(parser)
-    add_labels(parser, without="they are not compared")
+    labels.add_option(parser, without="they are not compared")
     arguments = parser.parse_args()
     with about(arguments.checkpoint):
         opened = checkpoint.open_checkpoint(arguments.checkpoint, arguments.weights)

@@ -10,7 +10,6 @@ from videomae.command import (
     add_device,
     add_dtype,
     add_given,
-    add_labels,
     add_reports,
     add_weights,
     run,
@@ -32,7 +31,7 @@ def main() -> None:
     add_device(parser)
     add_reports(parser)
     provenance.add_provenance(parser)
-    add_labels(parser, without="they are not compared")
+    labels.add_option(parser, without="they are not compared")
     parser.add_argument(
         "--recorded",
         type=_recorded,
@@ -61,6 +60,7 @@ def main() -> None:
         recorded = Recorded.parse({**recorded, **files})
     elif recorded and arguments.recorded_outputs != "skip":
         files = {"truth": str(recorded)}
+    listed = None if arguments.labels == labels.NONE else arguments.labels
     with about(arguments.checkpoint):
         path = magic.located(arguments.checkpoint)
         print(one_line(f"hashing {path} and {arguments.folder}"))
@@ -72,7 +72,7 @@ def main() -> None:
             path,
             arguments.folder,
             dict(arguments.config),
-            None if arguments.labels == labels.NONE else arguments.labels,
+            listed,
             recorded,
             arguments.recorded_outputs,
             arguments.dtype,
@@ -89,9 +89,9 @@ def main() -> None:
     report.facts["asked"] = {
         **provenance.conversion(
             dict(arguments.config),
-            arguments.dtype,
+            verification.dtype,
             arguments.weights,
-            sha256(arguments.labels) if arguments.labels else None,
+            sha256(listed) if listed else None,
         ),
         **provenance.recorded(arguments.recorded, arguments.recorded_outputs),
         **{kind: sha256(Path(file)) for kind, file in files.items()},
@@ -99,7 +99,7 @@ def main() -> None:
     mend = "if it was edited since, remove it and convert again"
     failing = f"{arguments.folder} failed verification ({mend})"
     report.deliver(arguments.report, arguments.passed, failing)
-    print(f"{arguments.folder}: verified; {report.said()}")
+    print(f"{arguments.folder}: {report.status}; {report.said()}")
 
 
 def _recorded(text: str) -> dict[str, Any] | Path | None:

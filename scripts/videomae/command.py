@@ -9,7 +9,6 @@ from typing import IO
 
 import yaml
 
-from videomae import labels
 from videomae.addresses import redacted
 from videomae.architecture import GIVABLE
 from videomae.errors import ConversionError, one_line, said
@@ -69,20 +68,6 @@ def add_dtype(parser: argparse.ArgumentParser, read: bool = False) -> None:
         default=None if read else DTYPES[0],
         help="precision of the folder's weights "
         f"(default: {'as its config.json and its weights say' if read else '%(default)s'})",
-    )
-
-
-def add_labels(parser: argparse.ArgumentParser, without: str) -> None:
-    """Let a command take a list of labels as config.yaml names it, a path, or `labels.NONE`.
-
-    ``without`` says what comes of it if there is none.
-    """
-    parser.add_argument(
-        "--labels",
-        type=lambda name: name if name == labels.NONE else labels.located(name),
-        metavar="LIST",
-        help="kinetics400, ssv2, ucf101, k710, a file (one label a line, JSON or CSV), or none: "
-        f"LABEL_0, LABEL_1 … (default: {without})",
     )
 
 

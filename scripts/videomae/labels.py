@@ -1,5 +1,6 @@
 """What are the classes called?  Reads a list of labels and puts it in class order."""
 
+import argparse
 import csv
 import json
 import os
@@ -124,6 +125,20 @@ def located(name: str) -> Path:
             f"{suggestion(name, shipped)}; those are {', '.join(sorted(shipped))}"
         )
     return shipped.get(name, Path(name))
+
+
+def add_option(parser: argparse.ArgumentParser, without: str) -> None:
+    """Let a command take a list of labels as config.yaml names it, a path, or `NONE`.
+
+    ``without`` says what comes of it if there is none.
+    """
+    parser.add_argument(
+        "--labels",
+        type=lambda name: name if name == NONE else located(name),
+        metavar="LIST",
+        help="kinetics400, ssv2, ucf101, k710, a file (one label a line, JSON or CSV), or none: "
+        f"LABEL_0, LABEL_1 … (default: {without})",
+    )
 
 
 def _refuse_contradiction(by_id: list[Any], by_label: list[Any]) -> None:
