@@ -124,7 +124,7 @@ def test_labels_that_are_not_compared_must_still_be_one_for_each_class(
     outcome = typed("verify", checkpoints, folder)
     assert outcome.code == 1
     assert f"FAILED labels: {said}" in outcome.output
-    assert last_line(outcome).startswith(f"error: {folder} failed verification. ")
+    assert last_line(outcome).startswith(f"error: {folder} failed verification")
 
 
 def test_config_and_weights_must_have_one_precision(
@@ -136,7 +136,7 @@ def test_config_and_weights_must_have_one_precision(
     assert "FAILED precision: config.json says float16, model.safetensors has tensors 40 of" in (
         outcome.output
     )
-    assert last_line(outcome).startswith(f"error: {folder} failed verification. ")
+    assert last_line(outcome).startswith(f"error: {folder} failed verification")
 
     edit_json(folder, "config.json", dtype="float32", torch_dtype="float16")
     assert "config.json says float32 and float16" in typed("verify", checkpoints, folder).output
@@ -157,7 +157,7 @@ def test_folder_that_is_none_gets_a_verdict_too(
 ) -> None:
     outcome = typed("verify", checkpoints, tmp_path / "nothing")
     assert outcome.code == 1
-    assert last_line(outcome).startswith(f"error: {tmp_path / 'nothing'} failed verification. ")
+    assert last_line(outcome).startswith(f"error: {tmp_path / 'nothing'} failed verification")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
