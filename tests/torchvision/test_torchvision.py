@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from videomae import imagenet
+from videomae.files import sha256
 
 from tests.conftest import ROOT, SEVEN_LABELS, Outcome, command, given, process, snippets
 from tests.test_card import write_video
@@ -84,7 +85,8 @@ def folder(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactor
     assert command("convert", path, place / "model", *options).code == 0
     report = ("--passed", place / "report.json")
     assert command("verify", path, place / "model", *options, *report).code == 0
-    (place / "receipt.json").write_text(json.dumps({"source": "a.pth", "sha256": "ab" * 32}))
+    receipt = {"source": "a.pth", "sha256": sha256(path)}
+    (place / "receipt.json").write_text(json.dumps(receipt))
     files = (place / "report.json", place / "receipt.json", place / "model/README.md")
     assert command("card", *files).code == 0
     return place / "model"
