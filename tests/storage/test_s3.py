@@ -130,7 +130,7 @@ def test_results_land_there_and_only_what_failed_runs_again_even_from_elsewhere(
         assert storage.read(f"models/own/{name}")
     told = storage.status(workflow)
     assert re.search(r"^made +done +done +FAILED +waiting +waiting$", told.output, re.M), told
-    assert re.search(r"^own +done +done +done +done +done$", told.output, re.M)
+    assert re.search(r"^own +done +done +done +verified, .* +done$", told.output, re.M)
     assert reason in told.output
 
     elsewhere = copied(workflow, tmp_path / "elsewhere")
@@ -200,3 +200,19 @@ def test_what_storage_can_not_do_is_refused(storage: Storage, tmp_path: Path) ->
     outcome = storage.run(workflow, "--config", "keep_checkpoints=false")
     assert outcome.code == 1
     assert "keep_checkpoints: false removes checkpoints here, not from s3://" in outcome.output
+
+
+def test_edit_is_noticed_from_elsewhere_where_snakemake_has_no_notes(
+    storage: Storage, tmp_path: Path
+) -> None:
+    workflow = lay(tmp_path / "run")
+    assert storage.run(workflow).code == 0
+    elsewhere = copied(workflow, tmp_path / "elsewhere")
+    edited = variants()
+    edited["own"]["config"] = {**CONFIG, "num_attention_heads": 4}
+    elsewhere.configure(edited)
+    outcome = storage.run(elsewhere)
+    assert outcome.code == 0, outcome.output
+    assert jobs(outcome) == ["card own", "convert own", "verify own"]
+    assert json.loads(storage.read("models/own/config.json"))["num_attention_heads"] == 4
+    assert "Nothing to be done" in storage.run(elsewhere).output
