@@ -55,7 +55,7 @@ def download(arguments: argparse.Namespace, name: str) -> None:
                 found = None
             if not before:
                 refuse_existing(arguments.output, overwrite=False)
-    except ConversionError as error:
+    except (ConversionError, OSError) as error:
         if before or not os.path.lexists(arguments.output):
             raise
         print(f"{arguments.output} was put there meanwhile and stays ({error})")
