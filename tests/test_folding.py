@@ -131,7 +131,7 @@ def test_gamma_left_out_or_applied_twice_fails(times: int, scaled: Path, tmp_pat
     assert outcome.code == 1
     assert "FAILED loaded tensors, bit by bit: 2 of " in outcome.output
     assert "FAILED function" in outcome.output
-    assert "the two part at encoder layer 1, output" in outcome.output
+    assert "outputs first differ at encoder layer 1, output" in outcome.output
 
 
 def test_folding_that_is_wrong_is_seen_by_the_function(
@@ -145,7 +145,7 @@ def test_folding_that_is_wrong_is_seen_by_the_function(
     assert outcome.code == 1
     assert "ok     loaded tensors, bit by bit" in outcome.output
     assert "FAILED function" in outcome.output
-    assert "the two part at encoder layer 0, attention output" in outcome.output
+    assert "outputs first differ at encoder layer 0, attention output" in outcome.output
     narrow = ("--dtype", "float16")
     command("convert", scaled, tmp_path / "half", *options("v1-finetuned"), *narrow)
     assert "FAILED folding" in verify(scaled, tmp_path / "half", *narrow).output

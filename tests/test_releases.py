@@ -67,7 +67,10 @@ def test_wrong_heads_are_named_with_the_layer_that_parts_first(
     passed, report = tmp_path / "cell.json", tmp_path / "report.json"
     outcome = load(checkpoints, folder, "--passed", passed, "--report", report)
     assert outcome.code == 1
-    assert f"is wrong in transformers {NEWEST}. function: the two part at encoder" in outcome.output
+    assert (
+        f"is wrong in transformers {NEWEST}. function: outputs first differ at encoder"
+        in outcome.output
+    )
     assert "num_attention_heads is 16, should be 3 (given)" in outcome.output
     assert not passed.exists()
     assert json.loads(report.read_text())["passed"] is False

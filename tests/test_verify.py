@@ -214,7 +214,7 @@ def _not_a_number(tensors: dict[str, Tensor]) -> None:
         (
             _swap_query_and_key,
             ["loaded tensors, bit by bit", "function", "every layer"],
-            "part at encoder layer 0, attention output",
+            "first differ at encoder layer 0, attention output",
         ),
         (_change_one_row, ["loaded tensors, bit by bit", "function"], "head.weight (by 0.001)"),
         (_one_bias_name_only, ["weights file"], "missing videomae.encoder.layer.{0...1}"),
@@ -245,7 +245,7 @@ def test_changed_weights_fail(
             "config.json",
             {"num_attention_heads": 16},
             ["config", "function"],
-            "part at encoder layer 0, attention output",
+            "first differ at encoder layer 0, attention output",
         ),
         ("config.json", {"num_attention_heads": 16}, ["config"], "is 16, should be 3 (given)"),
         ("config.json", {"use_mean_pooling": False}, ["config", "load report", "function"], ""),
@@ -319,7 +319,7 @@ def test_folder_that_others_published_is_told_its_wrong_heads(
     assert outcome.code == 1
     assert "num_attention_heads is 16, should be 3 (given)" in outcome.output
     assert "ok     loaded tensors, bit by bit" in outcome.output
-    assert "part at encoder layer 0, attention output" in outcome.output
+    assert "first differ at encoder layer 0, attention output" in outcome.output
 
 
 def test_wrong_loss_fails(checkpoints: Folders, converted: Folders, tmp_path: Path) -> None:
@@ -375,7 +375,7 @@ def test_positions_shifted_by_one_part_at_the_embedding(
     clip = clips.synthetic_clip(architecture.config["num_frames"], 32)
     with torch.no_grad():
         ran = lockstep.run(model, Reference(opened.tensors, architecture), [clip])
-    assert "part at patch embedding with positions" in ran.comparison.first_parting()
+    assert "first differ at patch embedding with positions" in ran.comparison.first_parting()
     assert not ran.difference() <= ran.tolerance()
 
 

@@ -1,4 +1,4 @@
-"""Where do the two part?  Compares a transformers model with the reference step by step."""
+"""At which step do outputs first differ?  A transformers model beside the reference."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ class Comparison:
         """Name the first step that differs by more than rounding; empty if none does."""
         for step, relative in self.differences.items():
             if not relative <= STEP_TOLERANCE:  # so that a NaN counts
-                return f"the two part at {step} (by {relative:.2g} of its scale)"
+                return f"outputs first differ at {step} (by {relative:.2g} of its scale)"
         return ""
 
 
