@@ -56,7 +56,8 @@ def heads(workflow: Workflow, variant: str, number: int) -> None:
 def test_older_files_moved_over_others_and_edits_by_hand_are_noticed(finished: Workflow) -> None:
     own, weights = finished.folder / "own-0.pth", finished.results / "models/tiny-pretraining"
     move_over(own, other_checkpoint(own))
-    move_over(finished.folder / "labels.txt", SEVEN_LABELS.replace("label 0", "first").encode())
+    others = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh"]
+    move_over(finished.folder / "labels.txt", "\n".join(others).encode())
     edit_by_hand(weights / "model.safetensors")
     outcome = finished.run()
     assert outcome.code == 1
