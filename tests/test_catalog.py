@@ -60,4 +60,4 @@ def test_deployment_and_report_are_in_the_snakefile() -> None:
     assert stack["apptainer"] == bool(re.search(r"^ +container: ", SNAKEFILE, flags=re.M))
     # An image that makes conda environments would need conda.
     assert stack["apptainer+conda"] == ("conda" in (ROOT / "envs/Containerfile").read_text())
-    assert usage["report"] == bool(re.search(r"^report:", SNAKEFILE, flags=re.M))
+    assert usage["report"] == bool(re.search(r"^ *report:", SNAKEFILE, flags=re.M))

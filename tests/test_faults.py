@@ -65,6 +65,7 @@ def test_job_whose_run_is_dead_already_does_nothing(tmp_path: Path) -> None:
     assert made.exists()
 
 
+@pytest.mark.full
 def test_run_ends_by_sigterm_that_comes_while_it_schedules(finished: Workflow) -> None:
     # Under the lock that Snakemake's own handler waits for, in the same thread.
     code = """

@@ -175,6 +175,7 @@ def _noted(folder: Path, module: str) -> dict[str, Any]:
     return cast(dict[str, Any], json.loads(text))
 
 
+@pytest.mark.full
 def test_nothing_of_the_workflow_that_imports_it_changes(tmp_path: Path) -> None:
     """What it has when it is read, when it starts and ends, in its own rules and their shells."""
     module = USED.format(snakefile=str(ROOT / "Snakefile"))

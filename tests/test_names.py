@@ -82,6 +82,7 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+@pytest.mark.full
 def test_the_longest_name_is_taken_and_planned_twice(
     workflow: Workflow, checkpoints: dict[str, Path]
 ) -> None:

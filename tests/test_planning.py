@@ -94,6 +94,7 @@ def test_sizes_of_inputs_are_asked_for_once() -> None:
     assert [one.asked for one in (there, missing, later)] == [1, 1, 1]
 
 
+@pytest.mark.full
 def test_more_variants_than_are_weighed_at_once_are_all_done(
     workflow: Workflow, checkpoints: dict[str, Path]
 ) -> None:
@@ -109,6 +110,7 @@ def test_more_variants_than_are_weighed_at_once_are_all_done(
 FAR = [f"far-{number}" for number in (3, 1, 5, 2, 4)]
 
 
+@pytest.mark.full
 def test_downloads_take_no_core_and_follow_one_another_as_they_were_asked_for(
     workflow: Workflow, checkpoints: dict[str, Path], home: dict[str, str], tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.conftest import DATA, ROOT, Workflow
@@ -68,6 +69,7 @@ def test_graph_of_the_steps_is_the_one_that_snakemake_draws(tmp_path: Path) -> N
     assert edges(blocks("mermaid")[0]) == drawn
 
 
+@pytest.mark.full
 def test_tasks_are_planned_by_the_commands_that_are_shown(tmp_path: Path) -> None:
     workflow = Workflow(tmp_path)
     shutil.copy(ROOT / "config.yaml", tmp_path)

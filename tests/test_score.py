@@ -216,6 +216,7 @@ def test_cut_lines_are_computed_again_and_come_to_the_same_bytes(
         assert kept.read_bytes() == content
 
 
+@pytest.mark.full
 def test_killed_and_restarted_comes_to_the_same_bytes(
     score: Score, converted: dict[str, Path], filmed_videos: Path, tmp_path: Path
 ) -> None:

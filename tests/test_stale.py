@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from videomae import receipts, stale, unchanged
 
@@ -53,6 +54,7 @@ def heads(workflow: Workflow, variant: str, number: int) -> None:
     configure_tiny(workflow, lambda variants: variants[variant].update(config=given))
 
 
+@pytest.mark.full
 def test_older_files_moved_over_others_and_edits_by_hand_are_noticed(finished: Workflow) -> None:
     own, weights = finished.folder / "own-0.pth", finished.results / "models/tiny-pretraining"
     move_over(own, other_checkpoint(own))
@@ -86,6 +88,7 @@ def test_older_files_moved_over_others_and_edits_by_hand_are_noticed(finished: W
     assert "Nothing to be done" in finished.run().output
 
 
+@pytest.mark.full
 def test_edits_are_noticed_without_snakemakes_notes_or_with_times_alone(finished: Workflow) -> None:
     first = finished.run("--dry-run")
     assert "Nothing to be done" in first.output
@@ -109,6 +112,7 @@ def test_edits_are_noticed_without_snakemakes_notes_or_with_times_alone(finished
     assert "Nothing to be done" in finished.run().output
 
 
+@pytest.mark.full
 def test_refused_edit_leaves_nothing_that_says_verified_and_its_opposite_brings_all_back(
     finished: Workflow,
 ) -> None:

@@ -135,7 +135,7 @@ def test_card_says_what_is_assumed_and_cannot_be_made_to_say_more(report: dict[s
     section = card.split("### What is assumed")[1].split("\n#")[0]
     assert "| positions | fixed &#124; sinusoid | the authors' code |\n" in section
     assert "| heads | 6 | args.model &#96;x&#96;&#92;n&#60;b&#62; |\n" in section
-    assert "not options of the authors' scripts: sim&#95;loss, a&#124;b." in section
+    assert "not options of the authors' scripts: sim_loss, a&#124;b." in section
     assert "/home/me" not in model_card({**report, "recorded": YOURS, **MORE}, RECEIPT)
 
 

@@ -529,6 +529,7 @@ def test_option_that_is_neither_file_nor_mapping_is_refused(text: str, v2: Path)
 # -- in the workflow -------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_file_of_an_entry_is_compared_and_another_one_verifies_again(finished: Workflow) -> None:
     opened = open_checkpoint(finished.folder / "own-1.pth")
     architecture = read_architecture(opened.shapes, opened.args, GIVEN["tiny-finetuned"])

@@ -170,6 +170,7 @@ def test_load_takes_labels_and_precision_from_the_folder(
     assert last_line(outcome).endswith("labels not compared")
 
 
+@pytest.mark.full
 def test_workflow_compares_labels_where_config_yaml_has_none(finished: Workflow) -> None:
     folder = finished.results / "models/own-0"
     named = [f"name {letter}" for letter in "abcdefg"]

@@ -207,6 +207,7 @@ def test_rich_logger_starts_and_ends_and_says_the_totals(finished: Workflow) -> 
 # -- edits -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_labels_of_one_variant_rerun_its_conversion_only(finished: Workflow) -> None:
     edit(finished, "own-0", labels="labels.txt")
     outcome = finished.run()
@@ -215,6 +216,7 @@ def test_labels_of_one_variant_rerun_its_conversion_only(finished: Workflow) -> 
     assert config["id2label"]["0"] == "label 0"
 
 
+@pytest.mark.full
 def test_recorded_outputs_of_one_variant_rerun_its_verification_only(finished: Workflow) -> None:
     conditions = {"clip": "synthetic", "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     edit(finished, "own-1", recorded={"shape": [1, 7], "logits": [9.0], **conditions})
@@ -326,6 +328,7 @@ def test_edited_module_reruns_what_uses_it_and_never_a_download(tmp_path: Path) 
 # -- faults ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_corrupt_checkpoint_stops_no_other_variant_and_mended_runs_alone(
     finished: Workflow,
 ) -> None:
@@ -523,6 +526,7 @@ def test_run_that_needs_more_disk_than_there_is_stops_first(
 # -- checkpoints without an entry ------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_every_epoch_of_a_run_is_converted_by_one_pattern(workflow: Workflow) -> None:
     workflow.configure({})
     run = workflow.folder / "run7"
@@ -544,6 +548,7 @@ def test_every_epoch_of_a_run_is_converted_by_one_pattern(workflow: Workflow) ->
     assert max(sizes) - min(sizes) < 200  # all float32
 
 
+@pytest.mark.full
 def test_chosen_weights_are_converted_and_verified(workflow: Workflow) -> None:
     workflow.configure({})
     path = DATA / "trained/v1-finetuned.pth"
