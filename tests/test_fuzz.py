@@ -87,7 +87,7 @@ def fails() -> None:
     ],
 )
 def test_bad_ends_are_seen(run: Callable[[], str | None], said: str) -> None:
-    # Taking memory may take seconds on a busy machine; nothing but the sleeper needs the time limit.
+    # Taking memory may take seconds on a busy machine; only the sleeper needs the short limit.
     limits = Limits(seconds=1 if said.startswith("still") else 30, memory=2**27)
     verdict = attempt(1, lambda _, folder: (folder / "file").touch(), run, limits)
     assert verdict.how == "BAD"
