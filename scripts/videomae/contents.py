@@ -13,10 +13,11 @@ from typing import Any
 from videomae import labels
 from videomae.folder import PUBLISHED, read_json, wrong_values
 
-# What no loader of transformers reads: texts and pictures, and what git, the hub's client and a
-# file manager leave.
+# What no loader of transformers reads: texts and pictures, and what git, the hub's client, a file
+# manager and Snakemake leave.
 UNREAD = re.compile(
-    r"\.git(attributes|ignore)?|\.cache|\.DS_Store|(LICENSE|LICENCE|NOTICE|CITATION)[\w.-]*"
+    r"\.git(attributes|ignore)?|\.cache|\.huggingface|\.DS_Store|\.snakemake_timestamp"
+    r"|(LICENSE|LICENCE|NOTICE|CITATION)[\w.-]*"
     r"|[\w.-]+\.(md|txt|rst|pdf|png|jpe?g|gif|svg|webp|mp4)",
     re.IGNORECASE,
 )
