@@ -69,7 +69,7 @@ def process(
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     return Outcome(ended.returncode, ended.stdout + ended.stderr)
