@@ -43,7 +43,7 @@ releases: $(VENV)/workflow.done    ## load every folder in every release of tran
 	$(BIN)/snakemake --cores $(CORES) --directory $(DIRECTORY) releases
 	$(BIN)/snakemake --cores $(CORES) --directory $(DIRECTORY)
 
-test: $(VENV)/development.done     ## run the tests (tiny models, under three minutes)
+test: $(VENV)/development.done     ## run the tests (tiny models, about five minutes)
 	$(BIN)/python -m pytest
 
 test-full: rehearsal $(VENV)/development.done   ## check the rehearsal's thirteen folders in fresh processes
@@ -75,7 +75,7 @@ test-kubernetes: $(VENV)/development.done   ## run profiles/kubernetes with stan
 test-container: $(VENV)/development.done   ## install what envs/Containerfile does, and convert with it (6 GB, three minutes)
 	$(BIN)/python -m pytest -n 0 -m full tests/container
 
-test-long: $(VENV)/development.done   ## run the longer of the tests (tiny models, two and a half minutes)
+test-long: $(VENV)/development.done   ## run the longer of the tests (tiny models, ten minutes)
 	$(BIN)/python -m pytest -m full tests/test_*.py
 
 mutations: $(VENV)/development.done   ## count how many wrong conversions verification catches
