@@ -5,6 +5,7 @@ What is expected is made by Pillow and NumPy alone: the shorter side becomes the
 """
 
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import numpy as np
 import transformers
 from PIL import Image
 from torch import Tensor
-from transformers.utils import is_torchvision_available
 
 from videomae import clips, contents, imagenet
 from videomae.errors import listing
@@ -38,6 +38,7 @@ FRAMES = 2  # of each shape; each frame is processed by itself
 # 64 and 224). Where it is absent, pixels are Pillow's own.
 LEVEL = 1.01 / 255 / min(imagenet.STD)
 MOST_ROUNDED = 0.05  # of all pixels
+TORCHVISION = find_spec("torchvision") is not None
 
 
 Refusals = dict[str, str] | None
@@ -83,7 +84,7 @@ def processors(
                 refusals[name] = " ".join(str(error).split())
             if name == names[-1]:
                 raise
-    if is_torchvision_available() and hasattr(transformers, "AutoVideoProcessor"):
+    if TORCHVISION and hasattr(transformers, "AutoVideoProcessor"):
         auto = transformers.AutoVideoProcessor
         loaded.append(auto.from_pretrained(folder, trust_remote_code=False))
     return loaded
@@ -115,11 +116,11 @@ def pixel_checks(processor: Any, size: int, name: str) -> Iterator[Check]:
         rounded[shape] = _share(found, expected)
     own = next(iter(SHAPES))  # which nothing resizes
     yield at_most(f"{name} pixels", differences.pop(own), PIXEL_TOLERANCE)
-    limit = LEVEL if is_torchvision_available() else PIXEL_TOLERANCE
+    limit = LEVEL if TORCHVISION else PIXEL_TOLERANCE
     shape = worst(differences)
     message = f"{_described(shape, size)} differ by {differences[shape]:.3g} (limit {limit:.3g})"
     yield at_most(f"{name} pixels, other sizes", differences[shape], limit, message)
-    if is_torchvision_available():
+    if TORCHVISION:
         shape = worst(rounded)
         message = f"{rounded[shape]:.1%} of {_described(shape, size)} differ"
         yield at_most(f"{name} pixels, rounded", rounded[shape], MOST_ROUNDED, message)
