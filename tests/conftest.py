@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -18,10 +17,12 @@ import pytest
 import torch
 import yaml
 from filelock import FileLock
-from videomae import synthetic
+from videomae.cli.main import main
+from videomae.download import synthetic_weights
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data"
+CLI = ("-m", "videomae.cli.main")  # how `process` runs the command
 
 # What the tiny networks' files can't tell.
 GIVEN: dict[str, dict[str, Any]] = {
@@ -43,19 +44,15 @@ class Outcome:
     output: str
 
 
-def command(script: str, *arguments: object) -> Outcome:
-    """Run ``python scripts/SCRIPT.py ARGUMENTS`` in this process, which has torch loaded."""
+def command(name: str, *arguments: object) -> Outcome:
+    """Run ``videomae NAME ARGUMENTS`` in this process, which has torch loaded."""
     printed, code = io.StringIO(), 0
-    before = sys.argv
-    sys.argv = [script, *map(str, arguments)]
     try:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            runpy.run_path(str(ROOT / "scripts" / f"{script}.py"), run_name="__main__")
+            main([name, *map(str, arguments)])
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
         printed.write("" if isinstance(stop.code, int) else str(stop.code))
-    finally:
-        sys.argv = before
     return Outcome(code, printed.getvalue())
 
 
@@ -90,7 +87,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Give the two tiny synthetic checkpoints; not to be written to."""
     folder = tmp_path_factory.mktemp("checkpoints")
     for name in GIVEN:
-        synthetic.save(name, folder / f"{name}.pth")
+        synthetic_weights.save(name, folder / f"{name}.pth")
     return {name: folder / f"{name}.pth" for name in GIVEN}
 
 
@@ -169,7 +166,7 @@ def _finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
         if not folder.exists():
             folder.mkdir()
             for number in range(2):
-                synthetic.save("tiny-finetuned", folder / f"own-{number}.pth")
+                synthetic_weights.save("tiny-finetuned", folder / f"own-{number}.pth")
             (folder / "labels.txt").write_text(SEVEN_LABELS)
             configure_tiny(Workflow(folder))
             outcome = Workflow(folder).run()
@@ -183,9 +180,10 @@ def finished(_finished: Path, tmp_path: Path) -> Workflow:
     shutil.copytree(_finished, tmp_path / RUN, symlinks=True)
     for link in (tmp_path / RUN / "results/checkpoints").glob("*.pth"):
         if link.is_symlink():  # it points into the original
-            target = tmp_path / RUN / link.readlink().name
+            target, made = tmp_path / RUN / link.readlink().name, link.lstat()
             link.unlink()
             link.symlink_to(target)
+            os.utime(link, ns=(made.st_atime_ns, made.st_mtime_ns), follow_symlinks=False)
     return Workflow(tmp_path / RUN)
 
 

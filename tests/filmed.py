@@ -7,7 +7,7 @@ from typing import cast
 
 import av
 import numpy as np
-from scoring.views import Frame
+from videomae.score.views import Frame
 
 RATE = 25
 # Without loss, so that the pixels are the rule's.

@@ -3,6 +3,7 @@
 import errno
 import glob
 import hashlib
+import math
 import os
 import platform
 import re
@@ -12,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
+from videomae.atomic_replace import recover, take_place
 from videomae.errors import ConversionError, said
-from videomae.replacing import recover, take_place
 
 
 @contextmanager
@@ -145,3 +147,14 @@ def _give_usual_mode(path: Path) -> None:
     for file in path.iterdir() if path.is_dir() else [path]:
         if not file.is_symlink():
             file.chmod(0o666 & ~umask)
+
+
+def finite(content: Any) -> Any:
+    """Replace numbers that JSON does not have, infinity and NaN, by their names."""
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [finite(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return str(content)
+    return content

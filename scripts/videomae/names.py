@@ -52,3 +52,8 @@ def check_path(path: str) -> None:
         )
     if path.startswith("-"):
         raise ConversionError(f"{shown}: begins like an option; write ./{shown}")
+
+
+def variant_name(text: str) -> str:
+    """Replace what a variant's name can't hold."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).lstrip("._-") or "checkpoint"

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from videomae.unchanged import Watched
+from videomae.cli.convert import convert as convert_checkpoint
+from videomae.file_state import Watched
 
 from tests.bench.measuring import Memory, clock, watched
-from tests.conftest import ROOT
+from tests.conftest import CLI, ROOT
 from tests.standins.drive import DriveStandIn
 
 REHEARSAL = ROOT / "rehearsal/config.yaml"
@@ -38,12 +39,12 @@ class Zoo:
 
     def make(self) -> None:
         """Make the checkpoints, those that are not there from an earlier time."""
-        from videomae import synthetic
+        from videomae.download import synthetic_weights
 
         self.store.mkdir(parents=True, exist_ok=True)
         for path in self.checkpoints:
             if not path.exists():
-                synthetic.save(path.stem, path)
+                synthetic_weights.save(path.stem, path)
 
     def _empty(self, name: str) -> Path:
         shutil.rmtree(self.folder / name, ignore_errors=True)
@@ -80,17 +81,17 @@ class Zoo:
 
     def convert_alone(self, memory: Memory) -> None:
         """Convert each in a process of its own."""
-        place, script = self._empty("made"), str(ROOT / "scripts/convert.py")
+        place = self._empty("made")
         for path in self.checkpoints:
-            watched([sys.executable, script, str(path), str(place / path.stem)], place, memory)
+            command = [sys.executable, *CLI, "convert", str(path), str(place / path.stem)]
+            watched(command, place, memory)
 
     def one_at_a_time(self) -> float:
         """Convert the checkpoints as a script does, in one process."""
         place = self._empty("made")
         command = [sys.executable, "-m", "tests.bench.one_at_a_time", str(place), str(REHEARSAL)]
-        path = f"{ROOT}:{ROOT / 'scripts'}"
         run = [*command, *map(str, self.checkpoints)]
-        return clock(lambda: watched(run, place, self.memory, PYTHONPATH=path))
+        return clock(lambda: watched(run, place, self.memory, PYTHONPATH=str(ROOT)))
 
     def workflow(self, recorded_outputs: str) -> float:
         """Convert and verify the checkpoints by the workflow, on two cores."""
@@ -122,13 +123,11 @@ class Zoo:
 
 
 def convert(paths: list[Path], place: Path, at_once: int = 1) -> None:
-    """Convert checkpoints as scripts/convert.py does, without what it prints."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-    import convert as script
+    """Convert checkpoints as `videomae convert` does, without what it prints."""
 
     def work(path: Path) -> None:
         source = Watched(path, hashing=False)
-        script.convert(path, place / path.stem, {}, None, "float32", None, source)
+        convert_checkpoint(path, place / path.stem, {}, None, "float32", None, source)
 
     with redirect_stdout(StringIO()), ThreadPoolExecutor(at_once) as pool:
         list(pool.map(work, sorted(paths, key=lambda path: -path.stat().st_size)))

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import psutil
+from videomae.cli.main import COMMANDS
 
 Seconds = dict[str, list[float]]
 
@@ -99,8 +100,9 @@ def _watch(root: psutil.Process, memory: Memory, ended: threading.Event) -> None
         with suppress(psutil.Error):
             for process in (root, *root.children(recursive=True)):
                 with suppress(psutil.Error, IndexError):
-                    scripts = [word for word in process.cmdline() if word.endswith(".py")]
-                    memory.see(Path(scripts[0]).stem if scripts else process.name(), process)
+                    words = process.cmdline()
+                    known = [word for word in words if word in COMMANDS or word.endswith(".py")]
+                    memory.see(Path(known[0]).stem if known else process.name(), process)
 
 
 def machine() -> str:

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 import transformers
 import yaml
-from videomae import clips, folder, renaming
-from videomae.architecture import read_architecture
+from videomae.convert import model_folder, weight_mapping
+from videomae.recognition.recognize import read_architecture
+from videomae.verify import clips
 
 
 @torch.no_grad()
@@ -24,12 +25,12 @@ def convert(path: Path, made: Path, recorded: dict[str, Any] | None) -> None:
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     network = read_architecture(shapes, vars(contents.get("args", object)), {})
     names = {number: f"LABEL_{number}" for number in range(network.num_labels or 0)}
-    config = transformers.VideoMAEConfig(**folder.model_config(network, names, None))
-    model = getattr(transformers, folder.CLASSES[network.kind])(config).eval()
+    config = transformers.VideoMAEConfig(**model_folder.model_config(network, names, None))
+    model = getattr(transformers, model_folder.CLASSES[network.kind])(config).eval()
     held = model.state_dict()
-    renamed = renaming.convert(state, network)
+    renamed = weight_mapping.convert(state, network)
     model.load_state_dict({name: tensor for name, tensor in renamed.items() if name in held})
-    processor = transformers.VideoMAEImageProcessor(**folder.processor_config(network))
+    processor = transformers.VideoMAEImageProcessor(**model_folder.processor_config(network))
     if recorded:
         compare(model, processor, recorded, path.stem)
     processor.save_pretrained(made)

@@ -11,7 +11,7 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from pathlib import Path
 
-from videomae import synthetic
+from videomae.download import synthetic_weights
 
 from tests.bench.measuring import clock
 from tests.conftest import GIVEN, ROOT
@@ -48,12 +48,14 @@ bring() {
 }
 [[ $* =~ epoch-[0-9]+ ]]
 name=${BASH_REMATCH[0]}
-[[ ${1##*/} == job.py ]] && shift
-case ${1##*/} in
-    download.py) bring checkpoints/$name.{pth,json} logs/download/$name.log ;;
-    convert.py) bring models/$name/{config.json,model.safetensors,preprocessor_config.json} ;;
-    verify.py) bring verification/$name.json logs/verify/$name.json ;;
-    card.py) bring models/$name/README.md ;;
+[[ $1 == --job ]] && shift 2
+case $1 in
+    fetch) bring checkpoints/$name.{pth,json} logs/download/$name.log ;;
+    convert)
+        bring models/$name/{config.json,model.safetensors,preprocessor_config.json}
+        bring logs/convert/$name.json ;;
+    verify) bring verification/$name.json logs/verify/$name.json ;;
+    card) bring models/$name/README.md ;;
     *) exit 1 ;;
 esac
 """
@@ -71,7 +73,7 @@ class Scale:
         self.folder = folder
         self.number = number
         folder.mkdir(parents=True)
-        synthetic.save("tiny-finetuned", folder / f"{FIRST}.pth")
+        synthetic_weights.save("tiny-finetuned", folder / f"{FIRST}.pth")
         for other in self._others():
             os.link(folder / f"{FIRST}.pth", folder / f"{other}.pth")
         (folder / "config.yaml").write_text("variants: {}\n")
@@ -92,7 +94,7 @@ class Scale:
                 *("--config", f"checkpoints={of}.pth", f"config={{{given}}}"),
             ],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'scripts'}"},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             check=True,
@@ -151,10 +153,10 @@ class Scale:
         shutil.rmtree(finished, ignore_errors=True)
         shutil.move(self.folder / "results", finished)
         shutil.rmtree(self.folder / ".snakemake")
-        program = self.folder / "bring.sh"
+        program = self.folder / "videomae"
         program.write_text(BRING)
         program.chmod(0o700)
-        seconds = self._own_seconds(str(program))
+        seconds = self._own_seconds(str(program.with_name("python")))
         assert len(list(self.folder.glob("results/models/*/README.md"))) == self.number
         return seconds / self.number
 

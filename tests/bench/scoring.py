@@ -8,7 +8,7 @@ import transformers
 
 from tests import filmed
 from tests.bench.measuring import clock
-from tests.conftest import ROOT, process
+from tests.conftest import CLI, process
 
 VIDEOS = {"cpu": 2, "cuda": 24}  # on an accelerator two are lost in what the start varies by
 PLAIN = 3  # views that the loop makes of each; more would take as long each
@@ -61,7 +61,6 @@ class Scoring:
 
     def _score(self) -> None:
         arguments = [self.model, "list.csv", "--protocol", "kinetics400", "--device", self.device]
-        script = ROOT / "scripts/score.py"
-        outcome = process(script, *arguments, cwd=self.folder)
+        outcome = process(*CLI, "score", *arguments, cwd=self.folder)
         if outcome.code:
             sys.exit(outcome.output)

@@ -1,0 +1,1 @@
+"""The authors' files, read safely: formats, pickles that make nothing but data, lazy tensors."""

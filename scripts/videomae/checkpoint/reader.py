@@ -1,0 +1,199 @@
+"""What is in this file?  Opens any container of a state dict without running anything in it.
+
+The authors' scripts save ``{"model": state dict, "optimizer", "epoch", "scaler", "args"}``;
+DeepSpeed writes a folder, with the state dict under ``module``. Tensors stay on disk until read.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from videomae.checkpoint import containers, formats, lazy_tensor, safetensors_file, unpickler
+from videomae.checkpoint.lazy_tensor import Entry, Values
+from videomae.checkpoint.unpickler import Shadow
+from videomae.errors import ConversionError, about, listing, one_line
+
+# What weights may be: floats up to 32 bits.
+FLOATS = ("float32", "float16", "bfloat16")
+
+# The key beside the state dict that marks weights made by a rule (see `synthetic`).
+SYNTHETIC = "synthetic"
+
+# Where training programs say how far they were, and what they keep to go on with.
+PROGRESS = ("epoch", "global_step", "global_steps", "step", "iter")
+OPTIMIZERS = ("optimizer", "optimizer_states")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An opened checkpoint; its tensors are float32 or narrower and read when asked for.
+
+    ``entries`` have the authors' names, whatever they are called in the file (``renamed`` is one).
+    ``others`` are further state dicts that `weights` could choose, ``left_behind`` all other keys,
+    ``shadows`` the classes in the pickle that are not known here and were not loaded. ``progress``
+    is what the file says of epochs and steps, ``optimizer_bytes`` the size of its optimizer.
+    """
+
+    container: str
+    entries: dict[str, Entry]
+    args: dict[str, Any]
+    left_behind: tuple[str, ...]
+    synthetic: str | None = None
+    others: tuple[str, ...] = ()
+    renamed: tuple[str, str] | None = None
+    shadows: tuple[str, ...] = ()
+    progress: Mapping[str, int | float | str] = field(default_factory=dict)
+    optimizer_bytes: int = 0
+
+    @property
+    def tensors(self) -> Values:
+        """The tensors' values by name."""
+        return Values(self.entries)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every tensor's shape by name."""
+        return {name: tuple(entry.shape) for name, entry in self.entries.items()}
+
+    def describe(self) -> list[str]:
+        """Say what was opened, a line each."""
+        said = [f"state dict: {self.container}, {len(self.entries)} tensors"]
+        if self.others:
+            said.append(f"not taken: {', '.join(self.others)} (weights: NAME takes another one)")
+        if self.renamed:
+            said.append(f"names: {self.renamed[0]} became {self.renamed[1]}, the others alike")
+        said.append(f"left behind: {listing(self.left_behind, most=100) or 'nothing'}")
+        if self.shadows:
+            said.append(f"classes that were not loaded: {listing(self.shadows, most=100)}")
+        return [one_line(line, most=20_000) for line in said]
+
+
+def open_checkpoint(path: str | os.PathLike[str], weights: str | None = None) -> Checkpoint:
+    """Open a file with a state dict, or a DeepSpeed folder; its tensors are not read yet.
+
+    ``weights`` chooses among several state dicts, such as ``model_ema``. Raises `ConversionError`
+    for a file that is no checkpoint, is cut short, would run something, or has no state dict.
+    """
+    opened, faults = look_into(path, weights)
+    if faults:
+        raise ConversionError(f"{path}: {listing(faults, most=3)}")
+    return opened
+
+
+def look_into(
+    path: str | os.PathLike[str], weights: str | None = None
+) -> tuple[Checkpoint, list[str]]:
+    """Open a file as `open_checkpoint` does, but only tell which entries are no weights."""
+    path = Path(path)
+    with about(path):
+        contents, shadows = load(formats.located(path))
+        container, state, others = containers.choose(contents, weights)
+        faults = {name: said for name, value in state.items() if (said := _fault(name, value))}
+        sound = {name: value for name, value in state.items() if name not in faults}
+        names = containers.authors_names(sound)
+        taken = contents if contents is state else (container, *others)
+        synthetic = contents.get(SYNTHETIC)
+        if not isinstance(synthetic, str | None):
+            raise ConversionError(
+                f"{SYNTHETIC} marks weights made by a rule, and must be text that says so, not a "
+                f"{containers.class_name(synthetic)}"
+            )
+        beside = {str(key): value for key, value in contents.items() if key not in taken}
+        said = contents.get("args")
+        args = said.state if isinstance(said, Shadow) else said
+        if not isinstance(args, Mapping | None):
+            faults["args"] = (
+                f"args is a {containers.class_name(said)}, in which no training options can be "
+                "read by name; save the file without it, or with a dict"
+            )
+        opened = Checkpoint(
+            container,
+            {names[name]: entry for name, entry in sound.items()},
+            dict(args) if isinstance(args, Mapping) else {},
+            tuple(beside),
+            one_line(synthetic) if synthetic else None,
+            tuple(others),
+            next(((name, short) for name, short in names.items() if name != short), None),
+            tuple(shadows),
+            {key: _plain(beside[key]) for key in PROGRESS if beside.get(key) is not None},
+            tensor_bytes([beside.get(key) for key in OPTIMIZERS]),
+        )
+    return opened, list(faults.values())
+
+
+def _plain(value: Any) -> int | float | str:
+    known = isinstance(value, int | float | str)
+    return value if known else f"(a {containers.class_name(value)})"
+
+
+def tensor_bytes(value: Any) -> int:
+    """Add up the sizes of the tensors in containers of containers, each once; shadows are empty."""
+    waiting, seen, total = [value], set(), 0
+    while waiting:
+        held = waiting.pop()
+        if id(held) in seen:  # a pickle may hold a list in itself
+            continue
+        seen.add(id(held))
+        if lazy_tensor.is_tensor(held):
+            total += held.nbytes
+        elif isinstance(held, Mapping):
+            waiting += held.values()
+        elif isinstance(held, list | tuple):
+            waiting += held
+    return total
+
+
+def load(path: Path) -> tuple[Any, list[str]]:
+    """Load what a file holds, and name the classes left out; the errors do not name the file."""
+    if fault := formats.fault(path):
+        raise ConversionError(fault)
+    return (
+        (safetensors_file.entries(path), [])
+        if formats.is_safetensors(path)
+        else unpickler.load(path)
+    )
+
+
+def checked(name: Any, value: Any) -> Entry:
+    """Give an entry of a state dict back; refuse what is no tensor of floats up to 32 bits."""
+    if (fault := _fault(name, value)) or not lazy_tensor.is_tensor(value):
+        raise ConversionError(fault or "")
+    return value
+
+
+def _fault(name: Any, value: Any) -> str | None:
+    """Say what is wrong with an entry of a state dict; None if nothing is."""
+    if not isinstance(name, str) or not lazy_tensor.is_tensor(value):
+        return f"{name!r} in the state dict is no tensor"
+    if (dtype := lazy_tensor.dtype(value)) not in FLOATS:
+        return f"tensor {name} is torch.{dtype}, not a float up to 32 bits"
+    if value.numel() > (held := lazy_tensor.held(value)):
+        return (
+            f"tensor {name} has shape {list(value.shape)}, but the file holds {held:,} values of "
+            f"it; save it with .clone()"
+        )
+    return None
+
+
+def cast(entries: Mapping[str, Entry], dtype: str) -> dict[str, Entry]:
+    """Give tensors as a folder of this dtype holds them: the nearest values that it has."""
+    return {name: lazy_tensor.cast(entry, dtype) for name, entry in entries.items()}
+
+
+def check_finite(entries: Mapping[str, Entry]) -> None:
+    """Refuse weights that are not finite, naming the tensors."""
+    named = [f"{name} ({count} values)" for name, count in not_finite(entries).items()]
+    if named:
+        raise ConversionError(f"weights are not finite: NaN or infinite in {listing(named)}")
+
+
+def not_finite(entries: Mapping[str, Entry]) -> dict[str, int]:
+    """Count the NaN and infinite values of each tensor that has any."""
+    suspects = {
+        name: entry for name, entry in entries.items() if not safetensors_file.finite(entry)
+    }
+    return {
+        name: int((~lazy_tensor.read(entry).isfinite()).sum()) for name, entry in suspects.items()
+    }

@@ -1,0 +1,47 @@
+"""Write the report's page of one variant, from what its steps left.
+
+Example:
+  videomae report-page best best.html --model results/models/best
+"""
+
+import argparse
+from pathlib import Path
+
+from videomae import results_location
+from videomae.cli.options import add_last_step
+from videomae.files import appearing
+from videomae.report import pages
+
+MADE_UP = "A made-up clip, since no recorded one is at hand."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("variant", help="its name")
+    parser.add_argument("page", type=Path, help="the HTML file to write")
+    parser.add_argument(
+        "--results",
+        type=results_location.results,
+        default=results_location.HERE,
+        help="where the run left its results (default: %(default)s)",
+    )
+    parser.add_argument("--model", type=Path, help="the folder that the pictures are made by")
+    parser.add_argument("--clip", type=Path, help="what the pictures are of, an .npy file")
+    parser.add_argument("--family", help="whose code and paper it is of")
+    add_last_step(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Read the command line, run the model, if given, on a clip if verified, write the page."""
+    facts = pages.Facts(arguments.variant, arguments.results, arguments.last_step, arguments.family)
+    pictures, clip = None, MADE_UP
+    if arguments.model and facts.kind and facts.report["passed"]:
+        from videomae.report import images
+        from videomae.verify import clips  # which take torch
+
+        pixels = clips.synthetic_clip(facts.config["num_frames"], facts.config["image_size"])
+        if arguments.clip:
+            pixels, clip = clips.load_clip(arguments.clip), f"The clip {arguments.clip.name}."
+        pictures = images.draw(arguments.model, facts.kind, pixels)
+    with appearing(arguments.page) as new:
+        new.write_text(pages.page(facts, pictures, clip), encoding="utf-8")

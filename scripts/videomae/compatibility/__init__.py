@@ -1,0 +1,1 @@
+"""What a folder computes in other releases of transformers."""

@@ -1,0 +1,1 @@
+"""What config.yaml says, checked."""

@@ -1,0 +1,195 @@
+"""What are the options of each step for one variant?  Each step is given only those it uses.
+
+So an edit of a field in config.yaml reruns only the steps that use it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from videomae import results_location
+from videomae.checkpoint import formats
+from videomae.config.entry import Entry, Recorded
+from videomae.download import receipts, sources, synthetic_recipes
+from videomae.results_location import INPUTS
+
+HERE = Path(results_location.HERE)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One entry under ``variants``, with its recorded outputs' conditions filled in.
+
+    ``truth`` is the .npz of what the training code's own network gives, in place of those.
+    """
+
+    name: str
+    entry: Entry
+    recorded: Recorded | None
+    truth: str = ""
+    published: str = ""
+    at_hand: str = ""
+    shared: str = ""
+    locked: receipts.Content | None = None
+    results: Path = HERE
+
+    @property
+    def source(self) -> sources.Source:
+        """Where the checkpoint comes from."""
+        return sources.parse(self.entry.checkpoint)
+
+    @property
+    def paths(self) -> list[str]:
+        """The files of the user's that it names."""
+        recorded = self._recorded_locally()
+        given = [self.entry.labels, *(recorded.get(kind) for kind in INPUTS)]
+        checkpoint = [self.source.address] if self.source.kind == "file" else []
+        return [*checkpoint, *(str(path) for path in given if path)]
+
+    @property
+    def place(self) -> Path:
+        """Where the checkpoint is among the results, or will be."""
+        return self.results / f"checkpoints/{self.name}.pth"
+
+    @property
+    def existing_file(self) -> list[str]:
+        """The checkpoint's own path if it is a local file; else nothing."""
+        source = self.source
+        if source.kind != "file" or not Path(source.address).exists():
+            return []
+        return [str(formats.located(Path(source.address)))]
+
+    @property
+    def brought_from(self) -> str:
+        """What the checkpoint is brought from: its source, or the file that stands in for that."""
+        return str(self.source) if self.shared else self.at_hand or str(self.source)
+
+    @property
+    def brought_to(self) -> list[str]:
+        """The option that names the file in the folder that this run adds to, if it does."""
+        return [f"--shared={self.shared}"] if self.shared else []
+
+    @property
+    def downloads(self) -> int:
+        """How many of the transfers that may go on at once it takes: one, or none for a link."""
+        return int(not self.at_hand and self.source.kind in sources.ON_NETWORK)
+
+    @property
+    def download_megabytes(self) -> int:
+        """What bringing the checkpoint takes in memory, where weights made by a rule are held."""
+        source = self.source
+        made = synthetic_recipes.weights_bytes(source.address) if source.kind == "synthetic" else 0
+        return 300 + made // 2**20
+
+    @property
+    def known_bytes(self) -> int | None:
+        """The checkpoint's size, as far as its source or checkpoints.lock tells it beforehand."""
+        source, local = self.source, Path(self.at_hand or self.source.address)
+        if source.kind == "synthetic":
+            return synthetic_recipes.weights_bytes(source.address)
+        if (self.at_hand or source.kind == "file") and local.is_file():
+            return local.stat().st_size
+        return self.locked.bytes if self.locked else None
+
+    @property
+    def held_to(self) -> list[str]:
+        """The options that hold the checkpoint to its pin or, without one, to checkpoints.lock."""
+        if self.locked and not self.pinned:
+            return ["--locked", str(self.source), str(self.locked.bytes), self.locked.sha256]
+        return self.pinned
+
+    @property
+    def pinned(self) -> list[str]:
+        """The option that holds what is read to its pin, if there is one."""
+        return [f"--sha256={self.entry.sha256}"] if self.entry.sha256 else []
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether the checkpoint there has, by its receipt, another SHA-256 than it should."""
+        if (known := receipts.of(self.place)) is None:
+            return False
+        found = known.content.sha256
+        locked = self.locked.sha256 if self.locked else found
+        expected = (self.entry.sha256 or locked).lower()
+        return known.source == str(self.source) and found != expected
+
+    @property
+    def options(self) -> list[str]:
+        """The options that say how it is to be converted, but for its labels."""
+        chosen = [f"--weights={self.entry.weights}"] if self.entry.weights else []
+        given = [f"{name}={value}" for name, value in sorted(self.entry.config.given.items())]
+        return [*chosen, f"--dtype={self.entry.dtype}", "--config", *given]
+
+    @property
+    def labels(self) -> list[str]:
+        """The list of labels, if any: a shipped one's name, or the path where it is or will be."""
+        return [local_path("labels", self.entry.labels)] if self.entry.labels else []
+
+    @property
+    def family(self) -> list[str]:
+        """The option that says whose code and paper it is of, if config.yaml does."""
+        return [f"--family={self.entry.family}"] if self.entry.family else []
+
+    @property
+    def recorded_files(self) -> dict[str, str]:
+        """The clip and mask that recorded outputs need, where they are or will be."""
+        files = {kind: self._recorded_locally().get(kind, "") for kind in ("clip", "mask")}
+        return {
+            kind: file for kind, file in files.items() if file and not file.startswith("synthetic")
+        }
+
+    @property
+    def clip_at_hand(self) -> list[str]:
+        """The clip that outputs were recorded on, if it is a file and there."""
+        clip = self.recorded_files.get("clip", "")
+        brought = clip.startswith(f"{results_location.HERE}/")
+        place = results_location.place(clip, self.results) if brought else Path(clip)
+        return [clip] if place.is_file() else []
+
+    @property
+    def recorded_option(self) -> str:
+        """The recorded outputs as the verifying command reads them; null without any."""
+        return self.truth or json.dumps(self._recorded_locally() or None)
+
+    @property
+    def published_folder(self) -> str:
+        """Where the folder that is published already is, or will be brought to from the hub."""
+        local = Path(self.published).is_dir()
+        return self.published if local else f"results/published/{self.name}"
+
+    @property
+    def published_files(self) -> list[str]:
+        """A local folder's files, so that a change is seen; else the folder."""
+        if self.published_folder != self.published:
+            return [self.published_folder]
+        return [str(path) for path in sorted(Path(self.published).iterdir()) if path.is_file()]
+
+    def card_options(self, license_: Mapping[str, str], namespace: str | None) -> list[str]:
+        """What the model card states beside the verification's figures.
+
+        A base model of this config.yaml is on the hub where this one is, if that is known.
+        """
+        options = [f"--{key.replace('_', '-')}={value}" for key, value in license_.items()]
+        if self.entry.published:
+            options.append(f"--published={json.dumps(self.entry.published.given)}")
+        options += self.family
+        options += [f"--data-set={name}" for name in self.entry.datasets or []]
+        if base := self.entry.base_model:
+            whole = base if "/" in base or not namespace else f"{namespace}/{base}"
+            options.append(f"--base-model={whole}")
+        return options
+
+    def _recorded_locally(self) -> dict[str, Any]:
+        if self.recorded is None:
+            return {}
+        recorded = self.recorded.model_dump(exclude_none=True, exclude={"under"})
+        return {key: local_path(key, value) for key, value in recorded.items()}
+
+
+def local_path(kind: str, name: Any) -> Any:
+    """Give the path that a dataset's file is brought to; anything else as it is."""
+    if kind in INPUTS and str(name).startswith("hub:"):
+        return f"results/inputs/{kind}/{name.removeprefix('hub:').removeprefix('datasets/')}"
+    return name

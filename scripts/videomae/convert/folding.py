@@ -1,0 +1,126 @@
+"""What can go from a checkpoint, since the rest can do its work?
+
+transformers' VideoMAE has no layer scale: ``gamma_1`` and ``gamma_2`` multiply what a block adds,
+which is the output of a linear layer, so its weights can be multiplied instead. Learnable positions
+that are still the table they began as are what transformers computes by itself.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from videomae.checkpoint.lazy_tensor import Entry, widen
+from videomae.convert import weight_mapping
+from videomae.errors import ConversionError, listing
+from videomae.model.architecture import DECODER_POSITIONS, Architecture, tokens
+
+# Each gamma and the linear layer that it multiplies the output of. Source: the authors' Block
+# (modeling_finetune.py): x + gamma_1 * attn(norm1(x)), then x + gamma_2 * mlp(norm2(x)).
+SCALED = {"gamma_1": "attn.proj", "gamma_2": "mlp.fc2"}
+
+POSITION_TOLERANCE = 1e-6  # absolute, of values in -1..1
+
+
+@dataclass(frozen=True)
+class Folded:
+    """The tensors that remain, by the authors' names, and a note on each kind that went."""
+
+    entries: dict[str, Entry]
+    notes: tuple[str, ...]
+
+
+def fold(entries: Mapping[str, Entry], architecture: Architecture) -> Folded:
+    """Do without the tensors that transformers has no place for, where that changes nothing.
+
+    What is computed is float32, whatever the tensors are. Raises `ConversionError` for any other
+    tensor that is unknown, missing or misshapen, and where folding would change the function.
+    """
+    gammas = list(_gammas(entries, architecture))
+    tables = [name for name in _tables(architecture) if name in entries]
+    gone = {*gammas, *tables}
+    rest = {name: entry for name, entry in entries.items() if name not in gone}
+    weight_mapping.check_tensors({n: tuple(entry.shape) for n, entry in rest.items()}, architecture)
+    notes = []
+    for name in tables:
+        notes.append(_same_positions(name, entries[name], architecture))
+    for name in gammas:
+        _multiply(rest, name, entries[name])
+    if gammas:
+        into = " and ".join(SCALED.values())
+        notes.append(f"layer scale: {len(gammas)} gammas folded into {into}")
+    return Folded(rest, tuple(notes))
+
+
+def _gammas(entries: Mapping[str, Entry], architecture: Architecture) -> Iterator[str]:
+    """Name the gammas: every block of encoder or decoder has both, or none has one."""
+    config = architecture.config
+    parts = {f"{architecture.prefix}blocks": config["num_hidden_layers"]}
+    if architecture.kind == "pretraining":
+        parts["decoder.blocks"] = config["decoder_num_hidden_layers"]
+    for blocks, layers in parts.items():
+        names = [f"{blocks}.{layer}.{gamma}" for layer in range(layers) for gamma in SCALED]
+        missing = [name for name in names if name not in entries]
+        if missing and len(missing) < len(names):
+            raise ConversionError(
+                "layer scale is not whole: "
+                f"{listing(weight_mapping.merge_layers(missing))} missing, "
+                f"while other {blocks} have it; the authors' network has it everywhere or nowhere"
+            )
+        yield from () if missing else names
+
+
+def _multiply(entries: dict[str, Entry], name: str, scale: Entry) -> None:
+    """Multiply the rows of a linear layer and its bias; refuse what float32 can't hold."""
+    import torch
+
+    block, _, short = name.rpartition(".")
+    gamma = widen(scale)
+    for part in ("bias", "weight"):
+        target = f"{block}.{SCALED[short]}.{part}"
+        factor = widen(entries[target])
+        if gamma.shape != factor.shape[:1]:
+            raise ConversionError(
+                f"tensor {name} has shape {list(gamma.shape)}; {target} needs {[len(factor)]}"
+            )
+        rows = gamma.view(-1, *[1] * (factor.dim() - 1))
+        product = factor * rows
+        lost = (product == 0) & (factor != 0) & (rows != 0)
+        lost |= ~torch.isfinite(product) & torch.isfinite(factor) & torch.isfinite(rows)
+        if lost.any():
+            raise ConversionError(
+                f"{name} can't be folded into {target}: {int(lost.sum())} products are too small "
+                "or too large for float32, and transformers' VideoMAE has no layer scale to keep"
+            )
+        entries[target] = product
+
+
+def _tables(architecture: Architecture) -> dict[str, str]:
+    """Name the learnable positions that such a network may have, and what says their width."""
+    tables = {f"{architecture.prefix}pos_embed": "hidden_size"}
+    if architecture.kind == "pretraining":
+        tables |= dict.fromkeys(DECODER_POSITIONS, "decoder_hidden_size")
+    return tables
+
+
+def _same_positions(name: str, held: Entry, architecture: Architecture) -> str:
+    """Say by how much positions differ from the fixed ones; refuse more than rounding."""
+    from videomae.model.positions import sinusoid_positions
+
+    config = architecture.config
+    width = config[_tables(architecture)[name]]
+    known = {"num_frames", "image_size"} <= config.keys()
+    # Each token's position is the same however many there are, so the number may be unknown yet.
+    shape = [1, tokens(config) if known else math.prod(held.shape[1:2]), width]
+    if list(held.shape) != shape:
+        sizes = (f"{size} {config.get(size, '?')}" for size in ("num_frames", "image_size"))
+        raise ConversionError(
+            f"tensor {name} has shape {list(held.shape)}, but {' and '.join(sizes)} "
+            f"make it {shape if known else [1, '?', width]}; correct what is wrong"
+        )
+    largest = (widen(held) - sinusoid_positions(*shape[1:])).abs().max().item()
+    if not largest <= POSITION_TOLERANCE:  # so that a NaN is refused
+        raise ConversionError(
+            f"{name} differs by up to {largest:.3g} from the sinusoid positions (allowed: "
+            f"{POSITION_TOLERANCE:g}), and transformers' VideoMAE can compute only those"
+        )
+    return f"positions: {name} left out, since it is the sinusoid table (to {largest:.2g})"

@@ -1,0 +1,172 @@
+"""How is a transformers folder written?  config.json, the processor's config, the weights."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from videomae.checkpoint.lazy_tensor import Entry
+from videomae.errors import ConversionError, listing
+from videomae.files import appearing, saving
+from videomae.model import imagenet
+from videomae.model.architecture import LAYER_NORM_EPS, Architecture, Kind
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+PROCESSOR = "preprocessor_config.json"
+CARD = "README.md"
+DTYPES = ("float32", "float16", "bfloat16")  # of the weights
+CONVERTED = (CONFIG, WEIGHTS, PROCESSOR)
+PUBLISHED = (*CONVERTED, CARD)
+
+CLASSES: dict[Kind, str] = {
+    "classifier": "VideoMAEForVideoClassification",
+    "pretraining": "VideoMAEForPreTraining",
+    "encoder": "VideoMAEModel",
+}
+
+UNSAID = "as in the authors' code"  # where a value comes from that no checkpoint tells
+
+# The key in config.json that marks a folder of rehearsal weights.
+REHEARSAL = "rehearsal"
+
+MOST_TIMES = 8
+
+
+def model_config(
+    architecture: Architecture,
+    id2label: Mapping[int, str],
+    rehearsal: str | None,
+    dtype: str = "float32",
+) -> dict[str, Any]:
+    """Build config.json; ``qkv_bias`` and ``dtype`` carry the names of every release."""
+    config: dict[str, Any] = {
+        "architectures": [CLASSES[architecture.kind]],
+        "model_type": "videomae",
+        **architecture.config,
+        "qkv_bias": architecture.config["qv_bias"],
+        "layer_norm_eps": LAYER_NORM_EPS,
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "initializer_range": 0.02,
+        "dtype": dtype,
+        "torch_dtype": dtype,
+    }
+    if architecture.kind == "classifier":
+        config["id2label"] = {str(number): label for number, label in id2label.items()}
+        config["label2id"] = {label: number for number, label in id2label.items()}
+    if rehearsal:
+        config[REHEARSAL] = rehearsal
+    return config
+
+
+def processor_config(architecture: Architecture) -> dict[str, Any]:
+    """Build preprocessor_config.json: shorter side to the model's size, centre crop, ImageNet."""
+    size = architecture.config["image_size"]
+    return {
+        "image_processor_type": "VideoMAEImageProcessor",
+        "do_resize": True,
+        "size": {"shortest_edge": size},
+        "resample": 2,
+        "do_center_crop": True,
+        "crop_size": {"height": size, "width": size},
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": list(imagenet.MEAN),
+        "image_std": list(imagenet.STD),
+    }
+
+
+def wrong_values(
+    found: Mapping[str, Any], expected: Mapping[str, Any], origin: Mapping[str, str]
+) -> list[str]:
+    """Name each value that is not as expected, and where the expected one comes from."""
+    return [
+        f"{name} is {found.get(name)!r}, should be {value!r} ({origin.get(name, UNSAID)})"
+        for name, value in expected.items()
+        if found.get(name) != value
+    ]
+
+
+def refuse_oversized(config: Mapping[str, Any], architecture: Architecture) -> None:
+    """Refuse a config.json with sizes far beyond the network's: loading it would make them all.
+
+    Those that are only wrong may be loaded, and are then told by what they do.
+    """
+    sizes = {name: value for name, value in architecture.config.items() if type(value) is int}
+    for name, value in {**sizes, "num_labels": architecture.num_labels or 1000}.items():
+        found = config.get(name)
+        if isinstance(found, int) and found > MOST_TIMES * value:
+            raise ConversionError(
+                f"not loaded, since its {CONFIG} says {name} {found}, more than {MOST_TIMES} times "
+                f"the network's {value}"
+            )
+
+
+def write_folder(
+    folder: Path,
+    config: Mapping[str, Any],
+    processor: Mapping[str, Any],
+    tensors: Mapping[str, Entry],
+    progress: Callable[[int, int], object] = lambda *_: None,
+    check: Callable[[], object] = lambda: None,
+) -> None:
+    """Write a model folder, which appears whole or not at all.
+
+    ``progress`` is called with the weights' bytes that are written and all of them, ``check`` last,
+    before it appears: so that it doesn't where that raises. Raises
+    `ConversionError` where the folder already holds something that is not a conversion of ours, and
+    `safetensors_file.NotFiniteError` for values that are not finite.
+    """
+    from videomae.checkpoint import (
+        safetensors_file,  # NumPy, which reading a config need not import
+    )
+
+    refuse_strangers(folder)
+    # An earlier conversion goes as a whole, its card too: that states another's figures.
+    with appearing(folder) as new:
+        new.mkdir()
+        metadata = {"format": "pt"}
+        if REHEARSAL in config:
+            metadata[REHEARSAL] = str(config[REHEARSAL])
+        with saving(new / WEIGHTS):
+            safetensors_file.write(new / WEIGHTS, tensors, metadata, progress)
+        for name, content in ((PROCESSOR, processor), (CONFIG, config)):
+            (new / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        check()
+
+
+def refuse_strangers(folder: Path) -> None:
+    """Raise `ConversionError` for a folder that holds anything but a conversion of ours."""
+    if folder.is_file():
+        raise ConversionError(f"{folder} is a file, where a folder is to be; give another name")
+    held = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    ours = set(PUBLISHED if is_model_card(folder / CARD) else CONVERTED)
+    if strangers := sorted(held - ours):
+        raise ConversionError(
+            f"{folder} holds other files ({listing(strangers)}); give a new or an empty folder"
+        )
+
+
+def is_model_card(path: Path) -> bool:
+    """Tell a model card from any other README.md: it begins with the hub's metadata."""
+    start = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return start.startswith("---\n") and "\nlibrary_name: transformers\n" in start
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; raises `ConversionError` for anything else."""
+    return parse_json(path.read_bytes(), path)
+
+
+def parse_json(text: bytes, path: Path) -> dict[str, Any]:
+    """Parse the JSON object that a file holds; raises `ConversionError` for anything else."""
+    try:
+        content = json.loads(text.decode())
+    except (ValueError, RecursionError) as error:
+        raise ConversionError(f"{path}: not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ConversionError(f"{path}: a JSON object is needed")
+    return content

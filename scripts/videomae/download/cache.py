@@ -1,0 +1,73 @@
+"""How do several runs use one folder of checkpoints, and add to it what none of them had?"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from videomae.download import receipts
+from videomae.errors import ConversionError
+from videomae.file_state import hashed, renamed, stat
+from videomae.files import appearing
+
+
+def hold(checkpoint: Path, source: str, ours: Path | None = None) -> None:
+    """Raise `ConversionError` if the receipt beside a checkpoint tells of another source or file.
+
+    ``ours`` is this run's own receipt, which may know the file: then it need not be hashed. Without
+    a receipt beside it somebody put the file there, and its name has to do.
+    """
+    receipt = checkpoint.with_suffix(".json")
+    if not receipt.exists():
+        return
+    known = receipts.read(receipt)
+    if known.source != source:
+        raise ConversionError(
+            f"{checkpoint} is from {known.source}, by the receipt beside it, but is to be "
+            f"{source}; give the variant another name, or choose another checkpoints_dir"
+        )
+    if ours and ours.exists():
+        mine = receipts.read(ours)
+        known = mine if mine.content == known.content else known
+    if found := receipts.describes(known, checkpoint):
+        raise ConversionError(
+            f"{checkpoint} has {found}, but the receipt beside it says {known.content}; if the "
+            f"file was replaced on purpose, remove {receipt}"
+        )
+
+
+def fetched(checkpoint: Path, source: str, found: receipts.Content) -> bool:
+    """Tell whether the receipt beside a checkpoint says that these bytes came from the source."""
+    receipt = checkpoint.with_suffix(".json")
+    if not receipt.exists():
+        return False
+    known = receipts.read(receipt)
+    return known.fetched and (known.source, known.content) == (source, found)
+
+
+def add(checkpoint: Path, source: str, bring: Callable[[Path], object]) -> None:
+    """Bring a checkpoint to a path that other runs look at, and maybe bring it to at this moment.
+
+    ``bring`` makes the file at the path it is given. There is no lock, and a file has its name only
+    when it is whole: who comes second has brought the same in vain.
+    """
+    receipt = checkpoint.with_suffix(".json")
+    with appearing(checkpoint) as new:
+        bring(new)
+        if new.is_symlink():  # to the hub's cache, which is the user's own
+            _replace_by_copy(new)
+        file, sha256 = hashed(new)
+        made = receipts.Receipt(source, receipts.of_hashed(file, sha256), file, fetched=True)
+        receipts.write(receipt, made)
+        if checkpoint.exists():
+            # Renamed to itself, it keeps its time stamp, by which the others' work is up to date.
+            new.unlink()
+            new.hardlink_to(checkpoint)
+    now = stat(checkpoint)  # the new name counts as a change of the file
+    if renamed(file, now) or receipts.describes(made, checkpoint) is None:
+        receipts.write(receipt, made._replace(file=now))
+
+
+def _replace_by_copy(link: Path) -> None:
+    real = link.resolve()
+    link.unlink()
+    shutil.copyfile(real, link)

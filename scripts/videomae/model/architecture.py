@@ -1,0 +1,161 @@
+"""What is a network?  Its kind, its VideoMAEConfig values, and the tensors that they make.
+
+The number of attention heads is in no tensor: shapes match for any divisor of the hidden size, and
+a wrong one gives wrong logits without a word.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from videomae.model import networks
+from videomae.model.networks import NETWORKS
+
+Kind = Literal["classifier", "pretraining", "encoder"]
+Shape = Sequence[int]
+
+LAYER_NORM_EPS = networks.LAYER_NORM_EPS
+
+# Tokens of a clip that a network can be proven on; the authors' have up to 2,048.
+MOST_TOKENS = 20_000
+
+# What a clip is cut into: its sides, and by what.
+CUT = (("image_size", "patch_size"), ("num_frames", "tubelet_size"))
+
+# The positions of the pre-training model's decoder, which it holds itself.
+DECODER_POSITIONS = ("pos_embed", "decoder.pos_embed")
+
+# Tensors that tell the kinds apart; a pre-training model has all of the decoder's.
+PROJECTION = "patch_embed.proj.weight"
+DECODER = ("encoder_to_decoder.weight", "mask_token", "decoder.head.weight")
+
+# VideoMAEConfig values that a person may give, and their types; the first five are in no tensor.
+GIVABLE: dict[str, type] = {
+    "num_attention_heads": int,
+    "decoder_num_attention_heads": int,
+    "num_frames": int,
+    "image_size": int,
+    "norm_pix_loss": bool,
+    "hidden_size": int,
+    "num_hidden_layers": int,
+    "intermediate_size": int,
+    "patch_size": int,
+    "tubelet_size": int,
+    "num_channels": int,
+    "use_mean_pooling": bool,
+    "decoder_hidden_size": int,
+    "decoder_num_hidden_layers": int,
+    "decoder_intermediate_size": int,
+}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a checkpoint's network is.
+
+    ``config`` holds values under their VideoMAEConfig names, ``origin`` says where each was found.
+    ``prefixed`` is an encoder alone whose names are still those of pre-training. ``unsettled``
+    names values that the tensors allow and nothing confirms; ``strange`` says why the network is
+    another project's, which transformers' VideoMAE can't compute.
+    """
+
+    kind: Kind
+    config: dict[str, Any]
+    origin: dict[str, str]
+    num_labels: int | None = None
+    prefixed: bool = False
+    unsettled: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
+
+    def describe(self) -> Iterator[str]:
+        """Yield one line a value: its name, the value, where it was found."""
+        yield f"kind: {self.kind}"
+        for name, value in self.config.items():
+            yield f"{name}: {value} ({self.origin[name]})"
+        if self.num_labels is not None:
+            yield f"classes: {self.num_labels} (tensor head.weight)"
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the encoder's tensor names in the checkpoint."""
+        return "encoder." if self.kind == "pretraining" or self.prefixed else ""
+
+
+def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """Give every tensor of such a network, by the authors' names and in their order."""
+    config, encoder = architecture.config, architecture.prefix
+    hidden, tubelet, patch = (
+        config[name] for name in ("hidden_size", "tubelet_size", "patch_size")
+    )
+    kernel = (config["num_channels"], tubelet, patch, patch)
+    shapes: dict[str, tuple[int, ...]] = {}
+    if architecture.kind == "pretraining":
+        shapes["mask_token"] = (1, 1, config["decoder_hidden_size"])
+    shapes |= {
+        f"{encoder}patch_embed.proj.weight": (hidden, *kernel),
+        f"{encoder}patch_embed.proj.bias": (hidden,),
+        **_block_shapes(f"{encoder}blocks.", config, ""),
+    }
+    if architecture.kind == "encoder":
+        return shapes if config["use_mean_pooling"] else shapes | _norm(f"{encoder}norm", hidden)
+    if architecture.kind == "classifier":
+        norm = "fc_norm" if config["use_mean_pooling"] else "norm"
+        return shapes | _norm(norm, hidden) | _linear("head", hidden, architecture.num_labels or 0)
+    decoder = config["decoder_hidden_size"]
+    return (
+        shapes
+        | _norm("encoder.norm", hidden)
+        | _block_shapes("decoder.blocks.", config, "decoder_")
+        | _norm("decoder.norm", decoder)
+        | _linear("decoder.head", decoder, math.prod(kernel))
+        | {"encoder_to_decoder.weight": (decoder, hidden)}
+    )
+
+
+def tokens(config: Mapping[str, Any]) -> int:
+    """Count the tokens of a clip: patches of a frame times tubelets."""
+    patches = (config["image_size"] // config["patch_size"]) ** 2
+    return int(patches * (config["num_frames"] // config["tubelet_size"]))
+
+
+def factory(architecture: Architecture) -> str | None:
+    """Name the authors' factory that builds this network, as their option ``model`` says it.
+
+    None where no factory does. Frames and the decoder's depth are options of their own.
+    """
+    config = architecture.config
+    start = networks.PRETRAINED if architecture.kind == "pretraining" else networks.TUNED
+    for size, network in NETWORKS.items():
+        built = vars(network) | {
+            "qv_bias": True,
+            "decoder_intermediate_size": 4 * network.decoder_hidden_size,
+        }
+        fixed = built.keys() & config.keys() - {"num_frames", "decoder_num_hidden_layers"}
+        if all(config[name] == built[name] for name in fixed):
+            return f"{start}_{size}_patch{network.patch_size}_{network.image_size}"
+    return None
+
+
+def _block_shapes(prefix: str, config: Mapping[str, Any], part: str) -> dict[str, tuple[int, ...]]:
+    width, mlp = config[f"{part}hidden_size"], config[f"{part}intermediate_size"]
+    biases = ("q_bias", "v_bias") if config["qv_bias"] else ()
+    block = (
+        _norm("norm1", width)
+        | {f"attn.{bias}": (width,) for bias in biases}
+        | {"attn.qkv.weight": (3 * width, width)}
+        | _linear("attn.proj", width, width)
+        | _norm("norm2", width)
+        | _linear("mlp.fc1", width, mlp)
+        | _linear("mlp.fc2", mlp, width)
+    )
+    layers = range(config[f"{part}num_hidden_layers"])
+    return {f"{prefix}{layer}.{name}": block[name] for layer in layers for name in block}
+
+
+def _linear(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}

@@ -1,0 +1,1 @@
+"""What all transfers share: addresses without secrets, retries, progress, hub failures."""

@@ -1,0 +1,73 @@
+"""What is tried again, and when?  What another try may mend, a few times, at growing distances.
+
+The loop stays by hand: tenacity's own count does not start again after progress, and with a count,
+waits, messages and errors of ours around it, it takes more code than this.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from videomae.errors import ConversionError, PassingError
+
+TRIES = 4  # in a row that bring nothing
+WAIT = 5.0  # seconds after the first of them
+LONGEST = 300.0  # seconds that a server may ask for; the hub counts requests over so many
+
+Result = TypeVar("Result")
+
+
+def retrying(action: Callable[[], Result], name: str, wait: float = WAIT) -> Result:
+    """Do it again where a `PassingError` says that this may help, and give what it gives.
+
+    That is after so many seconds, then three times as many, …, and never before a server wants it.
+    Raises `ConversionError` after `TRIES`, or where a server asks for more than `LONGEST`.
+    """
+    failures, kept = 0, 0
+    while True:
+        try:
+            return action()
+        except PassingError as error:
+            # A try that brought bytes to go on from has got nearer, and is no failure to count.
+            failures = 1 if error.kept > kept else failures + 1
+            kept = max(error.kept, kept)
+            if error.after > LONGEST:
+                raise ConversionError(
+                    f"{error}. It asks to be left alone for {error.after:,.0f} s, which is more "
+                    f"than the {LONGEST:g} s that are waited here; try again later"
+                ) from error
+            if failures == TRIES:
+                raise ConversionError(f"{error}. Tried {TRIES} times; try again later") from error
+            seconds = max(wait * 3 ** (failures - 1), error.after)
+            print(f"{name}: {error}; next try in {seconds:g} s", file=sys.stderr, flush=True)
+            time.sleep(seconds)
+
+
+def may_pass(status: int) -> bool:
+    """Tell the HTTP statuses of a server that is busy or out of order from lasting refusals."""
+    return status in (408, 429) or status >= 500
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Read the seconds that a server wants to be left alone (Retry-After: a number or a date)."""
+    from urllib3.exceptions import InvalidHeader  # not before a server refuses: it takes 30 ms
+    from urllib3.util import Retry
+
+    try:
+        return Retry().parse_retry_after(headers.get("Retry-After") or "0")
+    except InvalidHeader:
+        return 0.0
+
+
+def add_wait(parser: argparse.ArgumentParser) -> None:
+    """Let a command take the seconds before the second try."""
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=WAIT,
+        metavar="SECONDS",
+        help="before the second try where one may help; then three times as long, twice "
+        "(default: %(default)g)",
+    )

@@ -1,0 +1,150 @@
+"""May this folder be published?  Its files as they were verified, and what is sent of them."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from huggingface_hub import CommitOperationAdd
+from huggingface_hub.utils.sha import git_hash
+
+from videomae.convert.model_folder import CONFIG, CONVERTED, PUBLISHED, REHEARSAL, parse_json
+from videomae.errors import ConversionError, listing
+from videomae.files import sha256
+
+# The hub keeps no larger file in git itself. Smaller files are read once, and sent from memory.
+SMALL = 10 << 20  # bytes
+GIT_HASH = 40  # hexadecimal digits; a SHA-256 has 64
+
+
+class Identity(NamedTuple):
+    """What changes when a file is replaced or written to, whatever its content is afterwards."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Identity":
+        """Look at a file; the times are in nanoseconds."""
+        stat = path.stat()
+        return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a folder as it was hashed; ``content`` is empty for a large one."""
+
+    path: Path
+    identity: Identity
+    sha256: str
+    content: bytes | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> "File":
+        """Read a file once: its hash, and its content if it is small."""
+        before = Identity.of(path)
+        if before.size > SMALL:
+            return cls(path, before, sha256(path))
+        content = path.read_bytes()
+        return cls(path, before, hashlib.sha256(content).hexdigest(), content)
+
+    @property
+    def size(self) -> int:
+        """How many bytes are sent."""
+        return self.identity.size if self.content is None else len(self.content)
+
+    def addition(self) -> CommitOperationAdd:
+        """Give what adds this file to a commit.
+
+        A large file is left for the hub's client to hash: through Xet it then hashes what it sends
+        as it sends it, and would believe any hash that is known before.
+        """
+        return CommitOperationAdd(
+            self.path.name, self.path if self.content is None else self.content
+        )
+
+    def was_written_to(self) -> bool:
+        """Tell whether a large file is another now, or may have been another meanwhile."""
+        if self.content is not None:
+            return False
+        try:
+            return Identity.of(self.path) != self.identity
+        except OSError:
+            return True
+
+    def is_at(self, hash_: str | None) -> bool:
+        """Tell whether the hub's hash of a file (SHA-256, or git's for small files) is of this."""
+        if hash_ is not None and len(hash_) == GIT_HASH:
+            return self.content is not None and git_hash(self.content) == hash_
+        return hash_ == self.sha256
+
+
+@dataclass(frozen=True)
+class Publishable:
+    """A verified folder's four files by name, each with the SHA-256 that was verified."""
+
+    folder: Path
+    files: Mapping[str, File]
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Each file's SHA-256."""
+        return {name: file.sha256 for name, file in self.files.items()}
+
+    def differing(self, held: Mapping[str, str]) -> list[str]:
+        """Name the files that the hub has not, or has otherwise; ``held`` are its hashes."""
+        return [name for name, file in self.files.items() if not file.is_at(held.get(name))]
+
+    def amount(self, names: Iterable[str]) -> str:
+        """Say how many files, and how many bytes, these are."""
+        sizes = [self.files[name].size for name in names]
+        return f"{len(sizes)} files, {sum(sizes):,} bytes"
+
+    def check_sent(self, sent: Iterable[CommitOperationAdd]) -> None:
+        """Refuse what is about to be committed if it is not what was verified.
+
+        Its SHA-256 is of what the hub's client read. Where that sends a file that it has hashed
+        before, only the file's times and its place on the disk tell what it read the second time.
+        """
+        hashes = {each.path_in_repo: each.upload_info.sha256.hex() for each in sent}
+        self._refuse([name for name in hashes if hashes[name] != self.files[name].sha256])
+        self.check_unchanged()
+
+    def check_unchanged(self) -> None:
+        """Refuse a folder whose large files were written to, or replaced, since they were read."""
+        self._refuse([name for name, file in self.files.items() if file.was_written_to()])
+
+    def _refuse(self, changed: list[str]) -> None:
+        if changed:
+            raise ConversionError(
+                f"{self.folder} changed while it was sent: {listing(changed)}; nothing was "
+                "committed; verify it again"
+            )
+
+
+def publishable(folder: Path, report: Mapping[str, Any]) -> Publishable:
+    """Read a folder that may be published.
+
+    Raises `ConversionError` for one that failed, was changed since it was verified, is incomplete,
+    or holds rehearsal weights.
+    """
+    missing = [name for name in PUBLISHED if not (folder / name).is_file()]
+    if missing:
+        raise ConversionError(f"{folder} is not complete: {listing(missing)} missing")
+    if not report.get("passed"):
+        raise ConversionError(f"{folder} did not pass verification")
+    files = {name: File.read(folder / name) for name in PUBLISHED}
+    config = parse_json(files[CONFIG].content or b"", folder / CONFIG)
+    if config.get(REHEARSAL) or report.get("rehearsal"):
+        raise ConversionError(f"{folder} holds rehearsal weights, which are never pushed")
+    verified = report.get("sha256", {})
+    changed = [name for name in CONVERTED if files[name].sha256 != verified.get(name)]
+    if changed:
+        raise ConversionError(
+            f"{folder} is not what was verified: {listing(changed)} changed since; verify it again"
+        )
+    return Publishable(folder, files)

@@ -1,0 +1,75 @@
+"""What is assumed of a network, since no tensor tells it?  And what in the file confirms each?
+
+Two networks can have the same tensors and compute different things. Whatever is proven of a folder
+is proven for the network that is described here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from videomae.model.architecture import DECODER_POSITIONS, LAYER_NORM_EPS, Architecture
+from videomae.model.networks import factory_of
+from videomae.recognition import training_scripts
+
+NOTHING = "nothing in the file"
+OPTIONS = "the authors' training options"
+GIVEN = "given"
+
+# What every one of the authors' networks does (modeling_finetune.py, modeling_pretrain.py).
+ATTENTION = "softmax of products, scaled by 1 over the root of a head's width"
+ACTIVATION = "GELU, exact"
+PIXELS = "ImageNet's mean and standard deviation"
+SINUSOIDS = "fixed sinusoids by the token's number"
+POOLING = {True: "mean of all tokens", False: "first token"}
+
+
+def assumed(
+    architecture: Architecture, args: Mapping[str, Any], names: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Give what is assumed: ``what``, its ``value``, and ``origin``, where that is from.
+
+    ``names`` are the tensors'. An origin is `OPTIONS`, `GIVEN`, `NOTHING`, "the authors' SIZE
+    network", or the option that says it (``args.NAME``) in a file of another script.
+    """
+    rows = _rows(architecture, args, set(names))
+    return [{"what": what, "value": value, "origin": origin} for what, value, origin in rows]
+
+
+def lines(assumptions: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield one line for each thing that is assumed."""
+    for row in assumptions:
+        yield f"assumed: {row['what']}: {row['value']} ({row['origin']})"
+
+
+def _rows(
+    architecture: Architecture, args: Mapping[str, Any], names: set[str]
+) -> Iterator[tuple[str, Any, str]]:
+    kind, config = architecture.kind, architecture.config
+    theirs = OPTIONS if training_scripts.recognised(args, kind) else NOTHING
+
+    def by_option(name: str) -> str:
+        said = args.get(name) is not None
+        return f"args.{name}" if said and theirs == NOTHING else theirs
+
+    if f"{architecture.prefix}pos_embed" not in names:  # else they are compared with that tensor
+        yield "positions", SINUSOIDS, theirs
+    if kind == "pretraining" and not names.intersection(DECODER_POSITIONS):
+        yield "positions of the decoder", SINUSOIDS, theirs
+    yield "tokens", "all that the mask leaves" if kind == "pretraining" else "all", theirs
+    if kind == "classifier":
+        given = architecture.origin["use_mean_pooling"] == GIVEN
+        origin = GIVEN if given else by_option("use_mean_pooling")
+        yield "pooling", POOLING[config["use_mean_pooling"]], origin
+    yield "attention", ATTENTION, theirs
+    yield "activation", ACTIVATION, theirs
+    yield "LayerNorm eps", LAYER_NORM_EPS, theirs
+    for name in ("num_attention_heads", "decoder_num_attention_heads"):
+        if name in config and (kind == "pretraining" or not name.startswith("decoder_")):
+            yield name, config[name], _of_heads(architecture.origin[name])
+    yield "pixels normalised by", PIXELS, by_option("imagenet_default_mean_and_std")
+
+
+def _of_heads(origin: str) -> str:
+    """Say where a head count is from, of a factory's name by the size of network that it names."""
+    made = factory_of(origin.removeprefix("args.model "))
+    return f"the authors' {made.size} network" if made else origin

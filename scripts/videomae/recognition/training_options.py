@@ -1,0 +1,247 @@
+"""What do the training options in a file say of its network?
+
+They are of any type, since any program may have written them. A number may be written as text or
+as a float; what can be read in no way is an error, and never passed over.
+"""
+
+import reprlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from videomae.checkpoint import lazy_tensor
+from videomae.checkpoint.unpickler import Shadow
+from videomae.errors import ConversionError, listing, one_line
+from videomae.model.networks import Factory, factory_of
+
+# Options that are a value of VideoMAEConfig by another name, and the kinds of network that they
+# are of. The last ones are parameters of the authors' classes (modeling_finetune.py,
+# modeling_pretrain.py), which their scripts don't offer and others' do.
+SAID = {
+    "tubelet_size": ("tubelet_size", "any"),
+    "decoder_depth": ("decoder_num_hidden_layers", "pretraining"),
+    "in_chans": ("num_channels", "any"),
+    "embed_dim": ("hidden_size", "any"),
+    "depth": ("num_hidden_layers", "any"),
+    "num_heads": ("num_attention_heads", "any"),
+    "encoder_in_chans": ("num_channels", "any"),
+    "encoder_embed_dim": ("hidden_size", "any"),
+    "encoder_depth": ("num_hidden_layers", "any"),
+    "encoder_num_heads": ("num_attention_heads", "any"),
+    "decoder_embed_dim": ("decoder_hidden_size", "pretraining"),
+    "decoder_num_heads": ("decoder_num_attention_heads", "pretraining"),
+}
+LARGEST = 2**53  # whole numbers that a float holds exactly; no size of a network comes near
+TRUTH = {"true": True, "false": False, "1": True, "0": False}
+
+# Fine-tuning by V2's script gives the factory the images' size; V1's leaves it to the factory, and
+# so do both scripts of pre-training (create_model in each). Of these, V2's fine-tuning alone has:
+SIZE_IS_GIVEN = "head_drop_rate"
+
+Said = tuple[str, Any, str]
+
+
+def values(args: Mapping[str, Any], kind: str) -> Iterator[Said]:
+    """Give what the options say: a name of VideoMAEConfig, the value, and which option says so."""
+    if kind == "classifier":  # an encoder alone may be of a network that pooled, or not
+        yield from _pooling(args)
+    # Fine-tuning builds the network for all segments' frames together.
+    if (frames := integer(args, "num_frames")) is not None:
+        segments = integer(args, "num_segments")
+        frames *= 1 if kind == "pretraining" or segments is None else segments
+        yield "num_frames", frames, "args.num_frames × args.num_segments"
+    if (size := side(args, "input_size", "square images")) is not None:
+        yield "image_size", size, "args.input_size"
+    if (size := side(args, "patch_size", "square patches")) is not None:
+        yield "patch_size", size, "args.patch_size"
+    for option, (name, of) in SAID.items():
+        if of in (kind, "any") and (number := integer(args, option)) is not None:
+            yield name, number, f"args.{option}"
+    normalised = boolean(args, "normlize_target") if kind == "pretraining" else None
+    if normalised is not None:  # the option is spelled so
+        yield "norm_pix_loss", normalised, "args.normlize_target"
+
+
+def _pooling(args: Mapping[str, Any]) -> Iterator[Said]:
+    if (pooling := boolean(args, "use_mean_pooling")) is not None:
+        yield "use_mean_pooling", pooling, "args.use_mean_pooling"
+    if (first := boolean(args, "use_cls")) is not None:  # what sets the other to false
+        yield "use_mean_pooling", not first, "args.use_cls"
+
+
+def factory(args: Mapping[str, Any], kind: str, config: Mapping[str, Any]) -> Factory | None:
+    """Give the authors' factory that the option ``model`` names; None for another's name.
+
+    Raises `ConversionError` if the network, as its tensors say, is not what that factory builds.
+    """
+    name = args.get("model")
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        raise _unreadable("model", name, "the name of a factory")
+    made = factory_of(name)
+    if made is None:
+        return None
+    wrong = [] if _may_be(kind, made.pretraining) else [f"a {kind}, not {_described(made)}"]
+    sizes = ("hidden_size", "num_hidden_layers", "intermediate_size")
+    built = {size: getattr(made.network, size) for size in sizes}
+    built |= {"patch_size": made.patch_size, "qv_bias": True}
+    for value, expected in built.items():
+        if config[value] != expected:
+            wrong.append(f"{value} {config[value]}, not {expected}")
+    if wrong:
+        raise ConversionError(
+            f"args.model is {name}, but the tensors are of another network: "
+            f"{listing(wrong)}; one of them belongs to another file"
+        )
+    return made
+
+
+def _may_be(kind: str, pretraining: bool) -> bool:
+    """Say whether a network of a kind can be what a factory builds, or a part of it."""
+    return kind == "encoder" or pretraining == (kind == "pretraining")
+
+
+def _described(made: Factory) -> str:
+    return "a pre-training model" if made.pretraining else "a classifier"
+
+
+def of_factory(made: Factory, args: Mapping[str, Any], decoder_hidden_size: Any) -> Iterator[Said]:
+    """Give what no tensor tells of what a factory builds: heads, and the size of its images."""
+    origin = f"args.model {made.name}"
+    yield "num_attention_heads", made.network.num_attention_heads, origin
+    if decoder_hidden_size == made.network.decoder_hidden_size:
+        yield "decoder_num_attention_heads", made.network.decoder_num_attention_heads, origin
+    if made.pretraining or SIZE_IS_GIVEN not in args:
+        yield "image_size", made.image_size, origin
+
+
+def check(args: Mapping[str, Any], config: Mapping[str, Any], num_labels: int | None) -> None:
+    """Refuse options that contradict the network in what is no value of VideoMAEConfig."""
+    classes = integer(args, "nb_classes")
+    if num_labels is not None and classes not in (None, num_labels):
+        raise ConversionError(
+            f"the head has {num_labels} classes (tensor head.weight), but args.nb_classes says "
+            f"{classes}; one of them belongs to another network"
+        )
+    _check_ratio(args, config)
+    _check_window(args, config)
+
+
+def _check_ratio(args: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    ratio = args.get("mlp_ratio")
+    if ratio is None:
+        return
+    try:
+        width = int(config["hidden_size"] * float(ratio))  # as the authors' Block rounds it
+    except (TypeError, ValueError, OverflowError):
+        raise _unreadable("mlp_ratio", ratio, "a number") from None
+    if width != config["intermediate_size"]:
+        raise ConversionError(
+            f"args.mlp_ratio {ratio} makes the MLP {width} wide, but the tensors' is "
+            f"{config['intermediate_size']}; one of them belongs to another network"
+        )
+
+
+def _check_window(args: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Compare the patches of a clip, of frames and rows and columns, with frames and image size.
+
+    The scripts count one segment's frames, V1's and those after it by 2 whatever the tubelets are.
+    """
+    window = args.get("window_size")
+    if window is None or not {"num_frames", "image_size"} <= config.keys():
+        return
+    counts = numbers("window_size", window)
+    if len(counts) not in (2, 3):  # their comments have a form without frames
+        raise _unreadable("window_size", window, "three numbers")
+    segment = integer(args, "num_frames") or config["num_frames"]
+    tubelets = {segment // config["tubelet_size"], segment // 2}
+    patches = config["image_size"] // config["patch_size"]
+    if counts[-2:] != [patches, patches] or (len(counts) == 3 and counts[0] not in tubelets):
+        raise ConversionError(
+            f"args.window_size is {counts}, but num_frames {segment} and image_size "
+            f"{config['image_size']} with tubelets of {config['tubelet_size']} and patches of "
+            f"{config['patch_size']} make it {[min(tubelets), patches, patches]}; "
+            "one of them belongs to another network"
+        )
+
+
+# -- reading one option ----------------------------------------------------------------------------
+
+
+def integer(args: Mapping[str, Any], option: str) -> int | None:
+    """Read an option that is a whole number; None if it is not there, or None."""
+    value = args.get(option)
+    return None if value is None else _integer(option, value)
+
+
+def _integer(option: str, value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST:
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST:
+        return int(value)
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20:
+        return int(value)
+    raise _unreadable(option, value, "a whole number")
+
+
+def boolean(args: Mapping[str, Any], option: str) -> bool | None:
+    """Read an option that is true or false; None if it is not there, or None."""
+    value = args.get(option)
+    if value is None or isinstance(value, bool):
+        return value
+    known = isinstance(value, int | float | str)
+    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    if known and (read := TRUTH.get(str(number).strip().lower())) is not None:
+        return read
+    raise _unreadable(option, value, "true or false")
+
+
+def numbers(option: str, value: Any) -> list[int]:
+    """Read an option that is several whole numbers."""
+    if not isinstance(value, list | tuple):
+        raise _unreadable(option, value, "a list of whole numbers")
+    return [_integer(option, number) for number in value]
+
+
+def side(args: Mapping[str, Any], option: str, what: str) -> int | None:
+    """Read the side of a square, which can be said by one number or by two."""
+    size = args.get(option)
+    if size is None:
+        return None
+    if not isinstance(size, list | tuple):
+        return _integer(option, size)
+    with suppress(ConversionError):
+        sides = numbers(option, size)
+        if len(sides) in (1, 2) and sides[0] == sides[-1]:
+            return sides[0]
+    raise ConversionError(
+        f"args.{option} is {shown(list(size))}; transformers' VideoMAE takes {what} only"
+    )
+
+
+def shown(value: Any) -> str:
+    """Show an option's value for a message, however large and of whatever type."""
+    if isinstance(value, int) and abs(value) > LARGEST:  # Python itself refuses to print some
+        return f"a number of {value.bit_length()} bits"
+    plain = isinstance(value, str | int | float | list | tuple | dict) or value is None
+    try:
+        return one_line(reprlib.repr(value), most=120) if plain else f"a {_type(value)}"
+    except ValueError:  # such a number in a list
+        return f"a {_type(value)} of numbers that are too large"
+
+
+def _type(value: Any) -> str:
+    if lazy_tensor.is_tensor(value):
+        return "Tensor"
+    return value.name if isinstance(value, Shadow) else type(value).__name__
+
+
+def _unreadable(option: str, value: Any, needed: str) -> ConversionError:
+    """Say which option can't be read, with its value and type."""
+    told = shown(value)
+    of_type = "" if told.startswith("a ") else f" (of type {_type(value)})"
+    return ConversionError(
+        f"args.{option} is {told}{of_type}, which can't be read as {needed}; it says what "
+        "the network is, so correct it in the file, or save the file without it"
+    )

@@ -1,0 +1,213 @@
+"""What does the report say of the variants?  A page of each and one of all, as HTML.
+
+They are made from what the steps leave, so that variants that failed, and those of which there is
+nothing yet, are in the report too.
+"""
+
+import datetime
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader
+
+from videomae import results_location
+from videomae.compatibility import releases
+from videomae.convert import model_folder
+from videomae.errors import one_line
+from videomae.model import architecture, networks
+from videomae.network.addresses import shown
+from videomae.report import inputs, plots
+from videomae.verify import summary
+from videomae.workflow import states
+from videomae.workflow.states import STEPS
+
+if TYPE_CHECKING:
+    from videomae.report.images import Pictures
+
+LAYERS = "every layer"  # the check whose figures are drawn
+TIMED = ("download", "convert", "verify", "push")  # the steps that are worth a column
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a step took: seconds, and at most so many megabytes of memory."""
+
+    seconds: float
+    megabytes: float
+
+
+class Facts:
+    """What there is to say of one variant; the pages' templates read it by these names."""
+
+    def __init__(
+        self, variant: str, results: Path, push: str | None = None, family: str | None = None
+    ) -> None:
+        self.family = family
+        state = states.state(variant, results, push)
+        self.variant, self.status = variant, state.status
+        self.failed, self.reason, self.log = state.failed, state.reason, state.log
+        self.report = report = state.report
+        self.meaning = summary.meaning(report)
+        self.assumed = summary.assumed(report)
+        self.unknown_options = summary.unknown_options(report)
+        self.checks: list[dict[str, Any]] = report.get("checks", [])
+        self.kind: architecture.Kind | None = report.get("kind")
+        self.rehearsal: str | None = report.get("rehearsal")
+        self.parameters: int | None = report.get("parameters")
+        self.config: dict[str, Any] = report.get("config", {})
+        self.origin: dict[str, str] = report.get("origin", {})
+        recorded = report.get("recorded", {})
+        self.difference = number(report.get("max_abs_difference"))
+        self.tolerance = number(report.get("tolerance"))
+        self.eps_effect = number(report.get("eps_effect"))
+        self.recorded = number(recorded.get("max_abs_difference"))
+        self.recorded_tolerance = number(recorded.get("tolerance"))
+        receipt = results / STEPS["receipt"].format(variant)
+        held = model_folder.read_json(receipt) if receipt.exists() else {}
+        self.source: str | None = shown(held["source"]) if "source" in held else None
+        self.bytes: int | None = held.get("bytes")
+        self.sha256: str = held.get("sha256", "")
+        self.loaded = {
+            cell["transformers"]: number(cell["max_abs_difference"])
+            for cell in map(model_folder.read_json, releases.existing(variant, results))
+        }
+        took = {step: states.took(results / f"benchmarks/{step}/{variant}.tsv") for step in TIMED}
+        self.took = {step: Took(*pair) for step, pair in took.items() if any(pair)}
+        self.scores, self.examples = self._scored(results)
+        self.checked_at = _date(results / f"logs/verify/{variant}.json") if report else None
+
+    def _scored(self, results: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Read what was measured of these very weights, and the examples; empty without."""
+        scores, examples = (
+            results_location.place(pattern.format(variant=self.variant), results)
+            for pattern in (inputs.SCORES, inputs.EXAMPLES)
+        )
+        found = model_folder.read_json(scores) if scores.exists() else {}
+        scored = found.get("sha256", {}).get(model_folder.WEIGHTS)
+        if not scored or scored != self.report.get("sha256", {}).get(model_folder.WEIGHTS):
+            return {}, []
+        return found, json.loads(examples.read_text()) if examples.exists() else []
+
+    @property
+    def network(self) -> str | None:
+        """Give the authors' name of the size, if it is one of theirs, with width and depth."""
+        if not self.kind:
+            return None
+        built = architecture.Architecture(self.kind, self.config, self.origin)
+        made = networks.factory_of(architecture.factory(built) or "")
+        name = f"{made.size}: " if made else ""
+        return name + "{num_hidden_layers} layers of {hidden_size}".format(**self.config)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Say where the folder comes from and by what it was made."""
+        report = self.report
+        said = {
+            "family": self.family,
+            "source": self.source,
+            "SHA-256 of the checkpoint": self.sha256,
+            "checkpoint": f"{self.bytes:,} bytes" if self.bytes else None,
+            "state dict": report.get("container"),
+            "weights": report.get("dtype"),
+            "SHA-256 of model.safetensors": report.get("sha256", {}).get(model_folder.WEIGHTS),
+            "checked": self.checked_at,
+            "computed on": report.get("device"),
+            **report.get("versions", {}),
+        }
+        return {name: value for name, value in said.items() if value}
+
+    @property
+    def layers(self) -> dict[str, float]:
+        """Give each step's difference, of its scale."""
+        return {step: float(value) for step, value in self.report.get("layers", {}).items()}
+
+    @property
+    def shares(self) -> tuple[float | None, float | None]:
+        """Give both largest differences divided by what is allowed, None where not compared."""
+        return (
+            _share(self.difference, self.tolerance),
+            _share(self.recorded, self.recorded_tolerance),
+        )
+
+
+def number(value: Any) -> float | None:
+    """Give a number of a report, in which infinity and NaN are words; None for what it lacks."""
+    return None if value is None else float(value)
+
+
+def page(facts: Facts, pictures: "Pictures | None", clip: str) -> str:
+    """Write a variant's page; ``clip`` says what the pictures are of."""
+    limits = [check["limit"] for check in facts.checks if check["name"] == LAYERS]
+    layers = plots.layers(facts.layers, limits[0]) if facts.layers and limits else ""
+    template = _environment().get_template("page.html.jinja")
+    return template.render(facts=facts, pictures=pictures, clip=clip, layers=layers)
+
+
+def overview(variants: Iterable[Facts]) -> str:
+    """Write the page of all variants, those that failed first."""
+    ordered = sorted(variants, key=lambda facts: not facts.failed)
+    counted = Counter(facts.status.split(" (")[0] for facts in ordered)
+    counts = "; ".join(f"{number} {status}" for status, number in counted.most_common())
+    steps = [step for step in TIMED if any(step in facts.took for facts in ordered)]
+    template = _environment().get_template("overview.html.jinja")
+    return template.render(variants=ordered, steps=steps, counts=counts)
+
+
+def drawn(variants: Iterable[Facts]) -> dict[str, str]:
+    """Draw the plots over all variants, as SVG by name."""
+    known = list(variants)
+    taken = {
+        quantity: {
+            step: [
+                (facts.bytes, getattr(facts.took[step], quantity))
+                for facts in known
+                if facts.bytes and step in facts.took and getattr(facts.took[step], quantity)
+            ]
+            for step in TIMED
+        }
+        for quantity in ("seconds", "megabytes")
+    }
+    return {
+        "differences": plots.differences({facts.variant: facts.shares for facts in known}),
+        "seconds": plots.by_size(taken["seconds"], "seconds"),
+        "memory": plots.by_size(taken["megabytes"], "most memory, MB"),
+    }
+
+
+def _share(value: float | None, limit: float | None) -> float | None:
+    return None if value is None or not limit else value / limit
+
+
+def _date(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    moment = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = _figure
+    environment.filters["megabytes"] = lambda value: f"{value:,.0f} MB" if value else ""
+    environment.filters["thousands"] = lambda value: "" if value is None else f"{value:,}"
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """Keep control characters out of a text; what is markup already is ours."""
+    return one_line(value, most=100_000) if type(value) is str else value
+
+
+def _figure(value: Any) -> str:
+    """Give a number in two digits; what is none, as it is."""
+    return f"{value:.2g}" if isinstance(value, float) else str("" if value is None else value)

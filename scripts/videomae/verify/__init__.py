@@ -1,0 +1,1 @@
+"""The proof that a folder computes what the checkpoint computes."""

@@ -1,0 +1,101 @@
+"""Is a run alive in this directory?  Its jobs die with it, and only a dead one's lock is removed.
+
+Snakemake's own lock is a file, which outlives a killed run; and so did its jobs, which then wrote
+what the next run's jobs were writing.
+"""
+
+import ctypes
+import fcntl
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from videomae.errors import ConversionError
+from videomae.files import not_through_link
+
+PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
+
+# Locked by every living run. The kernel ends a lock with the process that holds it.
+ALIVE = Path(".snakemake/alive")
+HELD: list[IO[str]] = []
+TRIES = 10  # since `alive` holds it for a moment
+
+
+def end_with_run(run: int) -> None:
+    """Have the kernel kill this process as soon as its parent, process ``run``, ends.
+
+    Linux only: elsewhere jobs outlive a killed run.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != run:  # it was dead before
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hold_log(log: IO[str]) -> None:
+    """Lock a log for as long as this process lives, by which `log_is_held` tells that it runs."""
+    with suppress(OSError):  # no file, or a file system without locks
+        if stat.S_ISREG(os.fstat(log.fileno()).st_mode):
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def log_is_held(path: Path) -> bool:
+    """Tell whether the job that writes a log is running, here or on another node."""
+    try:
+        with path.open() as log:
+            fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def hold(directory: Path) -> None:
+    """Say that a run is alive in a directory, for as long as this process lives.
+
+    Raises `ConversionError` while the directory is being unlocked.
+    """
+    HELD.append(
+        _locked(directory, fcntl.LOCK_SH, "is being unlocked by `videomae resume`; try again")
+    )
+
+
+@contextmanager
+def none_alive(directory: Path) -> Iterator[None]:
+    """Keep runs from starting in a directory; raises `ConversionError` if one is alive there."""
+    with _locked(directory, fcntl.LOCK_EX, "has a run alive in it; wait for its end, or stop it"):
+        yield
+
+
+def alive(directory: Path) -> bool:
+    """Tell whether a run is alive in a directory; one that is just starting there only waits."""
+    path = directory / ALIVE
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _locked(directory: Path, kind: int, refusal: str) -> IO[str]:
+    path = directory / ALIVE
+    path.parent.mkdir(exist_ok=True)
+    file = open(path, "a", opener=not_through_link)  # noqa: SIM115
+    for _ in range(TRIES):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+            return file
+        time.sleep(0.05)
+    file.close()
+    raise ConversionError(f"{directory.absolute()} {refusal}")

@@ -1,0 +1,194 @@
+"""How far is each step of each variant?  Read from the files that the steps leave, and their logs.
+
+The final table, `videomae status`, progress lines and the report read it here.
+"""
+
+import csv
+import json
+import shutil
+from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tabulate import tabulate
+
+from videomae import results_location
+from videomae.errors import last_words, one_line
+from videomae.results_location import INPUTS
+from videomae.verify import summary
+from videomae.workflow import run_lock
+
+# Each step, and the file that exists once it is done.
+STEPS = {
+    "download": "checkpoints/{}.pth",
+    "receipt": "checkpoints/{}.json",
+    "convert": "models/{}/model.safetensors",
+    "verify": "verification/{}.json",
+    "card": "models/{}/README.md",
+    "push": "pushed/{}.json",
+    "push_plan": "push_plan/{}.txt",
+}
+SILENT = (
+    "its log ends without a reason: it was killed, perhaps for lack of memory, or could not write "
+    "there, where {:,.1f} MB are free"
+)
+# What is added to what was verified, by the last step that is asked for: one that pushes, or none.
+ENDS = {None: "", "push": ", pushed", "push_plan": ", not pushed (dry run)"}
+FAILED = "FAILED"
+# Steps whose results are outdated, as (step, variant).
+Outdated = Container[tuple[str, str]]
+
+
+class StepState(NamedTuple):
+    """How far one step of one variant is.
+
+    ``state`` is done, running, FAILED, interrupted or waiting; ``said`` is the reason, or what a
+    running step said last.
+    """
+
+    state: str
+    said: str = ""
+    log: Path | None = None
+
+
+def step_state(results: Path, output: str, log: Path, done: bool = True) -> StepState:
+    """Give the state of the job that makes a file among the results, and writes a log.
+
+    ``done`` is False where the file is there and known to be outdated.
+    """
+    if results_location.are_here(results) and run_lock.log_is_held(log):
+        return StepState("running", last_line(log), log)
+    if done and (results / output).exists():
+        return StepState("done")
+    if reason := last_words(log):
+        return StepState(FAILED, reason, log)
+    if log.exists() and not (results / output).exists() and log.stat().st_size:
+        free = shutil.disk_usage(results if results_location.are_here(results) else ".").free / 1e6
+        return StepState("interrupted", SILENT.format(free), log)
+    return StepState("waiting")
+
+
+@dataclass(frozen=True)
+class State:
+    """How far one variant is: ``failed`` names the step, ``reason`` says why in a line."""
+
+    variant: str
+    status: str
+    report: dict[str, Any]
+    seconds: float
+    failed: str | None = None
+    reason: str = ""
+    log: Path | None = None
+
+
+def state(variant: str, results: Path, push: str | None, outdated: Outdated = frozenset()) -> State:
+    """Find the first step of a variant that is not done, and what its log says.
+
+    ``push`` is the last step, if one that pushes is asked for. A step is done if its file is there,
+    no older than that of the step before, and not known to be outdated. What stands behind the
+    first step that isn't done is of an earlier run and not looked at.
+    """
+    steps = {step: STEPS[step] for step in STEPS if step == push or step not in ENDS}
+    seconds = sum(took(results / f"benchmarks/{step}/{variant}.tsv")[0] for step in steps)
+    report: dict[str, Any] = {}
+    before = 0.0
+    for step, pattern in steps.items():
+        file = results / pattern.format(variant)
+        made = file.stat().st_mtime if file.exists() else -1.0
+        if made < before or (step, variant) in outdated:
+            return _unfinished(State(variant, "", report, seconds), step, results, file)
+        before = made
+        if step == "verify":
+            report = json.loads(file.read_text())
+    status = summary.shown(report) + ENDS[push] + summary.notes(report)
+    return State(variant, status, report, seconds)
+
+
+def _unfinished(state: State, step: str, results: Path, file: Path) -> State:
+    """Find out why a step is not done: its own log says, or that of an input it waits for."""
+    logs = [results / f"logs/{step}/{state.variant}.log"]
+    if step == "convert" and _failed_later(logs[0], verifying := _log_of_verify(logs[0])):
+        # As one job on a cluster the two fall together: what the first had done is deleted.
+        step, logs = "verify", [verifying]
+    if step in ("convert", "verify"):
+        logs += _logs_of_missing_inputs(results)
+    found = (step_state(results, str(file.relative_to(results)), log, done=False) for log in logs)
+    told = next((one for one in found if one.state in (FAILED, "interrupted")), None)
+    if told is None:
+        return replace(state, status=f"{step} not done")
+    if step == "verify" and told.log == logs[0]:
+        with suppress(OSError, ValueError):  # none was written, or there was no space for it
+            report = json.loads((results / f"logs/verify/{state.variant}.json").read_text())
+            state = replace(state, report=report)
+    return replace(state, status=f"FAILED at {step}", failed=step, log=told.log, reason=told.said)
+
+
+def _log_of_verify(log: Path) -> Path:
+    return log.parents[1] / "verify" / log.name
+
+
+def _failed_later(log: Path, later: Path) -> bool:
+    """Tell whether a log gives no reason, and one of a later step, written after it, does."""
+    if not (log.exists() and last_words(later)) or last_words(log):
+        return False
+    return log.stat().st_mtime <= later.stat().st_mtime
+
+
+def _logs_of_missing_inputs(results: Path) -> Iterator[Path]:
+    """Give the logs of shared inputs (clip, mask, labels) that are not there."""
+    for kind in INPUTS:
+        for log in sorted((results / f"logs/{kind}").rglob("*.log")):
+            name = log.relative_to(results / "logs").with_suffix("")
+            if not (results / "inputs" / name).exists():
+                yield log
+
+
+def last_line(log: Path) -> str:
+    """Give the last line that a log has, on one line of a terminal."""
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+    return next((one_line(line) for line in reversed(lines) if line.strip()), "")
+
+
+def took(benchmark: Path) -> tuple[float, float]:
+    """Give the seconds that a step took and the most memory, in MB; 0 where none was written."""
+    # There was no space for it, or the step was too quick for its memory to be seen.
+    with suppress(OSError, ValueError, KeyError), benchmark.open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+        memory = [float(row["max_rss"]) for row in rows if row["max_rss"] not in ("", "-", "NA")]
+        return sum(float(row["s"]) for row in rows), max(memory, default=0.0)
+    return 0.0, 0.0
+
+
+def table(
+    variants: Iterable[str],
+    results: Path,
+    push: str | None,
+    outdated: Outdated = frozenset(),
+) -> str:
+    """Draw the table of all variants, then one paragraph for each that failed."""
+    states = [state(variant, results, push, outdated) for variant in variants]
+    rows = [
+        (
+            one.variant,
+            one.status,
+            _figure(one.report.get("max_abs_difference")),
+            _figure(one.report.get("tolerance")),
+            _figure(one.report.get("recorded", {}).get("max_abs_difference")),
+            f"{one.seconds:.0f}" if one.seconds else "",
+        )
+        for one in states
+    ]
+    headers = ("variant", "status", "max difference", "allowed", "recorded differ by", "seconds")
+    lines = [
+        tabulate(rows, headers, disable_numparse=True, colalign=("left",) * 2 + ("right",) * 4)
+    ]
+    for one in states:
+        if one.failed:
+            lines.append(f"\n{one.variant} failed at {one.failed} ({one.log}):\n  {one.reason}")
+    return "\n".join(lines)
+
+
+def _figure(value: float | str | None) -> str:
+    return f"{value:.1e}" if isinstance(value, float) else str(value or "")
