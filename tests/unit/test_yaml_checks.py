@@ -33,6 +33,7 @@ LAUGHS = "\n".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))
         (b"a: 1\n__use_yte__: true", "line 2: __use_yte__ would run code"),
         (b"a: !!python/object/apply:os.system [x]", "os.system is not plain YAML"),
         (b"a: !x 1", "line 1: !x is not plain YAML"),
+        (b"b: 1\na:\t2", "line 2: found character '\\t' that cannot start any token"),
     ],
 )
 def test_what_is_no_plain_yaml_is_refused(tmp_path: Path, text: bytes, message: str) -> None:

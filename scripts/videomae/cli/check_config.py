@@ -37,7 +37,8 @@ def merged(paths: list[Path]) -> dict[str, Any]:
     """Give what several files say together, as Snakemake merges them: key by key."""
     config: dict[str, Any] = {}
     for path in paths:
-        _update(config, yaml.load(path.read_text(encoding="utf-8"), yaml_checks.LOADER))
+        text = path.read_text(encoding="utf-8")
+        _update(config, yaml.load(text, yaml_checks.loader(text)))
     return config
 
 
