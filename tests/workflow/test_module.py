@@ -190,7 +190,7 @@ gc.disable()
 shell.prefix("set -euo pipefail; ")
 workflow.register_resource("downloads", 2)
 os.environ["VIDEOMAE_RUN"] = "1"
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, lambda *_: None)  # under nohup it is ignored already
 config["videomae"]["models"] = "all"
 logging.getLogger().addHandler(logging.NullHandler())
 atexit.register(gc.collect)
