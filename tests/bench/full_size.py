@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from videomae.checkpoint.reader import EVERYTHING
 from videomae.cli.convert import convert as convert_checkpoint
 from videomae.file_state import Watched
 
@@ -127,7 +128,7 @@ def convert(paths: list[Path], place: Path, at_once: int = 1) -> None:
 
     def work(path: Path) -> None:
         source = Watched(path, hashing=False)
-        convert_checkpoint(path, place / path.stem, {}, None, "float32", None, source)
+        convert_checkpoint(path, place / path.stem, {}, None, "float32", EVERYTHING, source)
 
     with redirect_stdout(StringIO()), ThreadPoolExecutor(at_once) as pool:
         list(pool.map(work, sorted(paths, key=lambda path: -path.stat().st_size)))

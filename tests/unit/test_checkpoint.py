@@ -28,6 +28,7 @@ from videomae.checkpoint.reader import (
     open_checkpoint,
     tensor_bytes,
 )
+from videomae.checkpoint.selection import Selection
 from videomae.errors import ConversionError
 
 from tests.conftest import DATA
@@ -270,7 +271,7 @@ def test_safetensors_give_the_same_tensors(path: Path) -> None:
 
 def test_chosen_weights_are_taken_and_the_others_named() -> None:
     path = DATA / "trained/v1-finetuned.pth"
-    usual, averaged = open_checkpoint(path), open_checkpoint(path, "model_ema")
+    usual, averaged = open_checkpoint(path), open_checkpoint(path, Selection("model_ema"))
     assert (usual.container, usual.others) == ("model", ("model_ema",))
     assert (averaged.container, averaged.others) == ("model_ema", ("model",))
     assert not torch.equal(usual.tensors["head.weight"], averaged.tensors["head.weight"])
@@ -278,7 +279,7 @@ def test_chosen_weights_are_taken_and_the_others_named() -> None:
     with pytest.raises(
         ConversionError, match="no state dict under ema; there is one model, model_"
     ):
-        open_checkpoint(path, "ema")
+        open_checkpoint(path, Selection("ema"))
 
 
 @pytest.mark.parametrize(

@@ -202,9 +202,9 @@ def test_every_reason_is_given(path: Path) -> None:
 
 def test_entries_that_are_no_weights_are_reasons_and_the_others_are_described(path: Path) -> None:
     content = finetuned()
-    content["model"] |= {"steps": torch.tensor(3), "note": "x"}
+    content["model"] |= {"classes": torch.tensor(3), "note": "x"}
     torch.save(content, path)
-    reason = "tensor steps is torch.int64, not a float up to 32 bits"
+    reason = "tensor classes is torch.int64, not a float up to 32 bits"
     outcome = describe(path)
     assert f"can't be converted: {reason}\n" in outcome.output
     assert "state dict: model, 32 tensors" in outcome.output

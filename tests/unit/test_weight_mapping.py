@@ -98,9 +98,3 @@ def test_no_two_tensors_go_to_one_name(architecture: Architecture) -> None:
 
 def test_bits_tell_zero_from_minus_zero() -> None:
     assert not weight_mapping.same_bits(torch.tensor([0.0]), torch.tensor([-0.0]))
-
-
-def test_layers_are_merged_in_messages() -> None:
-    names = ["a.0.x", "a.1.x", "a.2.x", "b", "c.4.y", "c.7.y", "d.3.z"]
-    merged = ["a.{0...2}.x", "b", "c.{4,7}.y", "d.3.z"]
-    assert weight_mapping.merge_layers(names) == merged

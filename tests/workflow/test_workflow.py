@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import VideoMAEForVideoClassification
 from videomae.checkpoint.reader import open_checkpoint
+from videomae.checkpoint.selection import Selection
 from videomae.config.entry import Entry
 from videomae.config.variant import Variant
 from videomae.errors import ConversionError
@@ -530,7 +531,7 @@ def test_every_epoch_of_a_run_is_converted_by_one_pattern(workflow: Workflow) ->
     workflow.configure({})
     run = workflow.folder / "run7"
     (run / "deepspeed" / "last").mkdir(parents=True)
-    opened = open_checkpoint(DATA / "trained/v1-finetuned.pth", "model_ema")
+    opened = open_checkpoint(DATA / "trained/v1-finetuned.pth", Selection("model_ema"))
     save_file(dict(opened.tensors), run / "epoch-1.pth")
     half = {name: tensor.half() for name, tensor in opened.tensors.items()}
     torch.save({"module": half}, run / "deepspeed/last/mp_rank_00_model_states.pt")

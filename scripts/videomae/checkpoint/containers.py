@@ -1,36 +1,26 @@
-"""Where in the file is the state dict, and what are its tensors called by the authors?
+"""Where in the file is the state dict?
 
-Training programs wrap the authors' network and save it among other things. Which of several state
-dicts is meant is a choice that can be made; the wrappers' prefixes tell nothing and are taken off.
+Training programs save the network among other things. Which of several state dicts is meant is a
+choice that can be made.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from videomae.checkpoint.lazy_tensor import is_tensor
 from videomae.checkpoint.unpickler import Shadow
 from videomae.errors import ConversionError, listing
-from videomae.model.architecture import PROJECTION
 
 # In the order of the authors' loader, `--model_key model|module`; then Lightning's, and averages.
 CONTAINERS = ("model", "module", "state_dict", "model_ema")
 ITSELF = "the file itself"
 
-# mmaction2's names for the parts of the same network (its VideoMAE backbone and head).
-MMACTION2_ANCHOR = "patch_embed.projection.weight"
-MMACTION2 = {
-    "patch_embed.projection.": "patch_embed.proj.",
-    ".mlp.layers.0.0.": ".mlp.fc1.",
-    ".mlp.layers.1.": ".mlp.fc2.",
-    "cls_head.fc_cls.": "head.",
-}
-
 
 def choose(contents: Any, weights: str | None) -> tuple[str, Mapping[Any, Any], list[str]]:
     """Find the state dict: where it is, the dict, and where else one is.
 
-    ``weights`` chooses one by name. Raises `ConversionError` where there is none.
+    ``weights`` chooses one by name, or of several networks in one the one by that prefix. Raises
+    `ConversionError` where there is none.
     """
     if not isinstance(contents, Mapping):
         raise ConversionError(
@@ -40,7 +30,13 @@ def choose(contents: Any, weights: str | None) -> tuple[str, Mapping[Any, Any], 
     if any(is_tensor(value) for value in contents.values()):
         held[ITSELF] = contents
     known = [name for name in (*CONTAINERS, ITSELF) if name in held]
-    chosen = weights or next(iter(known), None)
+    usual = next(iter(known), None)
+    if usual and weights and weights not in held:
+        # Such as ema-pytorch's online_model and ema_model.
+        network = {n: v for n, v in held[usual].items() if str(n).startswith(f"{weights}.")}
+        if network:
+            return f"{usual}: {weights}", network, [name for name in held if name != usual]
+    chosen = weights or usual
     if chosen not in held:
         there = listing(held) if held else "nowhere"
         keys = listing(map(_described, contents.items()), most=12)
@@ -65,62 +61,3 @@ def _described(item: tuple[Any, Any]) -> str:
 
 def _is_state_dict(value: Any) -> bool:
     return isinstance(value, Mapping) and any(is_tensor(held) for held in value.values())
-
-
-def authors_names(names: Iterable[str]) -> dict[str, str]:
-    """Map the names of a state dict to the authors', without what wrappers put before them.
-
-    Names of something else than the one network are left as they are, to be refused by name later.
-    Raises `ConversionError` for two networks in one state dict, and for names that would collide.
-    """
-    names = list(names)
-    # Every network has this tensor, and its name tells what stands before all others.
-    roots = [*_before(PROJECTION, names), *_before(MMACTION2_ANCHOR, names)]
-    if len(roots) > 1:
-        raise ConversionError(
-            f"{len(roots)} networks in one state dict, under "
-            f"{listing(root or 'no prefix' for root in roots)}; save the one to convert by itself"
-        )
-    if not roots:
-        return {name: name for name in names}
-    root = roots[0]
-    mapped = {name: _without(_prefixes(root, names), name) for name in names}
-    if MMACTION2_ANCHOR in mapped.values():
-        mapped = {name: _renamed(short) for name, short in mapped.items()}
-    holders = Counter(mapped.values())
-    twice = [name for name, short in mapped.items() if holders[short] > 1]
-    if twice:
-        raise ConversionError(f"tensors that would have one name without prefix: {listing(twice)}")
-    return mapped
-
-
-def _before(anchor: str, names: Iterable[str]) -> Iterator[str]:
-    for name in names:
-        if name == anchor or name.endswith(f".{anchor}"):
-            yield name.removesuffix(anchor)
-
-
-def _prefixes(root: str, names: list[str]) -> tuple[str, ...]:
-    """Give what may be taken off: the encoder's whole prefix, or that of what is beside it.
-
-    In pre-training ``encoder.`` is part of the authors' own names.
-    """
-    *outer, last = root.split(".")[:-1] or [""]
-    beside = "".join(f"{part}." for part in outer)
-    heads = {f"{prefix}head.weight" for prefix in (root, beside)}
-    if last == "encoder" and not heads & set(names):
-        return (beside,)
-    return (root, beside)
-
-
-def _without(prefixes: tuple[str, ...], name: str) -> str:
-    for prefix in prefixes:
-        if name.startswith(prefix):
-            return name.removeprefix(prefix)
-    return name
-
-
-def _renamed(name: str) -> str:
-    for theirs, authors in MMACTION2.items():
-        name = name.replace(theirs, authors)
-    return name

@@ -10,8 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from videomae.checkpoint import containers, formats, lazy_tensor, safetensors_file, unpickler
+from videomae.checkpoint import (
+    containers,
+    formats,
+    lazy_tensor,
+    projections,
+    safetensors_file,
+    tensor_names,
+    unpickler,
+)
 from videomae.checkpoint.lazy_tensor import Entry, Values
+from videomae.checkpoint.selection import Selection
 from videomae.checkpoint.unpickler import Shadow
 from videomae.errors import ConversionError, about, listing, one_line
 
@@ -25,6 +34,8 @@ SYNTHETIC = "synthetic"
 PROGRESS = ("epoch", "global_step", "global_steps", "step", "iter")
 OPTIMIZERS = ("optimizer", "optimizer_states")
 
+EVERYTHING = Selection()
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -34,6 +45,8 @@ class Checkpoint:
     ``others`` are further state dicts that `weights` could choose, ``left_behind`` all other keys,
     ``shadows`` the classes in the pickle that are not known here and were not loaded. ``progress``
     is what the file says of epochs and steps, ``optimizer_bytes`` the size of its optimizer.
+    ``left_out`` are the state dict's entries that are no part of the network, or of the part of it
+    that was asked for.
     """
 
     container: str
@@ -46,6 +59,7 @@ class Checkpoint:
     shadows: tuple[str, ...] = ()
     progress: Mapping[str, int | float | str] = field(default_factory=dict)
     optimizer_bytes: int = 0
+    left_out: tuple[str, ...] = ()
 
     @property
     def tensors(self) -> Values:
@@ -65,35 +79,38 @@ class Checkpoint:
         if self.renamed:
             said.append(f"names: {self.renamed[0]} became {self.renamed[1]}, the others alike")
         said.append(f"left behind: {listing(self.left_behind, most=100) or 'nothing'}")
+        if self.left_out:
+            said.append(f"no part of the network: {listing(self.left_out, most=100)}")
         if self.shadows:
             said.append(f"classes that were not loaded: {listing(self.shadows, most=100)}")
         return [one_line(line, most=20_000) for line in said]
 
 
-def open_checkpoint(path: str | os.PathLike[str], weights: str | None = None) -> Checkpoint:
+def open_checkpoint(path: str | os.PathLike[str], selection: Selection = EVERYTHING) -> Checkpoint:
     """Open a file with a state dict, or a DeepSpeed folder; its tensors are not read yet.
 
-    ``weights`` chooses among several state dicts, such as ``model_ema``. Raises `ConversionError`
-    for a file that is no checkpoint, is cut short, would run something, or has no state dict.
+    Raises `ConversionError` for a file that is no checkpoint, is truncated, would run something, or
+    has no state dict.
     """
-    opened, faults = look_into(path, weights)
+    opened, faults = look_into(path, selection)
     if faults:
         raise ConversionError(f"{path}: {listing(faults, most=3)}")
     return opened
 
 
 def look_into(
-    path: str | os.PathLike[str], weights: str | None = None
+    path: str | os.PathLike[str], selection: Selection = EVERYTHING
 ) -> tuple[Checkpoint, list[str]]:
     """Open a file as `open_checkpoint` does, but only tell which entries are no weights."""
     path = Path(path)
     with about(path):
         contents, shadows = load(formats.located(path))
-        container, state, others = containers.choose(contents, weights)
+        container, state, others = containers.choose(contents, selection.weights)
+        taken = contents if contents is state else (container, *others)
+        state, left_out = selection.split(state)
         faults = {name: said for name, value in state.items() if (said := _fault(name, value))}
         sound = {name: value for name, value in state.items() if name not in faults}
-        names = containers.authors_names(sound)
-        taken = contents if contents is state else (container, *others)
+        names = tensor_names.authors_names(sound)
         synthetic = contents.get(SYNTHETIC)
         if not isinstance(synthetic, str | None):
             raise ConversionError(
@@ -110,7 +127,7 @@ def look_into(
             )
         opened = Checkpoint(
             container,
-            {names[name]: entry for name, entry in sound.items()},
+            projections.joined({names[name]: entry for name, entry in sound.items()}),
             dict(args) if isinstance(args, Mapping) else {},
             tuple(beside),
             one_line(synthetic) if synthetic else None,
@@ -119,6 +136,7 @@ def look_into(
             tuple(shadows),
             {key: _plain(beside[key]) for key in PROGRESS if beside.get(key) is not None},
             tensor_bytes([beside.get(key) for key in OPTIMIZERS]),
+            tuple(left_out),
         )
     return opened, list(faults.values())
 

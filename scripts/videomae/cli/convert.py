@@ -11,7 +11,8 @@ from pathlib import Path
 
 from videomae.atomic_replace import refuse_existing
 from videomae.checkpoint import formats, reader, safetensors_file
-from videomae.cli.options import add_dtype, add_given, add_overwrite, add_weights
+from videomae.checkpoint.selection import Selection
+from videomae.cli.options import add_dtype, add_given, add_overwrite, add_selection, selection
 from videomae.convert import folding, model_folder, provenance, weight_mapping
 from videomae.errors import about, one_line, printable
 from videomae.file_state import Watched
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, help="the .pth file")
     parser.add_argument("folder", type=Path, help="the folder to write; it appears when complete")
     add_given(parser)
-    add_weights(parser)
+    add_selection(parser)
     add_dtype(parser)
     labels.add_option(parser, without=labels.NONE)
     provenance.add_provenance(parser)
@@ -44,11 +45,13 @@ def run(arguments: argparse.Namespace) -> None:
         path = formats.located(arguments.checkpoint)
         print(f"reading {one_line(str(path))}")
         watched = provenance.watch(path, arguments.sha256, arguments.receipt, hashing=False)
-        given, dtype, weights = dict(arguments.config), arguments.dtype, arguments.weights
+        given, dtype = dict(arguments.config), arguments.dtype
+        chosen = selection(arguments)
         listed = labels.chosen(arguments.labels)
         # Before the list is read, so that of one that changes meanwhile another hash is written.
-        asked = provenance.conversion(given, dtype, weights, sha256(listed) if listed else None)
-        convert(path, arguments.folder, given, listed, dtype, weights, watched)
+        hashed = sha256(listed) if listed else None
+        asked = provenance.conversion(given, dtype, chosen, hashed)
+        convert(path, arguments.folder, given, listed, dtype, chosen, watched)
         if arguments.record:
             made = {"checkpoint": provenance.describe(watched, path), "asked": asked}
             with appearing(arguments.record) as new:
@@ -61,7 +64,7 @@ def convert(
     given: dict[str, int | bool],
     label_list: Path | None,
     dtype: str,
-    chosen: str | None,
+    chosen: Selection,
     watched: Watched,
 ) -> None:
     """Convert one checkpoint; raises `ConversionError`, and writes nothing, where it can't."""
@@ -70,7 +73,7 @@ def convert(
     architecture = read_architecture(opened.shapes, opened.args, given)
     print(printable("\n".join(architecture.describe())))
     if architecture.kind == "encoder":
-        print("encoder alone: the file has no head and no decoder, so it becomes a VideoMAEModel")
+        print("encoder alone: no head and no decoder, so it becomes a VideoMAEModel")
     names = labels.id2label(architecture.num_labels or 0, label_list)
     if label_list is None and names:
         print(f"no labels given: LABEL_0 … LABEL_{len(names) - 1}")

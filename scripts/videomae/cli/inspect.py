@@ -12,7 +12,7 @@ import json
 import sys
 from pathlib import Path
 
-from videomae.cli.options import add_given, add_weights
+from videomae.cli.options import add_given, add_selection, selection
 from videomae.convert.description import describe
 from videomae.errors import printable
 
@@ -21,14 +21,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("checkpoints", nargs="+", type=Path, metavar="FILE", help="a checkpoint")
     add_given(parser)
-    add_weights(parser)
+    add_selection(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON list with all of it")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Read the command line and describe each file; exit code 1 if one can't be converted."""
     given = dict(arguments.config)
-    described = [describe(path, given, arguments.weights) for path in arguments.checkpoints]
+    chosen = selection(arguments)
+    described = [describe(path, given, chosen) for path in arguments.checkpoints]
     if arguments.json:
         contents = [one.content() for one in described]
         print(json.dumps(contents, indent=2, allow_nan=False, default=str))

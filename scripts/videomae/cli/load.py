@@ -7,7 +7,7 @@ Example:
 import argparse
 
 from videomae.checkpoint import reader
-from videomae.cli.options import add_comparison
+from videomae.cli.options import add_comparison, selection
 from videomae.compatibility.loading import Loading
 from videomae.errors import about
 from videomae.model import labels
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Read the command line, load, write the report."""
     with about(arguments.checkpoint):
-        opened = reader.open_checkpoint(arguments.checkpoint, arguments.weights)
+        opened = reader.open_checkpoint(arguments.checkpoint, selection(arguments))
         architecture = read_architecture(opened.shapes, opened.args, dict(arguments.config))
         variant = arguments.variant or arguments.folder.resolve().name
         dtype = arguments.dtype or weights_dtype.of_folder(arguments.folder)[0]

@@ -8,6 +8,7 @@ from typing import IO
 
 import yaml
 
+from videomae.checkpoint.selection import ENCODER, Selection
 from videomae.convert.model_folder import DTYPES
 from videomae.model import labels
 from videomae.model.architecture import GIVABLE
@@ -40,13 +41,32 @@ def add_last_step(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_weights(parser: argparse.ArgumentParser) -> None:
-    """Let a command choose among several state dicts in one file."""
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Let a command choose among several state dicts, and what to take of it: see `selection`."""
     parser.add_argument(
         "--weights",
         metavar="NAME",
-        help="which state dict of the file, such as model_ema (default: as the authors' loader)",
+        help="which state dict of the file, such as model_ema, or which network in it by its "
+        "prefix (default: as the authors' loader)",
     )
+    parser.add_argument(
+        "--part",
+        choices=(ENCODER,),
+        help="take the encoder alone, and leave out what stands beside it, such as another "
+        "decoder or a detector's head",
+    )
+    parser.add_argument(
+        "--leave-behind",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="names of tensors that are no part of the network, such as 'teacher_head.*'",
+    )
+
+
+def selection(arguments: argparse.Namespace) -> Selection:
+    """Give what a command line asks to take of a file."""
+    return Selection(arguments.weights, arguments.part, tuple(arguments.leave_behind))
 
 
 def add_dtype(parser: argparse.ArgumentParser, read: bool = False) -> None:
@@ -80,7 +100,7 @@ def add_comparison(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, help="the .pth file")
     parser.add_argument("folder", type=Path, help="the transformers folder made from it")
     add_given(parser)
-    add_weights(parser)
+    add_selection(parser)
     add_dtype(parser, read=True)
     labels.add_option(parser, without="they are not compared")
     parser.add_argument("--variant", help="the name in the report (default: the folder's)")

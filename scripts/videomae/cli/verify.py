@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from videomae.checkpoint import formats
-from videomae.cli.options import add_comparison, add_device
+from videomae.cli.options import add_comparison, add_device, selection
 from videomae.convert import provenance
 from videomae.errors import about, listing, one_line, printable
 from videomae.file_state import Watched
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
         files = {"truth": str(recorded)}
     if isinstance(recorded, Recorded) and arguments.recorded_outputs != "skip":
         files = recorded.files
-    listed = labels.chosen(arguments.labels)
+    listed, chosen = labels.chosen(arguments.labels), selection(arguments)
     with about(arguments.checkpoint):
         path = formats.located(arguments.checkpoint)
         print(one_line(f"hashing {path} and {arguments.folder}"))
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.recorded_outputs,
             arguments.dtype,
             arguments.device,
-            arguments.weights,
+            chosen,
             compare_labels=arguments.labels is not None,
         )
         report = verification.run(lambda said: print(printable(str(said))))
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> None:
         **provenance.conversion(
             dict(arguments.config),
             verification.dtype,
-            arguments.weights,
+            chosen,
             beside.sha256(listed) if listed else None,
         ),
         **provenance.recorded(arguments.recorded, arguments.recorded_outputs),

@@ -17,6 +17,7 @@ from torch import Tensor
 from videomae.checkpoint import reader
 from videomae.checkpoint.lazy_tensor import Values
 from videomae.checkpoint.reader import Checkpoint
+from videomae.checkpoint.tensor_names import merge_layers
 from videomae.convert import folding, model_folder, weight_mapping
 from videomae.errors import listing
 from videomae.files import sha256
@@ -129,7 +130,7 @@ class Loading:
         except Exception as error:  # whatever this release raises, the folder is of no use in it
             return None, [Check("loads", False, message=f"it does not load: {error}")]
         self.report.facts["loader"] = {
-            words: sorted(weight_mapping.merge_layers(sorted(map(_name, info.get(key, ())))))
+            words: sorted(merge_layers(sorted(map(_name, info.get(key, ())))))
             for key, words in LOADED.items()
         }
         unlike = [way for way, other in others.items() if not _same(model, other)]

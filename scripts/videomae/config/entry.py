@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from videomae.checkpoint.selection import Selection
 from videomae.config.types import (
     Channels,
     Count,
@@ -174,6 +175,16 @@ class Stated(Model):
     weights: Maybe[Text] = Field(
         default=None, description="which of several state dicts in the file, such as model_ema"
     )
+    part: Maybe[Literal["encoder"]] = Field(
+        default=None,
+        description="encoder takes the encoder alone, and leaves out what stands beside it in the "
+        "file: another decoder, a detector's head",
+    )
+    leave_behind: Maybe[Unique[Text]] = Field(
+        default=None,
+        description="names of tensors that are no part of the network, with * for any text, such "
+        "as teacher_head.*",
+    )
     dtype: Literal["float32", "float16", "bfloat16"] = Field(
         default="float32",
         description="precision of the converted weights; narrower ones are rounded to the nearest",
@@ -189,6 +200,11 @@ class Stated(Model):
         "(docs/verification-truth.md); or recorded outputs, with the conditions they were recorded "
         "in (named by `under`, or given here)",
     )
+
+    @property
+    def selection(self) -> Selection:
+        """What to take of the checkpoint."""
+        return Selection(self.weights, self.part, tuple(self.leave_behind or ()))
 
 
 class Entry(Stated):

@@ -119,6 +119,9 @@ class Variant:
     def options(self) -> list[str]:
         """The options that say how it is to be converted, but for its labels."""
         chosen = [f"--weights={self.entry.weights}"] if self.entry.weights else []
+        chosen += [f"--part={self.entry.part}"] if self.entry.part else []
+        patterns = self.entry.leave_behind or []
+        chosen += ["--leave-behind", *patterns] if patterns else []
         given = [f"{name}={value}" for name, value in sorted(self.entry.config.given.items())]
         return [*chosen, f"--dtype={self.entry.dtype}", "--config", *given]
 

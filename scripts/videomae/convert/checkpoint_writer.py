@@ -16,6 +16,7 @@ from torch import Tensor
 from videomae.checkpoint import reader
 from videomae.checkpoint.lazy_tensor import Values
 from videomae.checkpoint.reader import Checkpoint
+from videomae.checkpoint.tensor_names import merge_layers
 from videomae.convert import weight_mapping
 from videomae.convert.model_folder import CONFIG
 from videomae.errors import ConversionError, listing
@@ -93,9 +94,7 @@ def write(
             n for n, held in tensors.items() if not weight_mapping.same_bits(converted[n], held)
         ]
         if wrong:
-            raise ConversionError(
-                f"read back, {listing(weight_mapping.merge_layers(wrong))} differ"
-            )
+            raise ConversionError(f"read back, {listing(merge_layers(wrong))} differ")
         return _to_convert_again(opened, architecture)
 
 

@@ -6,7 +6,7 @@ What decides that are the functions by which it is converted, so that the two ag
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ import yaml
 from videomae import names
 from videomae.checkpoint import formats, lazy_tensor, reader
 from videomae.checkpoint.reader import Checkpoint
+from videomae.checkpoint.selection import ENCODER, Selection
 from videomae.convert import folding
 from videomae.errors import ConversionError, listing, one_line
 from videomae.files import finite
@@ -29,15 +30,19 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Description:
-    """All that is known of one file; ``reasons`` say why it can't be converted."""
+    """All that is known of one file; ``reasons`` say why it can't be converted.
+
+    ``encoder`` describes its encoder alone, if that can be converted and the whole can't.
+    """
 
     path: Path
     given: Mapping[str, Any]
-    weights: str | None
+    selection: Selection
     reasons: tuple[str, ...]
     opened: Checkpoint | None = None
     network: Architecture | None = None
     not_finite: dict[str, int] = field(default_factory=dict)
+    encoder: "Description | None" = None
 
     @property
     def missing(self) -> list[str]:
@@ -76,10 +81,10 @@ class Description:
     def entry(self) -> dict[str, Any] | None:
         """What config.yaml has to say of it; None where no entry helps."""
         if self.verdict == "can't be converted":
-            return None
+            return self.encoder.entry if self.encoder else None
         config = {**self.given, **dict.fromkeys(self.missing, UNKNOWN)}
         entry: dict[str, Any] = {"checkpoint": str(formats.located(self.path))}
-        entry |= {"weights": self.weights} if self.weights else {}
+        entry |= {name: value for name, value in self.selection.asked().items() if value}
         entry |= {"config": config} if config else {}
         if self.data_set and self.data_set.labels and not self.data_set.guessed:
             entry["labels"] = self.data_set.labels
@@ -96,7 +101,10 @@ class Description:
             yield from (f"  {self.verdict}: {reason}" for reason in self.reasons)
         else:
             yield f"  {self.verdict}"
-        yield from self._pasted()
+        if self.encoder:
+            yield f"  its encoder {self.encoder.verdict}, by part: {ENCODER}"
+            yield from (f"  {self.encoder.verdict}: {reason}" for reason in self.encoder.reasons)
+        yield from (self.encoder or self)._pasted()
 
     def _facts(self, opened: Checkpoint) -> Iterator[str]:
         yield from opened.describe()
@@ -157,6 +165,7 @@ def _opened(opened: Checkpoint) -> dict[str, Any]:
         "container": opened.container,
         "others": list(opened.others),
         "left_behind": list(opened.left_behind),
+        "left_out": list(opened.left_out),
         "renamed": dict(zip(renamed, opened.renamed, strict=True)) if opened.renamed else None,
         "shadows": list(opened.shadows),
         "synthetic": opened.synthetic,
@@ -176,8 +185,23 @@ def _dtypes(opened: Checkpoint) -> dict[str, int]:
     return Counter(map(lazy_tensor.dtype, opened.entries.values()))
 
 
-def describe(path: Path, given: Mapping[str, Any], weights: str | None) -> Description:
-    """Find out all about a file by the steps of its conversion, and why each that fails does."""
+def describe(
+    path: Path, given: Mapping[str, Any], selection: Selection = reader.EVERYTHING
+) -> Description:
+    """Find out all about a file by the steps of its conversion, and why each that fails does.
+
+    Of a file that can't be converted as a whole, its encoder is described too.
+    """
+    described = _describe(path, given, selection)
+    broken = selection.part or not described.opened or described.not_finite
+    if not broken and described.verdict == "can't be converted":
+        encoder = _describe(path, given, replace(selection, part=ENCODER))
+        if encoder.verdict != "can't be converted":
+            return replace(described, encoder=encoder)
+    return described
+
+
+def _describe(path: Path, given: Mapping[str, Any], selection: Selection) -> Description:
     reasons: list[str] = []
 
     def tried(step: Callable[..., Result], *arguments: Any) -> Result | None:
@@ -189,9 +213,9 @@ def describe(path: Path, given: Mapping[str, Any], weights: str | None) -> Descr
             reasons.append(error.strerror or str(error))
         return None
 
-    looked = tried(reader.look_into, path, weights)
+    looked = tried(reader.look_into, path, selection)
     if looked is None:
-        return Description(path, given, weights, tuple(reasons))
+        return Description(path, given, selection, tuple(reasons))
     opened, faults = looked
     reasons += map(one_line, faults)
     network = tried(recognize.find, opened.shapes, opened.args, given)
@@ -201,4 +225,4 @@ def describe(path: Path, given: Mapping[str, Any], weights: str | None) -> Descr
         tried(folding.fold, opened.entries, network)
     broken = reader.not_finite(opened.entries)
     tried(reader.check_finite, {name: opened.entries[name] for name in broken})
-    return Description(path, given, weights, tuple(reasons), opened, network, broken)
+    return Description(path, given, selection, tuple(reasons), opened, network, broken)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from videomae.checkpoint.lazy_tensor import Entry, widen
+from videomae.checkpoint.tensor_names import merge_layers
 from videomae.convert import weight_mapping
 from videomae.errors import ConversionError, listing
 from videomae.model.architecture import DECODER_POSITIONS, Architecture, tokens
@@ -63,7 +64,7 @@ def _gammas(entries: Mapping[str, Entry], architecture: Architecture) -> Iterato
         if missing and len(missing) < len(names):
             raise ConversionError(
                 "layer scale is not whole: "
-                f"{listing(weight_mapping.merge_layers(missing))} missing, "
+                f"{listing(merge_layers(missing))} missing, "
                 f"while other {blocks} have it; the authors' network has it everywhere or nowhere"
             )
         yield from () if missing else names

@@ -13,6 +13,7 @@ from typing import Any
 
 from videomae import results_location
 from videomae.checkpoint.lazy_tensor import Entry, Stored
+from videomae.checkpoint.selection import Selection
 from videomae.convert.model_folder import CONVERTED, read_json
 from videomae.errors import ConversionError, listing
 from videomae.file_state import Watched
@@ -102,10 +103,13 @@ def digest(content: Any) -> str:
 
 
 def conversion(
-    config: Mapping[str, Any], dtype: str, weights: str | None, labels: str | None
+    config: Mapping[str, Any],
+    dtype: str,
+    selection: Selection,
+    labels: str | None,
 ) -> dict[str, Any]:
     """Give what a report tells of how a checkpoint is converted; ``labels`` is a SHA-256."""
-    return {"config": dict(config), "dtype": dtype, "weights": weights, "labels": labels}
+    return {"config": dict(config), "dtype": dtype, **selection.asked(), "labels": labels}
 
 
 def recorded(outputs: Any, use: str) -> dict[str, Any]:

@@ -9,11 +9,12 @@ every release. The authors' key has no bias, so there is none to write.
 """
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from videomae.checkpoint.lazy_tensor import Entry
+from videomae.checkpoint.tensor_names import LAYER_NUMBER, merge_layers
 from videomae.errors import ConversionError, listing
 from videomae.model.architecture import Architecture, tensor_shapes
 
@@ -125,8 +126,6 @@ UNEXPRESSED = {
     r"^(fc_norm|head)\.": "a part of a head whose rest the file has not",
 }
 
-LAYER_NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
-
 
 def renames(architecture: Architecture) -> list[Rename]:
     """Give the rows, with their layer numbers, for every tensor that such a network has."""
@@ -199,28 +198,6 @@ def restore(
     if missing:
         raise ConversionError(f"missing tensors {listing(merge_layers(missing))}")
     return ((row.source, row.backwards(tensors)) for row in rows)
-
-
-def merge_layers(names: Iterable[str]) -> list[str]:
-    """Fold names that differ in the layer number into one: ``blocks.{0...11}.attn.k_bias``."""
-    layers: dict[str, list[int]] = {}
-    for name in names:
-        number = LAYER_NUMBER.search(name)
-        layers.setdefault(LAYER_NUMBER.sub("{}", name, count=1), []).extend(
-            [int(number[0])] if number else []
-        )
-    return [
-        template.replace("{}", _span(numbers)) if numbers else template
-        for template, numbers in layers.items()
-    ]
-
-
-def _span(numbers: list[int]) -> str:
-    if len(numbers) == 1:
-        return str(numbers[0])
-    if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
-        return f"{{{numbers[0]}...{numbers[-1]}}}"
-    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 def same_bits(one: "Tensor", other: "Tensor") -> bool:

@@ -11,6 +11,7 @@ import transformers
 
 from videomae.checkpoint import reader
 from videomae.checkpoint.reader import Checkpoint
+from videomae.checkpoint.selection import Selection
 from videomae.convert import folding, model_folder
 from videomae.files import sha256
 from videomae.model.datasets import trained_on
@@ -44,11 +45,11 @@ class Verification:
         recorded_outputs: str = "require",
         dtype: str | None = "float32",
         device: str = "cpu",
-        weights: str | None = None,
+        selection: Selection = reader.EVERYTHING,
         compare_labels: bool = True,
     ) -> None:
         self.folder = model_folder
-        self.checkpoint: Checkpoint = reader.open_checkpoint(path, weights)
+        self.checkpoint: Checkpoint = reader.open_checkpoint(path, selection)
         opened = self.checkpoint
         self.architecture = read_architecture(opened.shapes, opened.args, given)
         self.recorded = None if isinstance(recorded, Path) else recorded
@@ -151,6 +152,7 @@ class Verification:
             "assumptions": assumptions.assumed(architecture, opened.args, opened.entries),
             "unknown_options": training_scripts.unknown(opened.args, architecture.kind),
             "container": opened.container,
+            "left_out": list(opened.left_out),
             "labels": self.config.labels_compared_with(),
             "data_set": trained_on(opened.args, architecture.num_labels),
             "sha256": {path.name: sha256(path) for path in files},

@@ -48,7 +48,7 @@ class Requested:
 def requested(variant: Variant, recorded_outputs: str) -> Requested:
     """Give what is asked of a variant."""
     entry = variant.entry
-    convert = provenance.conversion(entry.config.given, entry.dtype, entry.weights, None)
+    convert = provenance.conversion(entry.config.given, entry.dtype, entry.selection, None)
     outputs = None if variant.truth else json.loads(variant.recorded_option)
     verify = provenance.recorded(outputs, recorded_outputs)
     lists = dict(zip(["labels"], map(_listed, variant.labels), strict=False))

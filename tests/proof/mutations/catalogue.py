@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from videomae.checkpoint.tensor_names import LAYER_NUMBER
 from videomae.convert import model_folder, weight_mapping
 from videomae.convert.weight_mapping import Rename
 from videomae.model.architecture import Architecture
@@ -83,7 +84,7 @@ def _of_tensors(rows: list[Rename]) -> Iterator[Mutation]:
     """Zero, scale, exchange with the next layer's, transpose: for every kind of tensor."""
     sources = {row.source for row in rows}
     for row in rows:
-        if weight_mapping.LAYER_NUMBER.search(row.source) and ".0." not in row.source:
+        if LAYER_NUMBER.search(row.source) and ".0." not in row.source:
             continue
         for targets in [(target,) for target in row.targets] if row.split else [row.targets]:
             kind = targets[0] if row.split else row.source

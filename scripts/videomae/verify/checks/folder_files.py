@@ -8,6 +8,7 @@ from torch import Tensor
 
 from videomae.checkpoint import safetensors_file
 from videomae.checkpoint.lazy_tensor import Entry, Values
+from videomae.checkpoint.tensor_names import merge_layers
 from videomae.convert import model_folder, weight_mapping
 from videomae.errors import ConversionError, listing
 from videomae.model.architecture import Architecture
@@ -108,7 +109,7 @@ def weights(
         return
     rows = weight_mapping.renames(architecture)
     missing = [name for row in rows for name in row.targets if name not in tensors]
-    wrong = f"missing {listing(weight_mapping.merge_layers(missing))}" if missing else ""
+    wrong = f"missing {listing(merge_layers(missing))}" if missing else ""
     if metadata.get("format") != "pt":
         wrong = f"metadata's format is {metadata.get('format')!r}, should be 'pt'"
     yield Check("weights file", not wrong, message=wrong)

@@ -9,7 +9,8 @@ import transformers
 
 from videomae.checkpoint import reader
 from videomae.checkpoint.lazy_tensor import Entry
-from videomae.convert import model_folder, weight_mapping
+from videomae.checkpoint.tensor_names import merge_layers
+from videomae.convert import model_folder
 from videomae.errors import listing
 from videomae.model.architecture import Architecture, tokens
 from videomae.model.positions import sinusoid_positions
@@ -40,7 +41,7 @@ def load(folder: Path, architecture: Architecture) -> tuple[Any, Check]:
     except Exception as error:  # whatever the loader raises, the folder is not usable
         return None, Check("load report", False, message=f"{name} does not load: {error}")
     left = {key: sorted(map(str, names)) for key, names in info.items() if names}
-    message = "; ".join(f"{k}: {listing(weight_mapping.merge_layers(v))}" for k, v in left.items())
+    message = "; ".join(f"{k}: {listing(merge_layers(v))}" for k, v in left.items())
     return model.eval(), Check("load report", not left, message=message)
 
 
