@@ -1,9 +1,11 @@
 """Opening checkpoints: what the authors' files hold, and what is refused before it can do harm."""
 
+import argparse
 import collections
 import datetime
 import enum
 import functools
+import operator
 import os
 import pickle
 import re
@@ -13,8 +15,9 @@ import struct
 import subprocess
 import tarfile
 import zipfile
+import zoneinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import pytest
@@ -143,6 +146,8 @@ def test_pickle_that_runs_something_is_refused_and_runs_nothing(
         (Harmful(pickle.loads, b"x"), "pickle.loads"),
         (Harmful(torch.storage._load_from_bytes, b"x"), "torch.storage._load_from_bytes"),
         (Harmful(setattr, Path, "x", 1), "__builtin__.setattr"),
+        (Harmful(functools.reduce, os.system, ["true"]), "__builtin__.reduce"),
+        (Harmful(zoneinfo.ZoneInfo.no_cache, "UTC"), "what __builtin__.getattr gives"),
     ],
 )
 @pytest.mark.parametrize("new_format", [True, False])
@@ -164,6 +169,29 @@ class Record(list[Any]):
 
 class Precision(enum.Enum):
     HALF = "half"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.device("cpu"),
+        range(3),
+        re.compile("model.*"),
+        list[int],
+        Optional[int],  # noqa: UP045 (it is pickled by getitem, and int | None by reduce)
+        zoneinfo.ZoneInfo("UTC"),
+        operator.itemgetter(1),
+        operator.attrgetter("a"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_harmless_values_among_training_options_are_kept_idle(
+    path: Path, value: object, protocol: int
+) -> None:
+    content = {"model": TENSORS, "args": argparse.Namespace(option=value, epochs=3)}
+    save(content, path, pickle_protocol=protocol)
+    assert open_checkpoint(path).args["epochs"] == 3
 
 
 def test_unknown_classes_become_idle_and_are_listed(path: Path) -> None:

@@ -104,11 +104,14 @@ STORAGES = {
 # Functions, and classes in small letters, that only make values; their calls become shadows too.
 MAKES_VALUES = re.compile(
     r"numpy\.|_codecs\.encode$|copyreg\.|copy_reg\.|datetime\.|collections\.|functools\.partial$"
-    r"|torch\._(utils|tensor)\._rebuild_"
+    r"|torch\._(utils|tensor)\._rebuild_|torch\.device$|re\._compile$"
+    r"|_?operator\.(itemgetter|attrgetter|methodcaller|getitem)$"  # getitem: of typing's generics
     r"|(builtins|__builtin__)\.(set|frozenset|list|dict|tuple|bytearray|bytes|str|complex|int"
-    r"|float|bool|slice|range|object"
+    r"|float|bool|slice|x?range|object|type"
     r"|getattr)$"  # of classes, which are shadows: so Python 3.11.0 to 3.11.3 pickle enumerations
 )
+# Methods of classes, which pickles get by getattr, that only make values.
+METHODS = (("zoneinfo.ZoneInfo", "_unpickle"),)
 # Modules whose classes do something when they are called; `commands` is what pickles of torch.save
 # call subprocess, by its old name, as they call builtins __builtin__.
 ACTING = re.compile(
@@ -121,10 +124,12 @@ class Shadow:
     """Stands for an object of a class that is not known here, and keeps what its pickle says.
 
     ``name`` is the class's or function's full name; ``state`` what was to become its attributes.
+    ``given`` are the arguments of its call.
     """
 
     name = ""
     state: Any = None
+    given: tuple[Any, ...] = ()
 
     def __new__(cls, *_: Any, **__: Any) -> "Shadow":
         """Make a shadow, unless this stands for a function or a class that does something."""
@@ -134,11 +139,15 @@ class Shadow:
             raise _refusal(cls.name)
         return super().__new__(cls)
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        """Take no notice of arguments."""
+    def __init__(self, *given: Any, **_: Any) -> None:
+        """Keep the arguments, which say of what a method is."""
+        self.given = given
 
-    def __call__(self, *_: Any, **__: Any) -> None:
-        """Refuse the call of what something gave, such as a method."""
+    def __call__(self, *_: Any, **__: Any) -> "Shadow":
+        """Refuse the call of a method, unless it only makes a value."""
+        method = tuple(getattr(one, "name", one) for one in self.given)
+        if self.name.endswith(".getattr") and method in METHODS:
+            return self
         raise _refusal(f"what {self.name} gives")
 
     def __setstate__(self, state: Any) -> None:
