@@ -527,6 +527,29 @@ def test_run_that_needs_more_disk_than_there_is_stops_first(
 
 
 @pytest.mark.full
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ("zero_pp_rank_0_mp_rank_00_model_states.pt", "ZeRO-3 has spread the weights over 1 files"),
+        ("notes.txt", "a folder with 0 of DeepSpeed's mp_rank_NN_model_states.pt in it"),
+    ],
+)
+def test_folder_without_one_checkpoint_fails_alone(
+    inside: str, said: str, workflow: Workflow
+) -> None:
+    workflow.configure({})
+    (workflow.folder / "run/b.pth").mkdir(parents=True)
+    (workflow.folder / "run/b.pth" / inside).touch()
+    (workflow.folder / "run/a.pth").symlink_to(DATA / "trained/v1-cls.pth")
+    given = "config={num_attention_heads: 4}"
+    outcome = workflow.run("--keep-going", "--config", "checkpoints=run/*.pth", given)
+    assert outcome.code == 1
+    assert "Traceback" not in outcome.output
+    assert f"b.pth: {said}" in outcome.output
+    assert (workflow.results / "verification/a.json").exists()
+
+
+@pytest.mark.full
 def test_every_epoch_of_a_run_is_converted_by_one_pattern(workflow: Workflow) -> None:
     workflow.configure({})
     run = workflow.folder / "run7"

@@ -98,6 +98,12 @@ def located(path: Path) -> Path:
     latest = path / "latest"
     folder = _named_by(latest) if latest.is_file() else path
     states = sorted(folder.glob("mp_rank_*_model_states.pt"))
+    if ranks := sorted(folder.glob("zero_pp_rank_*_model_states.pt")):
+        raise ConversionError(
+            f"ZeRO-3 has spread the weights over {len(ranks)} files such as {ranks[0].name}; "
+            "gather them by the zero_to_fp32.py that DeepSpeed put into the folder, and give the "
+            "file that this writes"
+        )
     if len(states) != 1:
         raise ConversionError(
             f"a folder with {len(states)} of DeepSpeed's mp_rank_NN_model_states.pt in it (looked "

@@ -5,6 +5,7 @@ So an edit of a field in config.yaml reruns only the steps that use it.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from videomae import results_location
 from videomae.checkpoint import formats
 from videomae.config.entry import Entry, Recorded
 from videomae.download import receipts, sources, synthetic_recipes
+from videomae.errors import ConversionError
 from videomae.results_location import INPUTS
 
 HERE = Path(results_location.HERE)
@@ -55,11 +57,17 @@ class Variant:
 
     @property
     def existing_file(self) -> list[str]:
-        """The checkpoint's own path if it is a local file; else nothing."""
+        """The checkpoint's own path if it is a local file; else nothing.
+
+        A folder without one whole checkpoint is given as it is: its step refuses it, and stops no
+        other variant.
+        """
         source = self.source
         if source.kind != "file" or not Path(source.address).exists():
             return []
-        return [str(formats.located(Path(source.address)))]
+        with suppress(ConversionError):
+            return [str(formats.located(Path(source.address)))]
+        return [source.address]
 
     @property
     def brought_from(self) -> str:
