@@ -71,7 +71,7 @@ class Loading:
         self.expected = model_folder.model_config(architecture, self.names, opened.synthetic, dtype)
         self.report = Report(variant, rehearsal=opened.synthetic)
         self.report.facts = {"transformers": transformers.__version__}
-        if architecture.kind == "classifier" and not self.compare_labels:
+        if architecture.num_labels and not self.compare_labels:
             self.report.facts["labels"] = NOT_COMPARED
 
     @torch.no_grad()
@@ -92,7 +92,7 @@ class Loading:
         checks += self._processor()
         names = model.config.id2label if model else {}
         del model  # before the pipeline loads another: both would take twice the memory
-        if ran and self.architecture.kind == "classifier":
+        if ran and self.architecture.num_labels:
             checks += self._pipeline(names, ran.expected[0])
         return self.report
 

@@ -55,6 +55,7 @@ class Architecture:
     """What a checkpoint's network is.
 
     ``config`` holds values under their VideoMAEConfig names, ``origin`` says where each was found.
+    A classifier of 0 ``num_labels`` has no head: it gives what a head would read.
     ``prefixed`` is an encoder alone whose names are still those of pre-training. ``unsettled``
     names values that the tensors allow and nothing confirms; ``strange`` says why the network is
     another project's, which transformers' VideoMAE can't compute.
@@ -74,7 +75,8 @@ class Architecture:
         for name, value in self.config.items():
             yield f"{name}: {value} ({self.origin[name]})"
         if self.num_labels is not None:
-            yield f"classes: {self.num_labels} (tensor head.weight)"
+            where = "tensor head.weight" if self.num_labels else "no head: its outputs are features"
+            yield f"classes: {self.num_labels} ({where})"
 
     @property
     def prefix(self) -> str:
@@ -101,7 +103,9 @@ def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
         return shapes if config["use_mean_pooling"] else shapes | _norm(f"{encoder}norm", hidden)
     if architecture.kind == "classifier":
         norm = "fc_norm" if config["use_mean_pooling"] else "norm"
-        return shapes | _norm(norm, hidden) | _linear("head", hidden, architecture.num_labels or 0)
+        classes = architecture.num_labels or 0
+        head = _linear("head", hidden, classes) if classes else {}
+        return shapes | _norm(norm, hidden) | head
     decoder = config["decoder_hidden_size"]
     return (
         shapes

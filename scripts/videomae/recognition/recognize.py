@@ -64,7 +64,7 @@ def find(
         found.add("use_mean_pooling", False, f"tensor {where}")
     for name, value, origin in _from_table(found.config, kind):
         found.add(name, value, origin)
-    labels = shapes["head.weight"][0] if kind == "classifier" else None
+    labels = shapes.get("head.weight", (0,))[0] if kind == "classifier" else None
     training_options.check(args, found.config, labels)
     strange = tuple(related_projects.reasons(args, kind, found.config, shapes))
     return Architecture(kind, found.config, found.origin, labels, prefixed, unsettled, strange)
@@ -107,7 +107,9 @@ def _kind(shapes: Mapping[str, Shape]) -> Kind:
                 f"{listing(decoder)}. Without those the encoder alone could be converted"
             )
         return "pretraining"
-    if {PROJECTION, "head.weight"} <= shapes.keys():
+    # VideoMAE V2's repositories on the hub have fc_norm and no head, for features.
+    headless = "fc_norm.weight" in shapes and not any(name.startswith("head.") for name in shapes)
+    if PROJECTION in shapes and ("head.weight" in shapes or headless):
         return "classifier"
     if {PROJECTION, f"encoder.{PROJECTION}"} & shapes.keys():
         return "encoder"

@@ -119,7 +119,7 @@ def of_factory(made: Factory, args: Mapping[str, Any], decoder_hidden_size: Any)
 def check(args: Mapping[str, Any], config: Mapping[str, Any], num_labels: int | None) -> None:
     """Refuse options that contradict the network in what is no value of VideoMAEConfig."""
     classes = integer(args, "nb_classes")
-    if num_labels is not None and classes not in (None, num_labels):
+    if num_labels and classes not in (None, num_labels):
         raise ConversionError(
             f"the head has {num_labels} classes (tensor head.weight), but args.nb_classes says "
             f"{classes}; one of them belongs to another network"

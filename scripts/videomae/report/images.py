@@ -50,7 +50,7 @@ def draw(folder: Path, kind: Kind, clip: clips.Clip) -> Pictures:
     frames = clips.denormalise(pixels, imagenet.MEAN, imagenet.STD).clamp(0, 1)
     if kind == "pretraining":
         return Pictures(_reconstruction(model, pixels, frames))
-    top = _top(model, pixels) if kind == "classifier" else []
+    top = _top(model, pixels) if model.config.num_labels and kind == "classifier" else []
     return Pictures({"the clip": strip(frames)}, top)
 
 

@@ -46,6 +46,10 @@ class Model:
     def labels(self) -> list[str]:
         """The classes' names, in their order."""
         names = self.config.get("id2label") or {}
+        if self.config.get("id2label") == {}:
+            raise ConversionError(
+                f"{self.path} has no head, and gives features; accuracy needs a classifier"
+            )
         if sorted(names) != sorted(map(str, range(len(names)))) or not names:
             raise ConversionError(
                 f"{self.path / model_folder.CONFIG}: id2label must count from 0 on"

@@ -73,8 +73,9 @@ def read(score: Score | None, variants: Mapping[str, Variant], results: Path) ->
 def classifies(variant: Variant, converted: Path) -> bool:
     """Tell whether a variant has a head, by its folder or its entry; where neither tells, yes."""
     if (converted / model_folder.CONFIG).is_file():
-        kinds = model_folder.read_json(converted / model_folder.CONFIG).get("architectures")
-        return kinds == [model_folder.CLASSES["classifier"]]
+        config = model_folder.read_json(converted / model_folder.CONFIG)
+        kinds = config.get("architectures")
+        return kinds == [model_folder.CLASSES["classifier"]] and config.get("id2label") != {}
     if variant.entry.labels or variant.entry.published:
         return True
     return variant.recorded is None or len(variant.recorded.shape) == 2

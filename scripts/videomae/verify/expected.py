@@ -48,7 +48,7 @@ class ExpectedConfig:
 
     def labels_compared_with(self) -> str | None:
         """Name what labels are compared with; None where there are none."""
-        if self.architecture.kind != "classifier":
+        if not self.architecture.num_labels:
             return None
         if not self.compare_labels:
             return NOT_COMPARED

@@ -57,8 +57,9 @@ class Reference:
         pixels: (batch, frames, channels, height, width), normalised. mask: (batch, tokens), True
         where a token is hidden; needed for pre-training, possible for an encoder alone.
         final_norm_eps: of ``fc_norm`` or the decoder's norm, which transformers builds with 1e-5
-        whatever the config says. Logits: (batch, classes), or (batch, hidden tokens, tubelet *
-        patch * patch * channels), or an encoder's output alone, (batch, visible tokens, width).
+        whatever the config says. Logits: (batch, classes), or (batch, width) without a head, or
+        (batch, hidden tokens, tubelet * patch * patch * channels), or an encoder's output alone,
+        (batch, visible tokens, width).
         """
         prefix = self.architecture.prefix
         tokens = self._embed(pixels)
@@ -106,7 +107,8 @@ class Reference:
     def _head(self, features: Tensor) -> Tensor:
         names = {"classifier": "head", "pretraining": "decoder.head"}
         name = names.get(self.architecture.kind)
-        return self._linear(name, features) if name else features
+        headless = self.architecture.num_labels == 0
+        return self._linear(name, features) if name and not headless else features
 
     def losses(self, logits: Tensor, pixels: Tensor, mask: Tensor) -> dict[bool, float]:
         """Compute both losses, by ``norm_pix_loss``: the mean squared error over hidden tokens.

@@ -14,7 +14,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 from videomae.config.models import RELEASES
 
-from tests.conftest import GIVEN, Outcome, Workflow
+from tests.conftest import DATA, GIVEN, Outcome, Workflow
 from tests.workflow.test_releases import with_sixteen_heads
 
 VARIANTS = {
@@ -25,6 +25,11 @@ VARIANTS = {
     "pretraining": {
         "checkpoint": "synthetic:tiny-pretraining",
         "config": GIVEN["tiny-pretraining"],
+    },
+    # Of no classes: its logits are features.
+    "headless": {
+        "checkpoint": str(DATA / "relatives/hf-videomaev2.safetensors"),
+        "config": {"num_attention_heads": 3, "num_frames": 8, "image_size": 64},
     },
 }
 

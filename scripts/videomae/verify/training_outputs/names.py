@@ -46,8 +46,11 @@ def places(architecture: Architecture, hidden: int) -> dict[str, Place]:
     if architecture.kind == "classifier":
         features = Place(FEATURES, (width,))
         pooled = {"norm": place, "fc_norm": features} if config["use_mean_pooling"] else {}
-        logits = Place(LOGITS, (architecture.num_labels or 0,))
-        return found | pooled | {"features": features, "head": logits, "logits": logits}
+        found |= pooled | {"features": features}
+        if not architecture.num_labels:
+            return found
+        logits = Place(LOGITS, (architecture.num_labels,))
+        return found | {"head": logits, "logits": logits}
     if architecture.kind == "encoder":
         output = Place(LOGITS, (visible, width))
         return found | {"norm": output, "tokens": output}
