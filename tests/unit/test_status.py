@@ -101,7 +101,7 @@ def test_status_of_a_finished_run(finished: Workflow) -> None:
     assert outcome.code == 0
     assert variants(finished.results) == ["own-0", "own-1", "tiny-pretraining"]
     for name in variants(finished.results):
-        said = "done done done verified, network assumed (rehearsal weights) done"
+        said = "done done done verified, network assumed (synthetic weights) done"
         assert " ".join(row(outcome.output, name)) == said
     (finished.results / "discarded").mkdir()
     (finished.results / "discarded/own-1.txt").write_text(json.dumps("removed"))

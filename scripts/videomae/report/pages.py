@@ -56,7 +56,7 @@ class Facts:
         self.unknown_options = summary.unknown_options(report)
         self.checks: list[dict[str, Any]] = report.get("checks", [])
         self.kind: architecture.Kind | None = report.get("kind")
-        self.rehearsal: str | None = report.get("rehearsal")
+        self.synthetic: str | None = report.get("rehearsal")
         self.parameters: int | None = report.get("parameters")
         self.config: dict[str, Any] = report.get("config", {})
         self.origin: dict[str, str] = report.get("origin", {})
