@@ -420,6 +420,7 @@ def test_checkpoints_that_are_not_kept_go_when_done_but_never_one_put_there_by_h
     again = every("receipt", *AFTER, variants=("own-0",))
     assert jobs(outcome) == sorted([*every("discard"), *again])
     assert "GB stay, without the checkpoints" in outcome.output
+    assert "verified, network assumed" in row(outcome, "tiny-pretraining")
     assert placed.exists()
     assert not made.exists()
     assert (finished.folder / "own-1.pth").exists()  # of which only the link was ours
