@@ -153,7 +153,7 @@ def test_page_says_what_is_assumed(report: dict[str, Any], finished: Workflow) -
     assert "verified, network assumed" in text
     assert "It is assumed that this network is the one that was trained" in text
     assumed = text[text.index("What is assumed") :]
-    assert "No tensor tells these. what value where from positions fixed | sinusoid" in assumed
+    assert "property value based on positions fixed | sinusoid" in assumed
     assert "heads 6 args.model `x`\\n<b>" in assumed
-    assert "not options of the authors' scripts: sim_loss, a|b." in assumed
+    assert "that the authors' scripts do not have: sim_loss, a|b." in assumed
     assert "<b>" not in html

@@ -11,8 +11,8 @@ BY_YOURS = "verified against your recorded outputs"
 ASSUMED = "verified, network assumed"
 
 TRAINING_CODE = "training code"  # whose outputs were recorded: those of the user's own
-# How cards and pages show where a value is from, of origins that are too short for a reader there.
-ORIGINS = {"given": "set by hand, cannot be checked"}
+# Origins that cards and pages show in other words.
+ORIGINS = {"given": "set by hand"}
 INPUTS = ("clip", "mask")  # among the conditions of a recording, beside values of the config
 
 # Recordings begin with the pixels that went into the network.
