@@ -80,7 +80,7 @@ def by_size(points: Mapping[str, Sequence[tuple[float, float]]], quantity: str) 
     axes.set_xlabel("size of the checkpoint, MB")
     axes.set_ylabel(quantity)
     if known:
-        axes.legend()
+        figure.legend(loc="outside lower center", ncols=len(known))
     return _svg(figure)
 
 

@@ -189,7 +189,7 @@ def table(
         )
         for one in states
     ]
-    headers = ("variant", "status", "max difference", "allowed", "recorded differ by", "seconds")
+    headers = ("variant", "status", "max difference", "allowed", "recorded difference", "seconds")
     lines = [
         tabulate(rows, headers, disable_numparse=True, colalign=("left",) * 2 + ("right",) * 4)
     ]
