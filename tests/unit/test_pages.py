@@ -194,6 +194,16 @@ def test_model_sees_the_same_patches_that_are_shown(converted: dict[str, Path]) 
     assert len(set(drawn.strips.values())) == 3
 
 
+def test_picture_of_a_full_size_clip_is_whole_on_the_page(tmp_path: Path) -> None:
+    shown = images.strip(torch.rand(1, 4, 3, 224, 224, generator=torch.Generator().manual_seed(0)))
+    assert len(shown) > 100_000
+    html = pages.page(pages.Facts("it", tmp_path), images.Pictures({"the clip": shown}), "")
+    assert f'<img src="{shown}"' in html
+    other = f'{shown}" onerror="x'
+    html = pages.page(pages.Facts("it", tmp_path), images.Pictures({"the clip": other}), "")
+    assert '" onerror' not in html
+
+
 # -- plots -----------------------------------------------------------------------------------------
 
 

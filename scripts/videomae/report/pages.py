@@ -6,6 +6,7 @@ those that have not run yet.
 
 import datetime
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
 
 from videomae import results_location
 from videomae.compatibility import releases
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from videomae.report.images import Pictures
 
 LAYERS = "every layer"  # the check whose values are drawn
+PICTURE = re.compile(r"data:image/jpeg;base64,[\w+/]*=*", re.ASCII)
 KINDS: dict[architecture.Kind, str] = {
     "classifier": "classifier",
     "pretraining": "pre-training model",
@@ -236,12 +239,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = _figure
+    environment.filters["picture"] = _picture
     environment.filters["explained"] = explanations.check
     environment.filters["file_size"] = lambda size: f"{size / 1e6:,.1f} MB" if size else ""
     environment.filters["duration"] = lambda seconds: f"{seconds:,.1f} s" if seconds else ""
     environment.filters["megabytes"] = lambda value: f"{value:,.0f} MB" if value else ""
     environment.filters["thousands"] = lambda value: "" if value is None else f"{value:,}"
     return environment
+
+
+def _picture(value: str) -> str:
+    """Let a picture through whole, however long; what is none is a text like others."""
+    return Markup(value) if PICTURE.fullmatch(value) else value
 
 
 def _shown(value: Any) -> Any:
