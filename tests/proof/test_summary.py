@@ -34,29 +34,33 @@ MORE = {"assumptions": ASSUMED, "unknown_options": ["sim_loss", "a|b"]}
 @pytest.mark.parametrize(
     ("recorded", "status", "said"),
     [
-        ({"status": "none"}, "verified, network assumed", "no recorded outputs confirm it."),
-        ({"status": "skipped"}, "verified, network assumed", "since they were not compared."),
+        (
+            {"status": "none"},
+            "verified, network assumed",
+            "no recorded outputs to confirm it.",
+        ),
+        ({"status": "skipped"}, "verified, network assumed", "recorded outputs were not compared."),
         (
             {"status": "differs", "max_abs_difference": 0.1, "tolerance": 1e-4},
             "verified, network assumed",
-            "and those that were recorded differ.",
+            "recorded outputs, computed earlier by other code, differ.",
         ),
         (
             AGREES,
             "verified against recorded outputs",
-            "confirms what no tensor tells, but not how training normalised its pixels.",
+            "the properties that no tensor shows, except how training normalised the pixels.",
         ),
         (
             {**AGREES, "conditions": {"clip": "x", "mask": None, "num_attention_heads": 16}},
             "verified against recorded outputs",
-            "Nor does it confirm what the recording had otherwise: num_attention_heads 16.",
+            "other settings, which are not confirmed: num_attention_heads 16.",
         ),
         (
             YOURS,
             "verified against your recorded outputs",
-            "gave for 2 clips (logits) agrees with the authors' network on the original tensors "
-            "(to 3e-07) and with this folder (to 2e-06, of which transformers' eps in the last "
-            "norm explains 0.00026).",
+            "The outputs of the training code for 2 clips (logits) match the authors' network on "
+            "the original tensors (largest difference 3e-07) and this folder (largest difference "
+            "2e-06, of which transformers' eps in the last LayerNorm explains 0.00026).",
         ),
     ],
 )
@@ -90,7 +94,7 @@ def leave(results: Path, report: dict[str, Any]) -> None:
     ("recorded", "rehearsal", "shown"),
     [
         ({"status": "none"}, None, ("verified, network assumed", "")),
-        ({"status": "none"}, "a rule", ("verified, network assumed", " (rehearsal weights)")),
+        ({"status": "none"}, "a notice", ("verified, network assumed", " (synthetic weights)")),
         ({"status": "differs"}, None, ("verified, network assumed", " (recorded outputs differ)")),
         (AGREES, None, ("verified against recorded outputs", "")),
         (YOURS, None, ("verified against your recorded outputs", "")),
@@ -129,13 +133,14 @@ def report(finished: Workflow) -> dict[str, Any]:
 
 def test_card_says_what_is_assumed_and_cannot_be_made_to_say_more(report: dict[str, Any]) -> None:
     plain = model_card({**report, "assumptions": [], "unknown_options": []}, RECEIPT)
-    assert "It is **verified, network assumed**. The folder computes" in body(plain)
+    assert "Status: **verified, network assumed**. The outputs match those of the" in body(plain)
+    assert "what-is-assumed" not in plain
     assert "What is assumed" not in plain
     card = model_card({**report, **MORE}, RECEIPT)
-    section = card.split("### What is assumed")[1].split("\n#")[0]
+    section = card.split("## What is assumed")[1].split("\n#")[0]
     assert "| positions | fixed &#124; sinusoid | the authors' code |\n" in section
     assert "| heads | 6 | args.model &#96;x&#96;&#92;n&#60;b&#62; |\n" in section
-    assert "not options of the authors' scripts: sim_loss, a&#124;b." in section
+    assert "that the authors' scripts do not have: sim_loss, a&#124;b." in section
     assert "/home/me" not in model_card({**report, "recorded": YOURS, **MORE}, RECEIPT)
 
 
@@ -146,9 +151,9 @@ def test_page_says_what_is_assumed(report: dict[str, Any], finished: Workflow) -
     html = page(Facts("own-1", finished.results), None, "")
     text = text_of(html)
     assert "verified, network assumed" in text
-    assert "That this is the network that was trained is assumed" in text
+    assert "It is assumed that this network is the one that was trained" in text
     assumed = text[text.index("What is assumed") :]
-    assert "No tensor tells these. what value where from positions fixed | sinusoid" in assumed
+    assert "property value based on positions fixed | sinusoid" in assumed
     assert "heads 6 args.model `x`\\n<b>" in assumed
-    assert "not options of the authors' scripts: sim_loss, a|b." in assumed
+    assert "that the authors' scripts do not have: sim_loss, a|b." in assumed
     assert "<b>" not in html

@@ -546,7 +546,7 @@ def test_file_of_an_entry_is_compared_and_another_one_verifies_again(finished: W
     outcome = finished.run()
     assert outcome.code == 0, outcome.output
     assert jobs(outcome) == every("card", "verify", variants=("own-1",))
-    status = "verified against your recorded outputs (rehearsal weights)"
+    status = "verified against your recorded outputs (synthetic weights)"
     assert status in row(outcome, "own-1")
     assert status in command("status", "--directory", finished.folder).output
     card = (finished.results / "models/own-1/README.md").read_text()

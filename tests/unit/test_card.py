@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,17 @@ import yaml
 from huggingface_hub import ModelCard
 from transformers import AutoImageProcessor, AutoModelForVideoClassification, pipeline
 from videomae.config import settings
+from videomae.convert.model_folder import CLASSES
 from videomae.errors import ConversionError
 from videomae.model import datasets
+from videomae.model.architecture import Kind
 from videomae.publish import metadata
 from videomae.publish.model_card import Stated, model_card
 
 from tests.conftest import DATA, ROOT, SEVEN_LABELS, Workflow, command, snippets
 
 RECEIPT = {"source": "gdrive:1MzwteHH-1yuMnFb8vRBQDvngV1Zl-d3z", "sha256": "ab" * 32}
+FIRST_SCREEN = 45  # lines
 LABELS = SEVEN_LABELS.splitlines()
 ZOO = "https://example.org/MODEL_ZOO.md"
 PUBLISHED = {"dataset": "Kinetics-400", "top1": 81.5, "top5": 95.1, "source": ZOO}
@@ -54,6 +58,44 @@ def body(card: str) -> str:
     return " ".join(card.split("---", 2)[2].split())
 
 
+# -- its first screen ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stated", [STATED, Stated()])
+@pytest.mark.parametrize("kind", ["classifier", "pretraining", "encoder"])
+def test_first_screen_has_model_use_source_check_assumptions_and_limits(
+    kind: Kind, stated: Stated, report: dict[str, Any]
+) -> None:
+    card = model_card({**report, "kind": kind}, RECEIPT, stated)
+    lines = card.split("---\n", 2)[2].strip().splitlines()
+    screen = "\n".join(lines[:FIRST_SCREEN])
+    assert lines[0] == "# own-1"
+    for words in (
+        *("Hugging Face transformers", f"| Class | `{CLASSES[kind]}` |", "| Input | 4 frames of"),
+        *("## How to use", f'{CLASSES[kind]}.from_pretrained("own-1")', "print("),
+        f"| Converted from | `{RECEIPT['source']}` ([checksums](#source)) |",
+        f"| Checked | **{report['status']}**; largest difference of any output",
+        f"| Assumed | {len(report['assumptions'])} properties that no tensor shows ([list](#what-",
+        "| Limits | exactly 4 frames, which you choose",
+    ):
+        assert words in screen, words
+    headings = {
+        line.removeprefix("## ").lower().replace(" ", "-")
+        for line in lines
+        if line.startswith("## ")
+    }
+    linked = set(re.findall(r"\]\(#(.*?)\)", card))
+    assert linked <= headings
+    assert len(linked) == 4
+
+
+@pytest.mark.parametrize("kind", ["classifier", "pretraining", "encoder"])
+def test_card_is_in_plain_words(kind: str, report: dict[str, Any]) -> None:
+    said = body(model_card({**report, "kind": kind}, RECEIPT, STATED)).lower()
+    for words in ("whoever", "rehears", "at hand", "held to", "brought", "rightly", " part at "):
+        assert words not in said
+
+
 # -- what it states --------------------------------------------------------------------------------
 
 
@@ -63,7 +105,9 @@ def test_card_states_source_hashes_and_figures(report: dict[str, Any]) -> None:
     assert RECEIPT["sha256"] in card
     assert report["sha256"]["model.safetensors"] in card
     assert f"{report['max_abs_difference']:.2g} (allowed" in card
-    assert "Rehearsal" not in card
+    for digest in (RECEIPT["sha256"], report["sha256"]["model.safetensors"]):
+        assert f"| `{digest}` |" in card.split("## Source")[1]
+    assert "Synthetic" not in card
     assert head(card)["license"] == "cc-by-nc-4.0"
     assert head(card)["pipeline_tag"] == "video-classification"
 
@@ -72,29 +116,32 @@ def test_nothing_is_assumed_of_what_nobody_states(report: dict[str, Any]) -> Non
     card = model_card(report, RECEIPT)
     absent = ("license", "license_name", "license_link", "datasets", "base_model", "model-index")
     assert not set(absent) & head(card).keys()
-    for words in ("The authors [state]", "trained on", "fine-tuned from", "authors test"):
+    for words in ("The authors report", "Trained on", "Fine-tuned from", "authors' test"):
         assert words not in card
-    assert "a checkpoint in the layout of the [authors' code]" in body(card)
+    assert "a PyTorch checkpoint in the format of the [authors' code]" in body(card)
 
 
 def test_accuracy_is_the_authors_with_their_protocol_and_never_called_verified(
     report: dict[str, Any],
 ) -> None:
     card = model_card(report, RECEIPT, STATED)
-    views = "the mean of 15 views of each video: 5 clips of 4 frames, every fourth of a stretch"
-    assert f"[state]({ZOO}) 81.5 % top-1 and 95.1 % top-5 on Kinetics-400, by {views}" in body(card)
-    assert "in 3 crops each. The accuracy was not measured here." in body(card)
+    views = (
+        "15 views of each video (5 clips x 3 crops; a clip has 4 frames: every fourth frame of a "
+        "section of the video)"
+    )
+    said = f"report [81.5 % top-1 and 95.1 % top-5]({ZOO}) on Kinetics-400, averaged over {views}."
+    assert f"{said} The accuracy of this conversion was not measured." in body(card)
     results = read(card).eval_results
     assert [(result.metric_name, result.metric_value) for result in results] == [
-        ("Top-1 accuracy, stated by the authors", 81.5),
-        ("Top-5 accuracy, stated by the authors", 95.1),
+        ("Top-1 accuracy, reported by the authors", 81.5),
+        ("Top-5 accuracy, reported by the authors", 95.1),
     ]
     for result in results:
         assert (result.metric_type, result.task_type) == ("accuracy", "video-classification")
         assert (result.dataset_type, result.dataset_name) == ("kinetics-400", "Kinetics-400")
         assert result.metric_args == {"clips": 5, "crops": 3}
         assert (result.source_name, result.source_url) == (
-            *("the authors' statement, not measured on this conversion", ZOO),
+            *("reported by the authors, not measured on this conversion", ZOO),
         )
         assert result.verified is None
 
@@ -102,11 +149,11 @@ def test_accuracy_is_the_authors_with_their_protocol_and_never_called_verified(
 def test_protocol_that_is_not_known_is_not_stated(report: dict[str, Any]) -> None:
     published = {"dataset": "lab/own-videos", "top1": 50, "source": ZOO}
     card = model_card(report, RECEIPT, Stated(published=published))
-    assert f"[state]({ZOO}) 50 % top-1 on lab/own-videos. The accuracy was not" in body(card)
+    assert f"report [50 % top-1]({ZOO}) on lab/own-videos. The accuracy of this" in body(card)
     (result,) = head(card)["model-index"][0]["results"]
     (metric,) = result["metrics"]
     assert metric == {
-        "name": "Top-1 accuracy, stated by the authors",
+        "name": "Top-1 accuracy, reported by the authors",
         "type": "accuracy",
         "value": 50,
     }
@@ -118,7 +165,7 @@ def test_data_sets_come_from_config_or_else_from_the_training_options(
     trained = {**report, "data_set": "Something-Something V2"}
     card = model_card(trained, RECEIPT)
     assert head(card)["datasets"] == ["something-something-v2"]
-    assert "| trained on | Something-Something V2 |" in card
+    assert "| Trained on | Something-Something V2 |" in card
     card = model_card(trained, RECEIPT, Stated(datasets=["Kinetics-400", "lab/own-videos"]))
     assert head(card)["datasets"] == ["kinetics-400", "lab/own-videos"]
 
@@ -128,26 +175,26 @@ def test_base_model_is_for_the_hub_only_with_its_owner(report: dict[str, Any]) -
     assert head(card)["base_model"] == "lab/videomae-base"
     card = model_card(report, RECEIPT, Stated(base_model="videomae-base"))
     assert "base_model" not in head(card)
-    assert "| fine-tuned from | videomae-base |" in card
+    assert "| Fine-tuned from | videomae-base |" in card
 
 
-def test_rehearsal_weights_have_nothing_of_what_the_authors_trained(
+def test_synthetic_weights_have_nothing_of_what_the_authors_trained(
     report: dict[str, Any],
 ) -> None:
-    rehearsal = {**report, "rehearsal": "made by a rule", "data_set": "UCF101"}
-    card = model_card(rehearsal, RECEIPT, STATED)
+    synthetic = {**report, "rehearsal": "never trained", "data_set": "UCF101"}
+    card = model_card(synthetic, RECEIPT, STATED)
     assert not {"datasets", "base_model", "model-index"} & head(card).keys()
-    for words in ("81.5", "95.1", "The authors [state]", "trained on", "fine-tuned from"):
+    for words in ("81.5", "95.1", "The authors report", "Trained on", "Fine-tuned from"):
         assert words not in card
 
 
-def test_rehearsal_card_warns_before_anything_else(finished: Workflow) -> None:
+def test_card_of_synthetic_weights_warns_before_anything_else(finished: Workflow) -> None:
     card = Path(finished.results / "models/own-0/README.md").read_text()
-    assert card.index("Rehearsal weights, not a model") < card.index("## What was converted")
-    assert "rehearsal" in head(card)["tags"]
+    assert card.index("Synthetic weights, not") < card.index("## How to use")
+    assert "synthetic-weights" in head(card)["tags"]
 
 
-def test_card_states_the_releases_it_loads_rightly_in(report: dict[str, Any]) -> None:
+def test_card_states_the_releases_it_was_tested_with(report: dict[str, Any]) -> None:
     loader = {"left over": ["videomae.encoder.layer.{0...1}.attention.attention.query.bias"]}
     cells = [
         {"transformers": "4.57.6", "max_abs_difference": 2.5e-7, "loader": loader},
@@ -155,7 +202,10 @@ def test_card_states_the_releases_it_loads_rightly_in(report: dict[str, Any]) ->
     ]
     card = model_card(report, RECEIPT, loaded=cells)
     assert "| 4.57.6 | 2.5e-07 | left over: query.bias |\n| 5.24.0 | 0 | none |" in card
-    assert "It loads rightly in" not in model_card(report, RECEIPT)
+    assert "| 4.57.6 |" in card.split("## Tested with")[1].split("\n## ")[0]
+    alone = f"transformers {report['versions']['transformers']}. Other releases were not tested."
+    assert alone not in card
+    assert alone in model_card(report, RECEIPT).split("## Tested with")[1]
 
 
 def test_measured_accuracy_is_apart_from_the_stated_and_of_these_weights_only(
@@ -168,12 +218,14 @@ def test_measured_accuracy_is_apart_from_the_stated_and_of_these_weights_only(
         **{"top1": share, "top5": share, "sha256": report["sha256"]},
     }
     card = model_card(report, RECEIPT, STATED, scores=[scores])
-    stated, measured = body(card).split("## Accuracy measured here")
+    stated, measured = body(card).split("## Measured accuracy")
     assert "81.5 % top-1" in stated
+    assert "is under [Measured accuracy](#measured-accuracy)" in stated
     assert "42.00" not in stated
     assert "on the 2500 videos of `val.csv`" in measured
     assert "| top-1 | 42.00 | 40.1 to 43.9 |" in measured
-    assert "1 could not be read and count as wrong." in measured
+    assert "Videos that could not be read: 1. They count as wrong." in measured
+    assert "whoever" not in measured
     values = [result.metric_value for result in read(card).eval_results]
     assert values == [81.5, 95.1]
     others = {**scores, "sha256": {"model.safetensors": "0"}}
@@ -185,24 +237,30 @@ def test_measured_accuracy_is_apart_from_the_stated_and_of_these_weights_only(
 @pytest.mark.parametrize(
     ("recorded", "said"),
     [
-        ({"status": "none"}, "Recorded outputs were not compared"),
-        ({"status": "skipped"}, "Recorded outputs were not compared"),
-        ({"status": "agrees", "max_abs_difference": 2e-6, "tolerance": 1e-4}, "agree to 2e-06"),
-        ({"status": "differs", "max_abs_difference": 0.1, "tolerance": 1e-4}, "**Recorded outputs"),
+        ({"status": "none"}, "- Recorded outputs: not compared."),
+        ({"status": "skipped"}, "- Recorded outputs: not compared."),
+        (
+            {"status": "agrees", "max_abs_difference": 2e-6, "tolerance": 1e-4},
+            "they match; the largest difference is 2e-06 (allowed: 0.0001)",
+        ),
+        (
+            {"status": "differs", "max_abs_difference": 0.1, "tolerance": 1e-4},
+            "- **Recorded outputs, computed earlier by other code, differ** by 0.1 (allowed",
+        ),
     ],
 )
 def test_card_says_how_recorded_outputs_compared(
     report: dict[str, Any], recorded: dict[str, Any], said: str
 ) -> None:
-    assert said in model_card({**report, "recorded": recorded}, RECEIPT)
+    assert said in body(model_card({**report, "recorded": recorded}, RECEIPT))
 
 
 def test_limits_say_what_holds_for_the_kind(report: dict[str, Any]) -> None:
     limits = body(model_card(report, RECEIPT, STATED)).split("## Limits")[1]
     assert "ImageNet's mean and standard deviation" in limits
-    assert "takes 4 frames, no more and no fewer" in limits
-    assert "When the authors test, they are every fourth" in limits
-    assert "Without torchvision it takes a file's first 4 frames" in limits
+    assert "takes exactly 4 frames" in limits
+    assert "In the authors' test they are every fourth frame of a section" in limits
+    assert "Without torchvision it takes the first 4 frames of a file" in limits
     assert "take 4 frames spread evenly over the file, and ignore `frame_sampling_rate`" in limits
     assert "Accuracy on videos" in limits
     assert "No classes" not in limits
@@ -467,18 +525,18 @@ def test_snippet_reads_the_film_and_not_its_cover(
 
 def test_card_marks_heads_that_nothing_can_check(report: dict[str, Any]) -> None:
     card = model_card(report, RECEIPT)
-    assert "| network | 48 wide, 2 layers, 3 heads (given, not checkable) |" in card
+    assert "| Network | width 48, 2 layers, 3 heads (set by hand, cannot be checked); " in card
     told = {**report, "origin": {**report["origin"], "num_attention_heads": "args.model"}}
-    assert "3 heads (args.model) |" in model_card(told, RECEIPT)
+    assert "3 heads (args.model); " in model_card(told, RECEIPT)
 
 
 def test_card_bounds_what_the_last_norms_eps_does(report: dict[str, Any]) -> None:
     bound = {"smallest_variance": 0.25, "shrinks": 1.8e-5}
     card = body(model_card({**report, "eps_effect": 3.1e-5, "eps_bound": bound}, RECEIPT))
-    assert "On the clips of the proof that moves the outputs by 3.1e-05 at most" in card
-    assert "The smallest variance before that norm was 0.25; wherever it is no smaller" in card
-    assert "shrink by a share of 1.8e-05 at most" in card
+    assert "On the clips of the check it changes the outputs by at most 3.1e-05" in card
+    assert "The smallest variance before this LayerNorm was 0.25; at this variance or a" in card
+    assert "shrink by at most 1.8e-05 of their size" in card
     nothing = {"smallest_variance": None, "shrinks": None}
     card = body(model_card({**report, "eps_effect": 0.0, "eps_bound": nothing}, RECEIPT))
-    assert "transformers has the authors' eps, 1e-6, in every LayerNorm of this network" in card
-    assert "moves the outputs" not in card
+    assert "transformers uses the authors' eps, 1e-6, in every LayerNorm of this network" in card
+    assert "changes the outputs" not in card

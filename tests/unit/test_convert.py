@@ -46,7 +46,7 @@ def test_processor_has_the_authors_mean_and_std(converted: Folders) -> None:
     assert processor["crop_size"] == {"height": 32, "width": 32}
 
 
-def test_rehearsal_weights_are_marked_in_config_and_weights(converted: Folders) -> None:
+def test_synthetic_weights_are_marked_in_config_and_weights(converted: Folders) -> None:
     for folder in converted.values():
         assert "never trained" in read(folder, "config.json")["rehearsal"]
         with safe_open(folder / "model.safetensors", framework="pt") as file:
@@ -64,8 +64,8 @@ def test_conversion_says_what_it_found_and_left_behind(
     assert "left behind: buffer_names, optimizer" in outcome.output
     lines = outcome.output.splitlines()
     assert lines[0] == f"reading {path}"
-    assert lines[-3] == f"writing {tmp_path / 'out'}: 0.0 of 528.0 kB"
-    assert lines[-2].startswith(f"writing {tmp_path / 'out'}: 528.0 of 528.0 kB")
+    assert lines[-3] == f"writing {tmp_path / 'out'}: 0.0 of 527.9 kB"
+    assert lines[-2].startswith(f"writing {tmp_path / 'out'}: 527.9 of 527.9 kB")
     assert lines[-1].endswith(" tensors written")
 
 

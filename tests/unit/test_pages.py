@@ -1,5 +1,6 @@
 """The report: its pages, plots and pictures, of what is done and of what has failed."""
 
+import json
 import re
 from html import unescape
 from pathlib import Path
@@ -7,9 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from videomae.report import images, inputs, pages, plots
-from videomae.verify import clips
+from videomae.report import explanations, images, inputs, pages, plots
+from videomae.verify import clips, summary
 from videomae.verify.reference import patch_statistics, patches
+from videomae.workflow import states
 
 from tests.conftest import Workflow, command, configure_tiny, jobs
 
@@ -38,7 +40,7 @@ def test_report_has_a_page_of_each_variant_failed_or_not_and_needs_nothing_else(
 ) -> None:
     empty = finished.run("--report", "empty.html")
     assert empty.code == 0, empty.output
-    assert "No pages are in this report" in (finished.folder / "empty.html").read_text()
+    assert "This report has no pages yet" in (finished.folder / "empty.html").read_text()
     fail(finished, "own-0")
     stated = {"family": "VideoMAE V2"}
     configure_tiny(finished, lambda variants: variants["tiny-pretraining"].update(stated))
@@ -50,21 +52,25 @@ def test_report_has_a_page_of_each_variant_failed_or_not_and_needs_nothing_else(
     assert gathered.code == 0, gathered.output
     for name in ("overview", "own-0", "tiny-pretraining"):
         assert f"Adding {name}.html" in gathered.output
-    assert "No pages are in this report" not in (finished.folder / "report.html").read_text()
+    assert "This report has no pages yet" not in (finished.folder / "report.html").read_text()
     overview = text_of((finished.folder / inputs.OVERVIEW).read_text())
     assert "2 variants: 1 FAILED at verify; 1 verified, network assumed." in overview
-    table = overview[overview.index("sha256") :]
-    assert " VideoMAE V2 pretraining, " in table
+    table = overview[overview.index("SHA-256") : overview.index("The columns")]
+    assert " VideoMAE V2 pre-training model: " in table
     assert table.index("own-0") < table.index("tiny-pretraining")
     of_own, of_pretraining = (
         (finished.folder / inputs.PAGE.format(variant=name)).read_text()
         for name in ("own-0", "tiny-pretraining")
     )
-    assert f" {REASON} log: results/logs/verify/own-0.log" in text_of(of_own)
+    assert f" {REASON} What to do: Do not use this folder." in text_of(of_own)
+    assert "again: it runs only the steps that are not done. log: results/logs/verify/own-0" in (
+        text_of(of_own)
+    )
+    assert f"own-0 : FAILED at verify. {REASON} What to do: Do not use" in overview
     assert "data:image" not in of_own  # nothing is shown of a folder that is wrong
     assert of_pretraining.count("data:image/jpeg;base64,") == 3
     assert "family VideoMAE V2 " in text_of(of_pretraining)
-    assert "num_attention_heads 3 given" in text_of(of_pretraining)
+    assert "num_attention_heads 3 set by hand" in text_of(of_pretraining)
     for page in (of_own, of_pretraining):
         assert not re.search(r"(src|href)=.(?!data:image|#)", page)  # a plot refers within itself
     assert jobs(finished.run("pages", *chosen)) == []
@@ -82,7 +88,7 @@ def test_page_says_what_its_pictures_are_of(finished: Workflow, tmp_path: Path) 
     assert outcome.code == 0, outcome.output
     said = text_of(page.read_text())
     assert "The clip clip.npy." in said
-    assert re.search(r"Most likely labels label \d \d+\.\d %", said)
+    assert re.search(r"Most likely labels .* label \d \d+\.\d %", said)
 
 
 def test_page_of_a_variant_of_which_nothing_is_there(tmp_path: Path) -> None:
@@ -101,9 +107,59 @@ def test_page_of_a_push_that_failed_has_the_proof_and_the_releases_too(finished:
     log.write_text("error: the hub says 403\n")
     said = text_of(pages.page(pages.Facts("own-1", finished.results, "push"), None, ""))
     assert " FAILED at push " in said
-    assert " the hub says 403 log: " in said
-    assert "loaded tensors, bit by bit ok" in said
+    assert " the hub says 403 What to do: Check the hub's token" in said
+    assert "loaded tensors, bit by bit the loaded model's tensors are the checkpoint's ok" in said
     assert "largest difference 4.57.6 2.5e-07" in said
+
+
+# -- explanations ----------------------------------------------------------------------------------
+
+NOTES = ("", " (synthetic weights)", " (recorded outputs differ, synthetic weights)")
+
+
+@pytest.mark.parametrize(
+    "base", [summary.BY_YOURS, summary.BY_RECORDED, summary.ASSUMED, "verified"]
+)
+@pytest.mark.parametrize("end", states.ENDS.values())
+@pytest.mark.parametrize("notes", NOTES)
+def test_every_status_of_a_done_variant_is_explained(base: str, end: str, notes: str) -> None:
+    explained = explanations.legend([base + end + notes])
+    remarks = [end.removeprefix(", "), *notes.strip(" ()").split(", ")]
+    assert list(explained) == [base, *filter(None, remarks)]
+    assert all(line.endswith(".") for line in explained.values())
+
+
+@pytest.mark.parametrize("step", states.STEPS)
+def test_every_status_of_an_unfinished_variant_is_explained_with_what_to_do(step: str) -> None:
+    for status in (f"FAILED at {step}", f"{step} not done"):
+        assert list(explanations.legend([status])) == [status]
+    said = explanations.next_step(step, "it is wrong", "it", Path("results"))
+    assert said.endswith(explanations.AGAIN)
+    assert "{" not in said
+    killed = explanations.next_step(step, states.SILENT.format(1), "it", Path("results"))
+    assert "videomae resume" in killed
+
+
+def test_status_that_is_not_known_is_left_out() -> None:
+    assert explanations.legend(["something else (synthetic weights)", "{}", ""]) == {
+        "synthetic weights": explanations.REMARKS["synthetic weights"]
+    }
+
+
+def test_every_check_is_explained(finished: Workflow) -> None:
+    for path in (finished.results / "verification").glob("*.json"):
+        for check in json.loads(path.read_text())["checks"]:
+            assert explanations.check(check["name"]), check
+    assert explanations.check("function, nearly constant clip") == explanations.CHECKS["function"]
+    assert explanations.check("filesystem") == ""
+
+
+def test_every_heading_of_the_table_is_explained(finished: Workflow) -> None:
+    html = pages.overview([pages.Facts("own-1", finished.results)])
+    heads = {text_of(head.replace("<br>", " ")) for head in re.findall(r"<th[ >].*?</th>", html)}
+    terms = {text_of(term) for term in re.findall(r"<dt>.*?</dt>", html)}
+    assert heads
+    assert heads <= terms
 
 
 # -- pictures --------------------------------------------------------------------------------------
@@ -130,12 +186,22 @@ def test_right_prediction_of_the_hidden_patches_gives_the_frames(norm_pix_loss: 
 def test_model_sees_the_same_patches_that_are_shown(converted: dict[str, Path]) -> None:
     clip = clips.synthetic_clip(4, 32)
     drawn = images.draw(converted["tiny-pretraining"], "pretraining", clip)
-    assert [name.partition(",")[0] for name in drawn.strips] == [
+    assert [re.split("[:;]", name)[0] for name in drawn.strips] == [
         "original",
-        "what the model sees",
-        "reconstructed",
+        "visible to the model",
+        "reconstructed by the model",
     ]
     assert len(set(drawn.strips.values())) == 3
+
+
+def test_picture_of_a_full_size_clip_is_whole_on_the_page(tmp_path: Path) -> None:
+    shown = images.strip(torch.rand(1, 4, 3, 224, 224, generator=torch.Generator().manual_seed(0)))
+    assert len(shown) > 100_000
+    html = pages.page(pages.Facts("it", tmp_path), images.Pictures({"the clip": shown}), "")
+    assert f'<img src="{shown}"' in html
+    other = f'{shown}" onerror="x'
+    html = pages.page(pages.Facts("it", tmp_path), images.Pictures({"the clip": other}), "")
+    assert '" onerror' not in html
 
 
 # -- plots -----------------------------------------------------------------------------------------

@@ -596,18 +596,18 @@ def refused(base: Path, hub: HubStandIn) -> str:
     return outcome.output
 
 
-def test_rehearsal_weights_are_never_pushed(base: Path, hub: HubStandIn) -> None:
+def test_synthetic_weights_are_never_pushed(base: Path, hub: HubStandIn) -> None:
     report = json.loads((base / "report.json").read_text())
     (base / "report.json").write_text(json.dumps(report | {"rehearsal": "never trained"}))
-    assert "holds rehearsal weights, which are never pushed" in refused(base, hub)
+    assert "holds synthetic weights, which are never pushed" in refused(base, hub)
 
 
-def test_rehearsal_folder_is_never_pushed_whatever_the_report_says(
+def test_synthetic_folder_is_never_pushed_whatever_the_report_says(
     base: Path, hub: HubStandIn
 ) -> None:
     config = json.loads((base / "model/config.json").read_text())
     (base / "model/config.json").write_text(json.dumps(config | {"rehearsal": "never trained"}))
-    assert "holds rehearsal weights" in refused(base, hub)
+    assert "holds synthetic weights" in refused(base, hub)
 
 
 def test_unverified_folder_is_not_pushed(base: Path, hub: HubStandIn) -> None:

@@ -351,7 +351,7 @@ def test_other_eps_than_the_authors_is_pointed_out(converted: Folders, tmp_path:
     assert message in restore(folder, tmp_path / "again.pth").output
 
 
-def test_rehearsal_weights_stay_marked_and_others_unmarked(
+def test_synthetic_weights_stay_marked_and_others_unmarked(
     converted: Folders, tmp_path: Path
 ) -> None:
     restore(converted["tiny-finetuned"], tmp_path / "marked.pth")

@@ -319,7 +319,7 @@ def test_checkpoints_that_are_not_here_can_not_be_removed(config: dict[str, Any]
         settings.read(config, SHIPPED, results=there)
 
 
-def test_rehearsal_weights_can_not_be_set_to_be_pushed(config: dict[str, Any]) -> None:
+def test_synthetic_weights_can_not_be_set_to_be_pushed(config: dict[str, Any]) -> None:
     push = {"enabled": True, "namespace": "lab"}
     with pytest.raises(ConversionError, match=r"push\.enabled: mine have synthetic weights"):
         read(config | {"push": push})

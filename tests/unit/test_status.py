@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from videomae.workflow import run_lock
+from videomae.workflow import run_lock, states
 from videomae.workflow.states import STEPS
 from videomae.workflow.status import table, variants
 
@@ -101,11 +101,15 @@ def test_status_of_a_finished_run(finished: Workflow) -> None:
     assert outcome.code == 0
     assert variants(finished.results) == ["own-0", "own-1", "tiny-pretraining"]
     for name in variants(finished.results):
-        said = "done done done verified, network assumed (rehearsal weights) done"
+        said = "done done done verified, network assumed (synthetic weights) done"
         assert " ".join(row(outcome.output, name)) == said
     (finished.results / "discarded").mkdir()
     (finished.results / "discarded/own-1.txt").write_text(json.dumps("removed"))
     (finished.results / "checkpoints/own-1.pth").unlink()
+    assert states.state("own-1", finished.results, push=None).status.startswith("verified")
+    outdated = {("download", "own-1")}
+    again = states.state("own-1", finished.results, push=None, outdated=outdated)
+    assert again.status == "download not done"
     assert row(command("status", "-d", finished.folder).output, "own-1")[:2] == ["done,", "removed"]
 
 

@@ -94,7 +94,7 @@ def test_parts_are_scored_and_merged_for_what_has_a_head(finished: Workflow) -> 
     assert drawn.code == 0, drawn.output
     assert jobs(drawn) == ["card own-1", "overview", "page own-1", "pages"]
     page = (finished.results / "report/variants/own-1.html").read_text()
-    assert "Accuracy measured here" in page
+    assert "Measured accuracy" in page
     assert "2 videos of <code>list.csv</code>" in page
     assert page.count("frames of v ") == 2
     card = (finished.results / "models/own-1/README.md").read_text()

@@ -80,13 +80,13 @@ def test_run_takes_every_variant_through_every_step(
         assert json.loads((finished.results / f"verification/{variant}.json").read_text())["passed"]
 
 
-def test_rehearsal_weights_are_called_so_in_table_and_card(
+def test_synthetic_weights_are_called_so_in_table_and_card(
     finished_outcome: Outcome, finished: Workflow
 ) -> None:
     for variant in VARIANTS:
-        assert "verified, network assumed (rehearsal weights)" in row(finished_outcome, variant)
+        assert "verified, network assumed (synthetic weights)" in row(finished_outcome, variant)
         card = (finished.results / f"models/{variant}/README.md").read_text()
-        assert "Rehearsal weights, not a model" in card
+        assert "Synthetic weights, not a trained model" in card
 
 
 def test_disk_need_is_said_beforehand(finished_outcome: Outcome) -> None:
@@ -421,6 +421,7 @@ def test_checkpoints_that_are_not_kept_go_when_done_but_never_one_put_there_by_h
     again = every("receipt", *AFTER, variants=("own-0",))
     assert jobs(outcome) == sorted([*every("discard"), *again])
     assert "GB stay, without the checkpoints" in outcome.output
+    assert "verified, network assumed" in row(outcome, "tiny-pretraining")
     assert placed.exists()
     assert not made.exists()
     assert (finished.folder / "own-1.pth").exists()  # of which only the link was ours

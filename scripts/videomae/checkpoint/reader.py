@@ -27,7 +27,7 @@ from videomae.errors import ConversionError, about, listing, one_line
 # What weights may be: floats up to 32 bits.
 FLOATS = ("float32", "float16", "bfloat16")
 
-# The key beside the state dict that marks weights made by a rule (see `synthetic`).
+# The key beside the state dict that marks synthetic weights (see `synthetic`).
 SYNTHETIC = "synthetic"
 
 # Where training programs say how far they were, and what they keep to go on with.
@@ -114,7 +114,7 @@ def look_into(
         synthetic = contents.get(SYNTHETIC)
         if not isinstance(synthetic, str | None):
             raise ConversionError(
-                f"{SYNTHETIC} marks weights made by a rule, and must be text that says so, not a "
+                f"{SYNTHETIC} marks synthetic weights, and must be text that says so, not a "
                 f"{containers.class_name(synthetic)}"
             )
         beside = {str(key): value for key, value in contents.items() if key not in taken}

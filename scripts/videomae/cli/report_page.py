@@ -12,7 +12,7 @@ from videomae.cli.options import add_last_step
 from videomae.files import appearing
 from videomae.report import pages
 
-MADE_UP = "A made-up clip, since no recorded one is at hand."
+GENERATED = "A generated clip, because no recorded clip is on this machine."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Read the command line, run the model, if given, on a clip if verified, write the page."""
     facts = pages.Facts(arguments.variant, arguments.results, arguments.last_step, arguments.family)
-    pictures, clip = None, MADE_UP
+    pictures, clip = None, GENERATED
     if arguments.model and facts.kind and facts.report["passed"]:
         from videomae.report import images
         from videomae.verify import clips  # which take torch

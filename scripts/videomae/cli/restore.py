@@ -38,7 +38,7 @@ def restore(source: Path, destination: Path) -> None:
     if left_behind:
         print(printable(left_behind))
     note = checkpoint_writer.write(
-        destination, tensors, architecture, config.get(model_folder.REHEARSAL)
+        destination, tensors, architecture, config.get(model_folder.SYNTHETIC)
     )
     print(f"{destination}: read back, bit by bit the {len(tensors)} tensors of {source}")
     if config["layer_norm_eps"] != LAYER_NORM_EPS:

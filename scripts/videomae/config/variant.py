@@ -86,7 +86,7 @@ class Variant:
 
     @property
     def download_megabytes(self) -> int:
-        """What bringing the checkpoint takes in memory, where weights made by a rule are held."""
+        """What bringing the checkpoint takes in memory, where synthetic weights are made."""
         source = self.source
         made = synthetic_recipes.weights_bytes(source.address) if source.kind == "synthetic" else 0
         return 300 + made // 2**20

@@ -109,7 +109,7 @@ class Description:
     def _facts(self, opened: Checkpoint) -> Iterator[str]:
         yield from opened.describe()
         if opened.synthetic:
-            yield f"rehearsal weights: {opened.synthetic}"
+            yield f"synthetic weights: {opened.synthetic}"
         dtypes = ", ".join(f"{name} ({count} tensors)" for name, count in _dtypes(opened).items())
         broken = ", ".join(f"{n} NaN or infinite in {name}" for name, n in self.not_finite.items())
         yield f"weights: {_values(opened):,} values, {dtypes}, {broken or 'all finite'}"

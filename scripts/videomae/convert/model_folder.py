@@ -27,8 +27,8 @@ CLASSES: dict[Kind, str] = {
 
 UNSAID = "as in the authors' code"  # where a value comes from that no checkpoint tells
 
-# The key in config.json that marks a folder of rehearsal weights.
-REHEARSAL = "rehearsal"
+# The key in config.json and model.safetensors that marks synthetic weights; the name is older.
+SYNTHETIC = "rehearsal"
 
 MOST_TIMES = 8
 
@@ -36,7 +36,7 @@ MOST_TIMES = 8
 def model_config(
     architecture: Architecture,
     id2label: Mapping[int, str],
-    rehearsal: str | None,
+    synthetic: str | None,
     dtype: str = "float32",
 ) -> dict[str, Any]:
     """Build config.json; ``qkv_bias`` and ``dtype`` carry the names of every release."""
@@ -56,8 +56,8 @@ def model_config(
     if architecture.kind == "classifier":
         config["id2label"] = {str(number): label for number, label in id2label.items()}
         config["label2id"] = {label: number for number, label in id2label.items()}
-    if rehearsal:
-        config[REHEARSAL] = rehearsal
+    if synthetic:
+        config[SYNTHETIC] = synthetic
     return config
 
 
@@ -129,8 +129,8 @@ def write_folder(
     with appearing(folder) as new:
         new.mkdir()
         metadata = {"format": "pt"}
-        if REHEARSAL in config:
-            metadata[REHEARSAL] = str(config[REHEARSAL])
+        if SYNTHETIC in config:
+            metadata[SYNTHETIC] = str(config[SYNTHETIC])
         with saving(new / WEIGHTS):
             safetensors_file.write(new / WEIGHTS, tensors, metadata, progress)
         for name, content in ((PROCESSOR, processor), (CONFIG, config)):

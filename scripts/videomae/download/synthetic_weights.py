@@ -1,7 +1,7 @@
-"""How are rehearsal weights made?  The authors' networks with weights that anyone can regenerate.
+"""How are synthetic weights made?  The authors' networks with weights that anyone can regenerate.
 
 The rules are those by which the authors' own code was run to record `rehearsal/config.yaml`'s
-outputs: a converted rehearsal model that gives these logits computes the authors' function.
+outputs: a converted model that gives these logits computes the authors' function.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from videomae.download.synthetic_recipes import recipe
 from videomae.files import saving
 from videomae.model.architecture import factory, tensor_shapes
 
-NOTICE = "weights made by a rule, never trained"
+NOTICE = "synthetic weights, never trained"
 
 
 def tensor(variant: str, name: str, shape: tuple[int, ...]) -> torch.Tensor:

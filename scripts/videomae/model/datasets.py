@@ -22,7 +22,7 @@ class Protocol(NamedTuple):
     every: int | None = None
 
 
-DENSE = Protocol(5, 3, "every fourth of a stretch of the video", every=4)
+DENSE = Protocol(5, 3, "every fourth frame of a section of the video", every=4)
 SPARSE = Protocol(2, 3, "one from each of as many equal parts of the video")
 
 

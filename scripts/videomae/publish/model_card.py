@@ -1,4 +1,4 @@
-"""What does the model card say?  What was converted from what, and how it was verified."""
+"""What does the model card say?  What the model is, how to use it, and how it was checked."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,19 +12,25 @@ from videomae.compatibility.releases import said
 from videomae.convert.model_folder import CLASSES, WEIGHTS
 from videomae.errors import ConversionError, one_line
 from videomae.model import datasets
+from videomae.model.architecture import Kind
 from videomae.model.families import CLOSEST, FAMILIES
 from videomae.publish import markdown, metadata
 from videomae.verify import summary
 
 NAME = re.compile(r"[\w .+-]+", re.ASCII)
 TEMPLATE = Path(__file__).parent / "templates/card.md.jinja"
+WHAT: dict[Kind, str] = {
+    "classifier": "video classifier",
+    "pretraining": "masked autoencoder for pre-training",
+    "encoder": "video encoder, without a head and without a decoder,",
+}
 
 
 @dataclass(frozen=True)
 class Stated:
-    """What config.yaml states of a model and verifying can't find; nothing of it is assumed.
+    """What config.yaml states about a model and no check can find out; nothing of it is assumed.
 
-    ``published`` is the accuracy that the authors state: ``dataset``, ``top1``, ``top5`` and its
+    ``published`` is the accuracy that the authors report: ``dataset``, ``top1``, ``top5`` and its
     ``source``. ``base_model`` is OWNER/NAME if it is known where on the hub it is.
     """
 
@@ -47,18 +53,18 @@ def model_card(
     loaded: Iterable[Mapping[str, Any]] = (),
     scores: Iterable[Mapping[str, Any]] = (),
 ) -> str:
-    """Write the card from the reports of verifying, loading and scoring, and the receipt.
+    """Write the card from the receipt and the reports of verification, releases and scores.
 
-    Scores of other weights than were verified are left out.
+    Scores of other weights than the verified ones are left out.
     Raises `ConversionError` for metadata that the hub would refuse, and for a name that would end
-    the text of a program.
+    a string in the examples.
     """
-    if not NAME.fullmatch(report["variant"]):  # it stands in the card's programs
+    if not NAME.fullmatch(report["variant"]):  # it stands in the card's examples
         raise ConversionError(
             f"{one_line(report['variant'])!r} can't be the name in a card; verify with --variant "
             "NAME of letters, digits, spaces and . _ + -"
         )
-    if report["rehearsal"]:  # whose network may be the authors', but not what they trained
+    if report["rehearsal"]:  # nothing that the authors trained
         stated = replace(stated, published=None, datasets=(), base_model=None)
     elif not stated.datasets and report["data_set"]:
         stated = replace(stated, datasets=[report["data_set"]])
@@ -69,7 +75,9 @@ def model_card(
         variant=report["variant"],
         kind=report["kind"],
         model_class=CLASSES[report["kind"]],
-        rehearsal=report["rehearsal"],
+        what=WHAT[report["kind"]],
+        output=_output(report),
+        synthetic=report["rehearsal"],
         report=report,
         status=report.get("status"),
         meaning=summary.meaning(report),
@@ -106,11 +114,19 @@ def check_receipt(report: Mapping[str, Any], receipt: Mapping[str, Any]) -> None
         )
 
 
+def _output(report: Mapping[str, Any]) -> str:
+    """Say in a few words what the model gives."""
+    if report["kind"] == "classifier":
+        classes = report.get("classes")
+        return f"a score for each of {classes} classes" if classes else "a score for each class"
+    return "the hidden patches" if report["kind"] == "pretraining" else "a vector for each token"
+
+
 def _distance(stated: Stated) -> int | None:
     """Give how many frames lie between those of a clip; None where they span the whole video.
 
-    The program that reads a video takes frames as the model was trained on them, where that is
-    known: by what `published` is of, or the only data set.
+    The example that reads a video takes frames at the distance of the model's training, where that
+    is known: from the data set of `published`, or the only data set.
     """
     named = [stated.published["dataset"]] if stated.published else stated.datasets
     protocol = datasets.protocol(named[0]) if len(named) == 1 else None
@@ -118,7 +134,7 @@ def _distance(stated: Stated) -> int | None:
 
 
 def _metadata(report: Mapping[str, Any], stated: Stated) -> ModelCardData:
-    """Give what the hub reads: it finds the paper by the link in the text."""
+    """Give the metadata that the hub reads. It finds the paper by the link in the text."""
     base = stated.base_model
     return ModelCardData(
         license=stated.license,
@@ -126,7 +142,7 @@ def _metadata(report: Mapping[str, Any], stated: Stated) -> ModelCardData:
         license_link=stated.license_link,
         library_name=metadata.LIBRARY,
         pipeline_tag=metadata.TASK if report["kind"] == "classifier" else None,
-        tags=["videomae", "video", *(["rehearsal"] if report["rehearsal"] else [])],
+        tags=["videomae", "video", *(["synthetic-weights"] if report["rehearsal"] else [])],
         datasets=[datasets.identifier(name) for name in stated.datasets] or None,
         base_model=base if base and "/" in base else None,  # the hub takes no bare name
         model_name=report["variant"],
@@ -135,7 +151,7 @@ def _metadata(report: Mapping[str, Any], stated: Stated) -> ModelCardData:
 
 
 def _results(published: Mapping[str, Any]) -> Iterator[EvalResult]:
-    """Give the accuracy as the authors state it, and as theirs; `verified` is the hub's to say."""
+    """Give the accuracy that the authors report, as theirs; only the hub may say `verified`."""
     protocol = datasets.protocol(published["dataset"])
     for best in (1, 5):
         if f"top{best}" in published:
@@ -144,11 +160,11 @@ def _results(published: Mapping[str, Any]) -> Iterator[EvalResult]:
                 dataset_type=datasets.identifier(published["dataset"]),
                 dataset_name=published["dataset"],
                 metric_type="accuracy",
-                metric_name=f"Top-{best} accuracy, stated by the authors",
+                metric_name=f"Top-{best} accuracy, reported by the authors",
                 metric_value=published[f"top{best}"],
                 metric_args={"clips": protocol.clips, "crops": protocol.crops}
                 if protocol
                 else None,
-                source_name="the authors' statement, not measured on this conversion",
+                source_name="reported by the authors, not measured on this conversion",
                 source_url=published["source"],
             )

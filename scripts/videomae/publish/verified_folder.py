@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from huggingface_hub import CommitOperationAdd
 from huggingface_hub.utils.sha import git_hash
 
-from videomae.convert.model_folder import CONFIG, CONVERTED, PUBLISHED, REHEARSAL, parse_json
+from videomae.convert.model_folder import CONFIG, CONVERTED, PUBLISHED, SYNTHETIC, parse_json
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
 
@@ -130,7 +130,7 @@ def publishable(folder: Path, report: Mapping[str, Any]) -> Publishable:
     """Read a folder that may be published.
 
     Raises `ConversionError` for one that failed, was changed since it was verified, is incomplete,
-    or holds rehearsal weights.
+    or holds synthetic weights.
     """
     missing = [name for name in PUBLISHED if not (folder / name).is_file()]
     if missing:
@@ -139,8 +139,8 @@ def publishable(folder: Path, report: Mapping[str, Any]) -> Publishable:
         raise ConversionError(f"{folder} did not pass verification")
     files = {name: File.read(folder / name) for name in PUBLISHED}
     config = parse_json(files[CONFIG].content or b"", folder / CONFIG)
-    if config.get(REHEARSAL) or report.get("rehearsal"):
-        raise ConversionError(f"{folder} holds rehearsal weights, which are never pushed")
+    if config.get(SYNTHETIC) or report.get("rehearsal"):
+        raise ConversionError(f"{folder} holds synthetic weights, which are never pushed")
     verified = report.get("sha256", {})
     changed = [name for name in CONVERTED if files[name].sha256 != verified.get(name)]
     if changed:

@@ -59,10 +59,10 @@ def _reconstruction(model: Any, pixels: Tensor, frames: Tensor) -> dict[str, str
     config = vars(model.config)
     mask = clips.tube_mask(config, MASK_RATIO)
     predicted = model(pixels, bool_masked_pos=mask).logits
-    seen = f"what the model sees, {1 - mask.float().mean():.0%} of it"
-    made = "reconstructed"
+    seen = f"visible to the model: {1 - mask.float().mean():.0%}"
+    made = "reconstructed by the model"
     if config["norm_pix_loss"]:
-        made += ", with each patch's mean and deviation from the original"
+        made += "; the mean and deviation of each patch are the original's"
     return {
         "original": strip(frames),
         seen: strip(hide(frames, mask, config)),

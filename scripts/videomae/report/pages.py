@@ -1,11 +1,12 @@
-"""What does the report say of the variants?  A page of each and one of all, as HTML.
+"""What does the report say about the variants?  A page for each and one for all, as HTML.
 
-They are made from what the steps leave, so that variants that failed, and those of which there is
-nothing yet, are in the report too.
+They are made from the files that the steps leave, so the report also has variants that failed and
+those that have not run yet.
 """
 
 import datetime
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
 
 from videomae import results_location
 from videomae.compatibility import releases
@@ -20,7 +22,7 @@ from videomae.convert import model_folder
 from videomae.errors import one_line
 from videomae.model import architecture, networks
 from videomae.network.addresses import shown
-from videomae.report import inputs, plots
+from videomae.report import explanations, inputs, plots
 from videomae.verify import summary
 from videomae.workflow import states
 from videomae.workflow.states import STEPS
@@ -28,7 +30,13 @@ from videomae.workflow.states import STEPS
 if TYPE_CHECKING:
     from videomae.report.images import Pictures
 
-LAYERS = "every layer"  # the check whose figures are drawn
+LAYERS = "every layer"  # the check whose values are drawn
+PICTURE = re.compile(r"data:image/jpeg;base64,[\w+/]*=*", re.ASCII)
+KINDS: dict[architecture.Kind, str] = {
+    "classifier": "classifier",
+    "pretraining": "pre-training model",
+    "encoder": "encoder",
+}
 TIMED = ("download", "convert", "verify", "push")  # the steps that are worth a column
 
 
@@ -41,7 +49,7 @@ class Took:
 
 
 class Facts:
-    """What there is to say of one variant; the pages' templates read it by these names."""
+    """All that the pages' templates read about one variant, by these names."""
 
     def __init__(
         self, variant: str, results: Path, push: str | None = None, family: str | None = None
@@ -52,11 +60,16 @@ class Facts:
         self.failed, self.reason, self.log = state.failed, state.reason, state.log
         self.report = report = state.report
         self.meaning = summary.meaning(report)
+        self.next = (
+            explanations.next_step(state.failed, state.reason, variant, results)
+            if state.failed
+            else ""
+        )
         self.assumed = summary.assumed(report)
         self.unknown_options = summary.unknown_options(report)
         self.checks: list[dict[str, Any]] = report.get("checks", [])
         self.kind: architecture.Kind | None = report.get("kind")
-        self.rehearsal: str | None = report.get("rehearsal")
+        self.synthetic: str | None = report.get("rehearsal")
         self.parameters: int | None = report.get("parameters")
         self.config: dict[str, Any] = report.get("config", {})
         self.origin: dict[str, str] = report.get("origin", {})
@@ -67,10 +80,10 @@ class Facts:
         self.recorded = number(recorded.get("max_abs_difference"))
         self.recorded_tolerance = number(recorded.get("tolerance"))
         receipt = results / STEPS["receipt"].format(variant)
-        held = model_folder.read_json(receipt) if receipt.exists() else {}
-        self.source: str | None = shown(held["source"]) if "source" in held else None
-        self.bytes: int | None = held.get("bytes")
-        self.sha256: str = held.get("sha256", "")
+        noted = model_folder.read_json(receipt) if receipt.exists() else {}
+        self.source: str | None = shown(noted["source"]) if "source" in noted else None
+        self.bytes: int | None = noted.get("bytes")
+        self.sha256: str = noted.get("sha256", "")
         self.loaded = {
             cell["transformers"]: number(cell["max_abs_difference"])
             for cell in map(model_folder.read_json, releases.existing(variant, results))
@@ -81,7 +94,7 @@ class Facts:
         self.checked_at = _date(results / f"logs/verify/{variant}.json") if report else None
 
     def _scored(self, results: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """Read what was measured of these very weights, and the examples; empty without."""
+        """Read the accuracy of these very weights, and the examples; empty without."""
         scores, examples = (
             results_location.place(pattern.format(variant=self.variant), results)
             for pattern in (inputs.SCORES, inputs.EXAMPLES)
@@ -93,29 +106,55 @@ class Facts:
         return found, json.loads(examples.read_text()) if examples.exists() else []
 
     @property
-    def network(self) -> str | None:
-        """Give the authors' name of the size, if it is one of theirs, with width and depth."""
+    def model(self) -> str:
+        """Describe the model: family, kind, the authors' name of the size, depth, width, clip."""
         if not self.kind:
-            return None
+            return self.family or ""
         built = architecture.Architecture(self.kind, self.config, self.origin)
         made = networks.factory_of(architecture.factory(built) or "")
-        name = f"{made.size}: " if made else ""
-        return name + "{num_hidden_layers} layers of {hidden_size}".format(**self.config)
+        words = [self.family, made.size if made else None, KINDS[self.kind]]
+        numbers = (
+            "{num_hidden_layers} layers, width {hidden_size}, {num_attention_heads} heads, "
+            "{num_frames} frames"
+        )
+        return f"{' '.join(filter(None, words))}: {numbers.format(**self.config)}"
+
+    @property
+    def legend(self) -> dict[str, str]:
+        """Explain the status, except what the page explains in other words."""
+        explained = explanations.legend([self.status])
+        others = [explanations.SYNTHETIC, self.report.get("status") if self.meaning else None]
+        return {words: line for words, line in explained.items() if words not in others}
+
+    @property
+    def tested(self) -> list[str]:
+        """Name the releases of transformers in which the folder gave the right outputs."""
+        verified = self.report.get("versions", {}).get("transformers")
+        own = [verified] if self.report.get("passed") and verified not in self.loaded else []
+        return [*self.loaded, *filter(None, own)]
+
+    @property
+    def total(self) -> Took:
+        """Give the time of all steps, and the most memory of any."""
+        took = self.took.values()
+        return Took(
+            sum(one.seconds for one in took), max((one.megabytes for one in took), default=0.0)
+        )
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Say where the folder comes from and by what it was made."""
+        """Say where the folder comes from, and which versions made it."""
         report = self.report
         said = {
             "family": self.family,
             "source": self.source,
             "SHA-256 of the checkpoint": self.sha256,
-            "checkpoint": f"{self.bytes:,} bytes" if self.bytes else None,
-            "state dict": report.get("container"),
-            "weights": report.get("dtype"),
+            "size of the checkpoint": f"{self.bytes:,} bytes" if self.bytes else None,
+            "weights in the checkpoint, under": report.get("container"),
+            "precision of the weights": report.get("dtype"),
             "SHA-256 of model.safetensors": report.get("sha256", {}).get(model_folder.WEIGHTS),
-            "checked": self.checked_at,
-            "computed on": report.get("device"),
+            "verified at": self.checked_at,
+            "verified on device": report.get("device"),
             **report.get("versions", {}),
         }
         return {name: value for name, value in said.items() if value}
@@ -140,11 +179,13 @@ def number(value: Any) -> float | None:
 
 
 def page(facts: Facts, pictures: "Pictures | None", clip: str) -> str:
-    """Write a variant's page; ``clip`` says what the pictures are of."""
+    """Write a variant's page; ``clip`` says which clip the pictures show."""
     limits = [check["limit"] for check in facts.checks if check["name"] == LAYERS]
     layers = plots.layers(facts.layers, limits[0]) if facts.layers and limits else ""
     template = _environment().get_template("page.html.jinja")
-    return template.render(facts=facts, pictures=pictures, clip=clip, layers=layers)
+    return template.render(
+        facts=facts, pictures=pictures, clip=clip, layers=layers, origins=summary.ORIGINS
+    )
 
 
 def overview(variants: Iterable[Facts]) -> str:
@@ -152,9 +193,9 @@ def overview(variants: Iterable[Facts]) -> str:
     ordered = sorted(variants, key=lambda facts: not facts.failed)
     counted = Counter(facts.status.split(" (")[0] for facts in ordered)
     counts = "; ".join(f"{number} {status}" for status, number in counted.most_common())
-    steps = [step for step in TIMED if any(step in facts.took for facts in ordered)]
+    legend = explanations.legend(facts.status for facts in ordered)
     template = _environment().get_template("overview.html.jinja")
-    return template.render(variants=ordered, steps=steps, counts=counts)
+    return template.render(variants=ordered, counts=counts, legend=legend)
 
 
 def drawn(variants: Iterable[Facts]) -> dict[str, str]:
@@ -173,8 +214,8 @@ def drawn(variants: Iterable[Facts]) -> dict[str, str]:
     }
     return {
         "differences": plots.differences({facts.variant: facts.shares for facts in known}),
-        "seconds": plots.by_size(taken["seconds"], "seconds"),
-        "memory": plots.by_size(taken["megabytes"], "most memory, MB"),
+        "seconds": plots.by_size(taken["seconds"], "time of a step, seconds"),
+        "memory": plots.by_size(taken["megabytes"], "peak memory of a step, MB"),
     }
 
 
@@ -198,9 +239,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = _figure
+    environment.filters["picture"] = _picture
+    environment.filters["explained"] = explanations.check
+    environment.filters["file_size"] = lambda size: f"{size / 1e6:,.1f} MB" if size else ""
+    environment.filters["duration"] = lambda seconds: f"{seconds:,.1f} s" if seconds else ""
     environment.filters["megabytes"] = lambda value: f"{value:,.0f} MB" if value else ""
     environment.filters["thousands"] = lambda value: "" if value is None else f"{value:,}"
     return environment
+
+
+def _picture(value: str) -> str:
+    """Let a picture through whole, however long; what is none is a text like others."""
+    return Markup(value) if PICTURE.fullmatch(value) else value
 
 
 def _shown(value: Any) -> Any:

@@ -23,33 +23,34 @@ def layers(differences: Mapping[str, float], limit: float) -> str:
     values = [_drawn(value, NO_DIFFERENCE) for value in differences.values()]
     colours = [RIGHT if value <= limit else WRONG for value in values]
     axes.scatter(range(len(values)), values, c=colours, s=18, zorder=3)
-    axes.axhline(limit, color=WRONG, linestyle="--", linewidth=1, label=f"tolerance, {limit:g}")
+    axes.axhline(limit, color=WRONG, linestyle="--", linewidth=1, label=f"allowed: {limit:g}")
     axes.set_yscale("log")
     axes.set_ylim(NO_DIFFERENCE / 2, 10 * max(limit, *values))
     shown = range(0, len(values), math.ceil(len(values) / TICKS))
     names = list(differences)
     axes.set_xticks(shown, [names[one] for one in shown], rotation=35, ha="right", fontsize=7)
-    axes.set_ylabel("largest difference,\nof the step's scale")
+    axes.set_xlabel("steps of the network, in the order of computation")
+    axes.set_ylabel("largest difference,\nrelative to the step's values")
     axes.legend(loc="upper right")
     return _svg(figure)
 
 
 def differences(shares: Mapping[str, tuple[float | None, float | None]]) -> str:
-    """Draw each variant's largest differences, divided by what is allowed, over its name.
+    """Draw each variant's largest differences, divided by the allowed difference, beside its name.
 
     One is from the authors' network, the other from recorded outputs; None where not compared.
     """
     named = len(shares) <= NAMED
     figure, axes = _axes(8, 1.4 + 0.27 * min(len(shares), NAMED))
     for column, (label, marker) in enumerate(
-        (("from the authors' network", "o"), ("from recorded outputs", "D"))
+        (("from the original checkpoint", "o"), ("from recorded outputs", "D"))
     ):
         found = [(row, pair[column]) for row, pair in enumerate(shares.values())]
-        held = [(row, _drawn(value, NO_SHARE)) for row, value in found if value is not None]
-        colours = [RIGHT if value <= 1 else WRONG for _, value in held]
+        points = [(row, _drawn(value, NO_SHARE)) for row, value in found if value is not None]
+        colours = [RIGHT if value <= 1 else WRONG for _, value in points]
         axes.scatter(
-            [value for _, value in held],
-            [row for row, _ in held],
+            [value for _, value in points],
+            [row for row, _ in points],
             marker=marker,
             facecolors="white" if column else colours,
             edgecolors=colours,
@@ -57,12 +58,12 @@ def differences(shares: Mapping[str, tuple[float | None, float | None]]) -> str:
             label=label,
             zorder=3,
         )
-    axes.axvline(1, color=WRONG, linestyle="--", linewidth=1, label="tolerance")
+    axes.axvline(1, color=WRONG, linestyle="--", linewidth=1, label="allowed")
     axes.set_xscale("log")
     axes.set_xlim(left=NO_SHARE / 2)
     axes.set_ylim(len(shares) - 0.5, -0.5)
     axes.set_yticks(range(len(shares)) if named else [], list(shares) if named else [], fontsize=8)
-    axes.set_xlabel("largest difference, of what is allowed")
+    axes.set_xlabel("largest difference of any output, divided by the allowed difference")
     figure.legend(loc="outside lower center", ncols=3)
     return _svg(figure)
 
@@ -70,16 +71,16 @@ def differences(shares: Mapping[str, tuple[float | None, float | None]]) -> str:
 def by_size(points: Mapping[str, Sequence[tuple[float, float]]], quantity: str) -> str:
     """Draw what each step takes against the size of the checkpoint, from (bytes, value)."""
     figure, axes = _axes(8, 4.2)
-    held = {step: places for step, places in points.items() if places}
-    for step, places in held.items():
+    known = {step: places for step, places in points.items() if places}
+    for step, places in known.items():
         sizes, values = [size / 1e6 for size, _ in places], [value for _, value in places]
         axes.scatter(sizes, values, s=24, label=step, color=COLOURS.get(step), zorder=3)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("size of the checkpoint, MB")
     axes.set_ylabel(quantity)
-    if held:
-        axes.legend()
+    if known:
+        figure.legend(loc="outside lower center", ncols=len(known))
     return _svg(figure)
 
 

@@ -23,8 +23,8 @@ class ExpectedConfig:
     """The config.json of a right folder.
 
     ``label_list`` is the file with the classes' names; without one they have numbers for names. If
-    labels are not to be compared, any of the folder's own are right. ``synthetic`` marks a
-    rehearsal.
+    labels are not to be compared, any of the folder's own are right. ``synthetic`` is
+    the text that marks synthetic weights.
     """
 
     architecture: Architecture

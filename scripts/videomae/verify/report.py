@@ -51,7 +51,7 @@ class Report:
     rounding_effect: float | None = None
     layers: dict[str, float] = field(default_factory=dict)
     recorded: dict[str, Any] = field(default_factory=lambda: {"status": "none"})
-    rehearsal: str | None = None
+    rehearsal: str | None = None  # what marks synthetic weights
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -87,8 +87,9 @@ def state(variant: str, results: Path, push: str | None, outdated: Outdated = fr
     """Find the first step of a variant that is not done, and what its log says.
 
     ``push`` is the last step, if one that pushes is asked for. A step is done if its file is there,
-    no older than that of the step before, and not known to be outdated. What stands behind the
-    first step that isn't done is of an earlier run and not looked at.
+    no older than that of the step before, and not known to be outdated; so is a download whose file
+    was removed after all was done. What stands behind the first step that isn't done is of an
+    earlier run and not looked at.
     """
     steps = {step: STEPS[step] for step in STEPS if step == push or step not in ENDS}
     seconds = sum(took(results / f"benchmarks/{step}/{variant}.tsv")[0] for step in steps)
@@ -96,6 +97,8 @@ def state(variant: str, results: Path, push: str | None, outdated: Outdated = fr
     before = 0.0
     for step, pattern in steps.items():
         file = results / pattern.format(variant)
+        if removed(results, step, variant) and (step, variant) not in outdated:
+            continue
         made = file.stat().st_mtime if file.exists() else -1.0
         if made < before or (step, variant) in outdated:
             return _unfinished(State(variant, "", report, seconds), step, results, file)
@@ -104,6 +107,12 @@ def state(variant: str, results: Path, push: str | None, outdated: Outdated = fr
             report = json.loads(file.read_text())
     status = summary.shown(report) + ENDS[push] + summary.notes(report)
     return State(variant, status, report, seconds)
+
+
+def removed(results: Path, step: str, variant: str) -> bool:
+    """Tell whether a step's file is gone because the run removed it once all was done."""
+    gone = not (results / STEPS[step].format(variant)).exists()
+    return step == "download" and gone and (results / f"discarded/{variant}.txt").exists()
 
 
 def _unfinished(state: State, step: str, results: Path, file: Path) -> State:
@@ -180,7 +189,7 @@ def table(
         )
         for one in states
     ]
-    headers = ("variant", "status", "max difference", "allowed", "recorded differ by", "seconds")
+    headers = ("variant", "status", "max difference", "allowed", "recorded difference", "seconds")
     lines = [
         tabulate(rows, headers, disable_numparse=True, colalign=("left",) * 2 + ("right",) * 4)
     ]

@@ -11,7 +11,7 @@ from videomae.convert import model_folder
 from videomae.errors import ConversionError
 from videomae.verify import summary
 from videomae.workflow import run_lock
-from videomae.workflow.states import ENDS, FAILED, STEPS, StepState, step_state
+from videomae.workflow.states import ENDS, FAILED, STEPS, StepState, removed, step_state
 
 
 def table(directory: Path, results: Path | None = None) -> str:
@@ -62,7 +62,7 @@ def _cell(results: Path, step: str, name: str) -> StepState:
         with suppress(OSError, ConversionError):  # a run may be replacing it
             report = model_folder.read_json(results / STEPS[step].format(name))
             return StepState(summary.shown(report) + summary.notes(report))
-    if cell.state == "waiting" and _discarded(results, step, name):
+    if cell.state == "waiting" and removed(results, step, name):
         return StepState("done, removed")
     return cell
 
@@ -78,7 +78,3 @@ def _scoring(results: Path, name: str) -> StepState:
             return cell
     done = sum(cell.state == "done" for cell in parts)
     return StepState(f"{done} parts done") if merged.state == "waiting" and done else merged
-
-
-def _discarded(results: Path, step: str, name: str) -> bool:
-    return step == "download" and (results / f"discarded/{name}.txt").exists()

@@ -8,12 +8,23 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from videomae.report import pages
+from videomae.verify import summary
 
 from tests.conftest import Workflow
 
 pytestmark = pytest.mark.full
 
-SCREENS = {"laptop": (1280, 800), "phone": (390, 844)}
+SCREENS = {"laptop": (1280, 800), "phone": (375, 812)}
+BESIDE_LIST = 956  # what the list of results leaves of a laptop
+# What is cut off or needs scrolling: all that ends right of the window or of what holds it.
+CROPPED = """
+() => [...document.querySelectorAll("td, th, table, p, dl, dd")]
+    .filter(it => it.getClientRects().length)
+    .filter(it => it.getBoundingClientRect().right > window.innerWidth + 0.5
+        || it.scrollWidth > it.clientWidth + 1 && getComputedStyle(it).display !== "inline")
+    .map(it => it.tagName + " " + it.innerText.slice(0, 60))
+"""
 # Snakemake's own page says this of a library within it.
 KNOWN = "cdn.tailwindcss.com should not be used in production"
 
@@ -79,6 +90,7 @@ def test_every_result_opens_without_an_error_or_a_request(
     assert watched.wrong == []
     assert sum("All variants" in text for text in opened) == 1
     assert sum("it is wrong" in text for text in opened) == 2
+    assert sum("What to do:" in text for text in opened) == 2
     assert opened.count("picture") == 3
 
 
@@ -89,21 +101,53 @@ def _shown(page: Page) -> str:
     if shown.evaluate("it => it.tagName") == "IMG":
         assert shown.evaluate("it => it.decode().then(() => it.naturalWidth)") > 100
         return "picture"
-    return str(page.frame_locator("iframe").last.locator("body").inner_text())
+    body = page.frame_locator("iframe").last.locator("body")
+    if body.evaluate("() => window.innerWidth") >= 320:  # on a phone the list covers it at first
+        assert body.evaluate(CROPPED) == []
+    return str(body.inner_text())
 
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_pages_fit_the_screen(report: Path, screen: str, browser: Browser) -> None:
     width, height = SCREENS[screen]
     watched = Watched(browser.new_page(viewport={"width": width, "height": height}))
-    pages = sorted((report.parent / "results/report").rglob("*.html"))
-    assert len(pages) == 4
-    for path in pages:
+    paths = sorted((report.parent / "results/report").rglob("*.html"))
+    assert len(paths) == 4
+    for path in paths:
         watched.page.goto(path.as_uri())
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert watched.page.evaluate(CROPPED) == [], path
         for picture in watched.page.locator("img").all():
             assert picture.evaluate("it => it.decode().then(() => it.naturalWidth)") > 100
     assert watched.wrong == []
+
+
+@pytest.mark.parametrize("width", [1280, BESIDE_LIST, 375])
+def test_table_has_no_cropped_column_when_every_cell_is_full(
+    report: Path, width: int, browser: Browser, tmp_path: Path
+) -> None:
+    facts = pages.Facts("own-1", report.parent / "results", family="VideoMAE V2")
+    facts.variant = "videomae-base-short-finetuned-kinetics"
+    facts.status = (
+        f"{summary.BY_YOURS}, not pushed (dry run) (recorded outputs differ, synthetic weights)"
+    )
+    facts.parameters, facts.bytes = 1_632_119_440, 12_528_600_000
+    facts.recorded, facts.recorded_tolerance = 1.2e-6, 1.1e-4
+    facts.loaded = dict.fromkeys((f"{major}.57.{n}" for major in (4, 5) for n in range(5)), 0.0)
+    facts.took["verify"] = pages.Took(12345.6, 23456.7)
+    failed = pages.Facts("own-0", report.parent / "results")
+    assert failed.failed
+    file = tmp_path / "overview.html"
+    file.write_text(pages.overview([facts, failed]))
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CROPPED) == []
+    shown = page.locator("body").inner_text()
+    for words in ("What to do:", "12,528.6 MB", "5.57.4", "23,457 MB", facts.sha256[:8]):
+        assert words in shown
+    page.add_style_tag(content="table { min-width: 1300px; }")
+    assert any("TABLE" in found for found in page.evaluate(CROPPED))
 
 
 def test_error_and_request_of_a_page_are_seen(tmp_path: Path, browser: Browser) -> None:
