@@ -254,7 +254,7 @@ def test_changed_weights_fail(
         ("config.json", {"hidden_act": "gelu_new"}, ["config"], "should be 'gelu'"),
         ("config.json", {"num_frames": 2}, ["config"], "num_frames is 2, should be 4"),
         ("config.json", {"qv_bias": False}, ["config"], "qv_bias is False"),
-        ("config.json", {"id2label": {}}, ["labels"], "id2label['0'] is None"),
+        ("config.json", {"id2label": {}}, ["labels"], "id2label['0'] is missing"),
         ("config.json", {"label2id": [1]}, ["labels"], "label2id is [1], should be a map of 7"),
         ("config.json", {"rehearsal": None}, ["config"], "never trained"),
         (

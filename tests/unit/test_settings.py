@@ -157,7 +157,7 @@ def test_every_value_that_can_be_given_has_a_key() -> None:
         (
             "variants.mine.published",
             {"dataset": "Kinetics", "top1": 80, "source": "https://example.org"},
-            r"mine\.published\.dataset: 'Kinetics' is no data set that .*\(did you mean Kinetics-",
+            r"mine\.published\.dataset: 'Kinetics' is neither a known data set .*\(did you mean Kinetics-",
         ),
         (
             "variants.mine.published",
@@ -167,21 +167,25 @@ def test_every_value_that_can_be_given_has_a_key() -> None:
         (
             "variants.mine.datasets",
             ["UCF101", "SSV2"],
-            r"mine\.datasets\.1: 'SSV2' is no data set .*known are Kinetics-400, .*Something-Some",
+            r"mine\.datasets\.1: 'SSV2' is neither a known data set .*known data sets are Kinetics-400, .*Something-Some",
         ),
         (
             "variants.mine.base_model",
             "mine",
             r"mine\.base_model: 'mine' is neither another variant nor OWNER/NAME on the hub",
         ),
-        ("license", "cc-by-nc-4", r"license: 'cc-by-nc-4' is no identifier .*mean cc-by-nc-4\.0\?"),
+        (
+            "license",
+            "cc-by-nc-4",
+            r"license: 'cc-by-nc-4' is not an identifier .*mean cc-by-nc-4\.0\?",
+        ),
         (
             "license",
             "my own",
-            r"license: 'my own' is no identifier .*write other with license_name",
+            r"license: 'my own' is not an identifier .*write other and give license_name",
         ),
-        ("license", "other", r"license: other needs .* there is neither"),
-        ("license_name", "my own", r"license_name: this goes with `license: other` only"),
+        ("license", "other", r"license: other needs .* neither is given"),
+        ("license_name", "my own", r"license_name: this key needs `license: other`"),
         ("models", ["min"], r"models: 'min' is no variant \(did you mean mine\?\)"),
         ("recorded_outputs", "ignore", r"recorded_outputs: 'ignore' is not one of require, warn"),
         ("push.enabled", True, r"push: `namespace` is missing, which"),
@@ -215,7 +219,7 @@ def test_accuracy_on_a_data_set_of_other_classes_than_the_labels_is_refused(
     stated = {"dataset": "Kinetics-400", "top1": 80, "source": "https://example.org"}
     config = edited(config, "variants.mine.published", stated)
     read(edited(config, "variants.mine.labels", "kinetics400"))
-    with pytest.raises(ConversionError, match=r"variants\.mine: published: .*apart 174"):
+    with pytest.raises(ConversionError, match=r"variants\.mine: published: .*has 174 classes"):
         read(edited(config, "variants.mine.labels", "ssv2"))
     with pytest.raises(ConversionError, match=r"variants\.mine\.labels: leave it out for LABEL_0"):
         read(edited(config, "variants.mine.labels", "none"))

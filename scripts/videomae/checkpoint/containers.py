@@ -101,7 +101,7 @@ def _before(anchor: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def _prefixes(root: str, names: list[str]) -> tuple[str, ...]:
-    """Give what may be taken off: the encoder's whole prefix, or that of what is beside it.
+    """Return what may be taken off: the encoder's whole prefix, or that of what is beside it.
 
     In pre-training ``encoder.`` is part of the authors' own names.
     """

@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 
 
 def entries(path: Path) -> dict[str, Entry] | None:
-    """Give where a zip archive's entries are, by their names within its one folder.
+    """Return where a zip archive's entries are, by their names within its one folder.
 
     None for a file of before torch 1.6, which is no archive. Raises `ConversionError` for one that
     torch would not have written so: it stores entries as they are, so that none is larger than the
@@ -58,7 +58,7 @@ def entries(path: Path) -> dict[str, Entry] | None:
 
 
 def _checked(archive: zipfile.ZipFile, file: IO[bytes], size: int) -> dict[str, Entry]:
-    """Give where a sound archive's entries are; ``size`` is that of the file, in bytes."""
+    """Return where a sound archive's entries are; ``size`` is that of the file, in bytes."""
     found: dict[str, Entry] = {}
     if any(name.partition("/")[2] == "constants.pkl" for name in archive.namelist()):
         raise ConversionError(TORCHSCRIPT)
@@ -82,14 +82,14 @@ def _checked(archive: zipfile.ZipFile, file: IO[bytes], size: int) -> dict[str, 
 
 
 def _first_byte(file: IO[bytes], header: int) -> int:
-    """Give where an entry's bytes begin: behind its header, a name and what was added to it."""
+    """Return where an entry's bytes begin: behind its header, a name and what was added to it."""
     file.seek(header + LOCAL_HEADER - 4)
     name, extra = struct.unpack("<HH", file.read(4))
     return header + LOCAL_HEADER + int(name) + int(extra)
 
 
 def located(path: Path) -> Path:
-    """Give the file that a path means: of a DeepSpeed folder, the states that ``latest`` names.
+    """Return the file that a path means: of a DeepSpeed folder, the states that ``latest`` names.
 
     Raises `ConversionError` for another folder, and for a model that is spread over several files.
     """
@@ -107,7 +107,7 @@ def located(path: Path) -> Path:
 
 
 def _named_by(latest: Path) -> Path:
-    """Give the folder of states that a DeepSpeed folder's ``latest`` names, beside that file."""
+    """Return the folder of states that a DeepSpeed folder's ``latest`` names, beside that file."""
     with latest.open("rb") as file:
         start = file.read(1024)
     name = start.decode(errors="replace").strip()
@@ -124,7 +124,7 @@ def _named_by(latest: Path) -> Path:
 
 
 def title(page: str) -> str | None:
-    """Give a web page's title; None if it has none."""
+    """Return a web page's title; None if it has none."""
     found = re.search(r"<title[^>]*>(.*?)</title>", page, re.DOTALL | re.IGNORECASE)
     return " ".join(html.unescape(found[1]).split())[:80] or None if found else None
 

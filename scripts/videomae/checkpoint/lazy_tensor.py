@@ -83,7 +83,7 @@ class Stored:
         ]
 
     def read(self) -> "Tensor":
-        """Give the values; their pages are mapped, and unmapped when the tensor is no more."""
+        """Return the values; their pages are mapped, and unmapped when the tensor is no more."""
         import torch
 
         item, count = ITEM_BYTES[self.dtype], 1 + self._last() if self.numel() else 0
@@ -109,12 +109,12 @@ class Stored:
         return tensor
 
     def _last(self) -> int:
-        """Give the place of the last element, counted from the first."""
+        """Return the place of the last element, counted from the first."""
         steps = zip(self.shape, self.stride, strict=True)
         return sum((size - 1) * stride for size, stride in steps)
 
     def _in_order(self) -> bool:
-        """Tell whether the elements follow one another without gaps."""
+        """Return whether the elements follow one another without gaps."""
         expected = 1
         for size, stride in zip(reversed(self.shape), reversed(self.stride), strict=True):
             if size != 1 and stride != expected:
@@ -137,7 +137,7 @@ class Values(Mapping[str, "Tensor"]):
         return read(self.entries[name])
 
     def __iter__(self) -> Iterator[str]:
-        """Give the names."""
+        """Return the names."""
         return iter(self.entries)
 
     def __len__(self) -> int:
@@ -166,20 +166,20 @@ def held(entry: Entry) -> int:
 
 
 def read(entry: Entry) -> "Tensor":
-    """Give an entry's values."""
+    """Return an entry's values."""
     # torch may leave the sign of a tensor to whoever reads it; not all do.
     return entry.read() if isinstance(entry, Stored) else entry.resolve_neg()
 
 
 def widen(entry: Entry) -> "Tensor":
-    """Give values in float32, which holds every float16 and bfloat16 value exactly."""
+    """Return values in float32, which holds every float16 and bfloat16 value exactly."""
     import torch
 
     return read(entry).to(torch.float32).contiguous()
 
 
 def cast(entry: Entry, wanted: str) -> Any:
-    """Give an entry in another dtype: the nearest values that it has."""
+    """Return an entry in another dtype: the nearest values that it has."""
     if isinstance(entry, Stored):
         return entry if wanted == dtype(entry) else replace(entry, becomes=(*entry.becomes, wanted))
     import torch

@@ -157,7 +157,7 @@ def load(path: Path) -> tuple[Any, list[str]]:
 
 
 def checked(name: Any, value: Any) -> Entry:
-    """Give an entry of a state dict back; refuse what is no tensor of floats up to 32 bits."""
+    """Return an entry of a state dict back; refuse what is no tensor of floats up to 32 bits."""
     if (fault := _fault(name, value)) or not lazy_tensor.is_tensor(value):
         raise ConversionError(fault or "")
     return value
@@ -178,7 +178,7 @@ def _fault(name: Any, value: Any) -> str | None:
 
 
 def cast(entries: Mapping[str, Entry], dtype: str) -> dict[str, Entry]:
-    """Give tensors as a folder of this dtype holds them: the nearest values that it has."""
+    """Return tensors as a folder of this dtype holds them: the nearest values that it has."""
     return {name: lazy_tensor.cast(entry, dtype) for name, entry in entries.items()}
 
 

@@ -48,7 +48,7 @@ class NotFiniteError(ConversionError):
 
 
 def entries(path: Path) -> dict[str, Stored]:
-    """Give where a file's tensors are; raises `ConversionError` for one that can't be read."""
+    """Return where a file's tensors are; raises `ConversionError` for one that can't be read."""
     with _opened(path) as opened:
         slices = {name: opened.get_slice(name) for name in opened.offset_keys()}
         held = {name: (one.get_dtype(), one.get_shape()) for name, one in slices.items()}
@@ -69,7 +69,7 @@ def entries(path: Path) -> dict[str, Stored]:
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """Give what a file says beside its tensors; raises `ConversionError` if it can't be read."""
+    """Return what a file says beside its tensors; raises `ConversionError` if it can't be read."""
     with _opened(path) as opened:
         return dict(opened.metadata() or {})
 
@@ -85,7 +85,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def strides(shape: list[int]) -> tuple[int, ...]:
-    """Give the strides of elements that follow one another."""
+    """Return the strides of elements that follow one another."""
     return tuple(math.prod(shape[dimension + 1 :]) for dimension in range(len(shape)))
 
 
@@ -115,7 +115,7 @@ def write(
 
 
 def finite(entry: Entry) -> bool:
-    """Tell whether all values of a tensor are finite."""
+    """Return whether all values of a tensor are finite."""
     try:
         for _ in _chunks(entry):
             pass
@@ -133,7 +133,7 @@ def _threads() -> int:
 def _layout(
     tensors: Mapping[str, Entry], said: Mapping[str, str]
 ) -> tuple[bytes, list[Piece], int]:
-    """Give the header, where each tensor goes, and the file's size."""
+    """Return the header, where each tensor goes, and the file's size."""
     header: dict[str, Any] = {"__metadata__": dict(sorted(said.items()))}
     begins = 0
     places: list[Piece] = []
@@ -170,12 +170,12 @@ def _write(file: int, entry: Entry, place: int) -> None:
 
 
 def _is_range(entry: Entry) -> TypeGuard[Stored]:
-    """Tell whether a tensor's bytes are there, and its values can be looked at without torch."""
+    """Return whether a tensor's bytes are there, and its values can be looked at without torch."""
     return isinstance(entry, Stored) and entry.is_range and entry.dtype == "float32"
 
 
 def _chunks(entry: Entry) -> Iterator[memoryview]:
-    """Give a tensor's bytes in order, which are good until the next are asked for."""
+    """Return a tensor's bytes in order, which are good until the next are asked for."""
     if not _is_range(entry):
         import torch
 

@@ -34,7 +34,7 @@ class Storage(NamedTuple):
 def _tensor(
     storage: Any, first: Any, shape: Any, stride: Any, *_: Any, negated: bool = False
 ) -> Stored:
-    """Give where a tensor's elements are; all of them must be in its storage."""
+    """Return where a tensor's elements are; all of them must be in its storage."""
     numbers = (first, *shape, *stride)
     if not isinstance(storage, Storage) or not len(shape) == len(stride) <= MOST_DIMENSIONS:
         raise pickle.UnpicklingError("a tensor without storage, shape and stride")
@@ -60,13 +60,13 @@ def _tensor(
 def _tensor_v2(
     storage: Any, first: Any, shape: Any, stride: Any, _grad: Any, _hooks: Any, said: Any = None
 ) -> Stored:
-    """Give a tensor of which torch also notes whether its sign is left to whoever reads it."""
+    """Return a tensor of which torch also notes whether its sign is left to whoever reads it."""
     negated = isinstance(said, Mapping) and said.get("neg") is True
     return _tensor(storage, first, shape, stride, negated=negated)
 
 
 def _parameter(tensor: Any, *_: Any) -> Any:
-    """Give a parameter's tensor."""
+    """Return a parameter's tensor."""
     return tensor
 
 
@@ -172,7 +172,7 @@ class Unpickler(pickle.Unpickler):
         return super().load()
 
     def find_class(self, module: str, name: str) -> Any:
-        """Give what a name may stand for."""
+        """Return what a name may stand for."""
         full = f"{module}.{name}"
         if full in PLAIN:
             return PLAIN[full]
@@ -183,7 +183,7 @@ class Unpickler(pickle.Unpickler):
         return self.shadows.setdefault(full, type(name, (Shadow,), {"name": full}))
 
     def rebuilding(self, full: str) -> Any:
-        """Give what makes a tensor, or names a kind of storage; None for anything else."""
+        """Return what makes a tensor, or names a kind of storage; None for anything else."""
         raise NotImplementedError
 
 
@@ -207,13 +207,13 @@ class ArchiveUnpickler(Unpickler):
         return self.archive.read(size)
 
     def rebuilding(self, full: str) -> Any:
-        """Give what finds a tensor in the file, or the dtype of a kind of storage."""
+        """Return what finds a tensor in the file, or the dtype of a kind of storage."""
         if full in REBUILDING:
             return functools.partial(REBUILDING[full])
         return STORAGES.get(full)
 
     def persistent_load(self, saved: Any) -> Storage:
-        """Give a storage, which must be its whole entry."""
+        """Return a storage, which must be its whole entry."""
         match saved:
             case ("storage", str(dtype), str(key), str(), int(held)) if dtype in ITEM_BYTES:
                 size = self.entries.get(f"data/{key}", formats.Entry(0, 0))

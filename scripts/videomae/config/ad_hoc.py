@@ -16,7 +16,7 @@ from videomae.network import addresses
 
 
 def variants(config: Config) -> dict[str, Entry] | None:
-    """Give an entry for each checkpoint that is named by itself; None if none is.
+    """Return an entry for each checkpoint that is named by itself; None if none is.
 
     Raises `ConversionError` for a file that isn't there, a pattern that nothing matches, and
     recorded outputs of one checkpoint where there are several.
@@ -49,7 +49,7 @@ def _checkpoint(config: Config) -> list[str]:
 
 
 def _matching(config: Config) -> list[str]:
-    """Give the files that ``checkpoints`` matches."""
+    """Return the files that ``checkpoints`` matches."""
     patterns = config.checkpoints or []
     files: list[str] = []
     for pattern in [patterns] if isinstance(patterns, str) else patterns:

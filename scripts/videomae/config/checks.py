@@ -18,7 +18,7 @@ CONDITIONS = ("clip", "image_mean", "image_std")
 def variant(
     name: str, entry: Entry, config: Config, known: Iterable[str], shipped_labels: tuple[str, ...]
 ) -> Variant:
-    """Give the variant of an entry, its recorded outputs with all their conditions.
+    """Return the variant of an entry, its recorded outputs with all their conditions.
 
     ``known`` are the variants that may be a base model, ``shipped_labels`` the lists by name.
     Raises `ConversionError`, which names the path in config.yaml.

@@ -40,7 +40,7 @@ WORDS = {
 
 
 def explain(error: ValidationError) -> str:
-    """Give one line of the first of the errors, with how many more there are; no secrets."""
+    """Return one line of the first of the errors, with how many more there are; no secrets."""
     # A misspelt key first: it may be the one that another error misses.
     errors = sorted(
         error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden"
@@ -86,7 +86,7 @@ def _value(error: ErrorDetails, schema: Schema, keys: list[int | str]) -> str:
 
 
 def _nodes(schema: Schema, keys: list[int | str]) -> list[Schema]:
-    """Give what the schema says of the value at a path: several things, where it may be several."""
+    """Return what the schema says of the value at a path: several things, where it may be several."""
     nodes = list(_alternatives(schema, schema))
     for key in keys:
         below = [child for node in nodes for child in _children(node, key)]
@@ -121,7 +121,7 @@ def _properties(schema: Schema, keys: list[int | str]) -> list[str]:
 
 
 def _meaning(schema: Schema, keys: list[int | str]) -> str:
-    """Give the help text of a key for a message; a model's own docstring is none."""
+    """Return the help text of a key for a message; a model's own docstring is none."""
     models = schema["$defs"].values()
     nodes = [node for node in _nodes(schema, keys) if node not in models] if keys else []
     told = [node["description"] for node in nodes if "description" in node]

@@ -214,7 +214,7 @@ class Config(Stated):
 
     @property
     def stated_license(self) -> dict[str, Any]:
-        """Give what is said of the license, under the hub's keys."""
+        """Return what is said of the license, under the hub's keys."""
         return {key: value for key, value in self.given.items() if key in licenses.KEYS}
 
     @model_validator(mode="after")

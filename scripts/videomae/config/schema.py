@@ -43,18 +43,18 @@ class Generator(GenerateJsonSchema):
 
 
 def schema() -> Node:
-    """Give the JSON schema of a config.yaml."""
+    """Return the JSON schema of a config.yaml."""
     return {"$schema": DIALECT, **Config.model_json_schema(schema_generator=Generator)}
 
 
 def schema_text() -> str:
-    """Give what config.schema.yaml holds."""
+    """Return what config.schema.yaml holds."""
     text = yaml.safe_dump(schema(), sort_keys=False, allow_unicode=True, width=100)
     return f"{NOTE}\n{text}"
 
 
 def page(template: str) -> str:
-    """Give what docs/configuration.md holds, from its template."""
+    """Return what docs/configuration.md holds, from its template."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
@@ -68,7 +68,7 @@ class Tables:
         self.models: dict[str, Node] = {"Config": root, **root["$defs"]}
 
     def table(self, model: str, keys: str = "") -> str:
-        """Give the table of a model's keys, of all or of these; required ones come first."""
+        """Return the table of a model's keys, of all or of these; required ones come first."""
         properties, required = (
             self.models[model]["properties"],
             self.models[model].get("required", []),

@@ -137,7 +137,7 @@ def _with_checkpoints(
     lock: Mapping[str, receipts.Content],
     results: Path,
 ) -> dict[str, Variant]:
-    """Give each variant what is known of its checkpoint, and where that is."""
+    """Return each variant what is known of its checkpoint, and where that is."""
     folder, adds = _shared_folder(config), config.add_to_checkpoints_dir
     return {
         name: replace(
@@ -152,7 +152,7 @@ def _with_checkpoints(
 
 
 def _locked(variant: Variant, lock: Mapping[str, receipts.Content]) -> receipts.Content | None:
-    """Give what a variant's source gave before; its pin must not contradict that."""
+    """Return what a variant's source gave before; its pin must not contradict that."""
     recorded = lock.get(str(variant.source))
     pinned = (variant.entry.sha256 or "").lower()
     if recorded and pinned and pinned != recorded.sha256:
@@ -164,7 +164,7 @@ def _locked(variant: Variant, lock: Mapping[str, receipts.Content]) -> receipts.
 
 
 def _shared_folder(config: Config) -> Path | None:
-    """Give the folder of checkpoints that runs share; it must be one, and ours if we add to it."""
+    """Return the folder of checkpoints that runs share; it must be one, and ours if we add to it."""
     if config.checkpoints_dir is None:
         return None
     folder = Path(config.checkpoints_dir).absolute()
@@ -176,14 +176,14 @@ def _shared_folder(config: Config) -> Path | None:
 
 
 def _place(variant: Variant, folder: Path | None) -> Path | None:
-    """Give where a shared folder has, or is to have, what the network gives for a variant."""
+    """Return where a shared folder has, or is to have, what the network gives for a variant."""
     if folder is None or variant.source.kind not in sources.ON_NETWORK:
         return None
     return folder / f"{variant.name}.pth"
 
 
 def _at_hand(variant: Variant, folder: Path | None, results: Path) -> str:
-    """Give the file that stands in for a variant's source on the network; empty if none does."""
+    """Return the file that stands in for a variant's source on the network; empty if none does."""
     file = _place(variant, folder)
     if file is None or not file.is_file():
         return ""
@@ -193,7 +193,7 @@ def _at_hand(variant: Variant, folder: Path | None, results: Path) -> str:
 
 
 def _with_published(pattern: str, variants: Mapping[str, Variant]) -> dict[str, Variant]:
-    """Give each variant the published folder that it is compared with."""
+    """Return each variant the published folder that it is compared with."""
     if "{variant}" not in pattern and len(variants) > 1:
         raise ConversionError(
             f"published: {pattern!r} can't be the folder of {len(variants)} variants; choose one "

@@ -43,12 +43,12 @@ class Model(BaseModel):
 
     @property
     def given(self) -> dict[str, Any]:
-        """Give the keys that have a value, with it."""
+        """Return the keys that have a value, with it."""
         return {name: value for name, value in self if value is not None}
 
 
 def refusal(text: str) -> PydanticCustomError:
-    """Give an error that says exactly this, for validators to raise."""
+    """Return an error that says exactly this, for validators to raise."""
     return PydanticCustomError(REFUSED, "{text}", {"text": text})
 
 
@@ -61,7 +61,7 @@ def refuse_by(check: Callable[..., object], *values: Any) -> None:
 
 
 def passing(check: Callable[[Any], object]) -> AfterValidator:
-    """Give the validator that refuses what ``check`` raises `ConversionError` for."""
+    """Return the validator that refuses what ``check`` raises `ConversionError` for."""
 
     def validate(value: Any) -> Any:
         refuse_by(check, value)

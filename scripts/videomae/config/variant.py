@@ -189,7 +189,7 @@ class Variant:
 
 
 def local_path(kind: str, name: Any) -> Any:
-    """Give the path that a dataset's file is brought to; anything else as it is."""
+    """Return the path that a dataset's file is brought to; anything else as it is."""
     if kind in INPUTS and str(name).startswith("hub:"):
         return f"results/inputs/{kind}/{name.removeprefix('hub:').removeprefix('datasets/')}"
     return name

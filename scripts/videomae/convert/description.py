@@ -129,7 +129,7 @@ class Description:
             yield f"    # labels: {self.data_set.labels}  # {self.data_set.why}"
 
     def content(self) -> dict[str, Any]:
-        """Give all of it as JSON can hold it."""
+        """Return all of it as JSON can hold it."""
         said: dict[str, Any] = {
             "file": str(self.path),
             "convertible": not self.reasons,

@@ -91,25 +91,25 @@ def changed_files(watched: Watched, after: Mapping[str, str]) -> list[str]:
 
 
 def describe(watched: Watched, path: Path) -> dict[str, Any]:
-    """Give what a report tells of the checkpoint."""
+    """Return what a report tells of the checkpoint."""
     file, sha256 = watched.found[path]
     return {"sha256": sha256, "bytes": file.bytes}
 
 
 def digest(content: Any) -> str:
-    """Give what is the same for the same content, which JSON can hold; hexadecimal."""
+    """Return what is the same for the same content, which JSON can hold; hexadecimal."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def conversion(
     config: Mapping[str, Any], dtype: str, weights: str | None, labels: str | None
 ) -> dict[str, Any]:
-    """Give what a report tells of how a checkpoint is converted; ``labels`` is a SHA-256."""
+    """Return what a report tells of how a checkpoint is converted; ``labels`` is a SHA-256."""
     return {"config": dict(config), "dtype": dtype, "weights": weights, "labels": labels}
 
 
 def recorded(outputs: Any, use: str) -> dict[str, Any]:
-    """Give what a report tells of the recorded outputs that it was asked to compare.
+    """Return what a report tells of the recorded outputs that it was asked to compare.
 
     Those in a file of one's own are told by the file's hash instead.
     """

@@ -40,12 +40,12 @@ class Rename:
         return Rename(self.source.replace("{}", layer), targets, self.split)
 
     def alone(self) -> "Rename":
-        """Give the names in VideoMAEModel, which the other models hold as their ``videomae``."""
+        """Return the names in VideoMAEModel, which the other models hold as their ``videomae``."""
         targets = tuple(target.removeprefix("videomae.") for target in self.targets)
         return Rename(self.source, targets, self.split)
 
     def forwards(self, entry: Kept) -> dict[str, Kept]:
-        """Give the tensors in transformers that hold this tensor of the checkpoint."""
+        """Return the tensors in transformers that hold this tensor of the checkpoint."""
         if self.split:
             parts: Any = entry.chunk(len(self.targets))
             return dict(zip(self.targets, parts, strict=True))
@@ -57,7 +57,7 @@ class Rename:
         return absent if self.split or len(absent) == len(self.targets) else []
 
     def backwards(self, tensors: Mapping[str, "Tensor"]) -> "Tensor":
-        """Give the checkpoint's tensor back; of several names for it, those present are equal."""
+        """Return the checkpoint's tensor back; of several names for it, those present are equal."""
         import torch
 
         present = [tensors[target] for target in self.targets if target in tensors]
@@ -129,7 +129,7 @@ LAYER_NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 
 
 def renames(architecture: Architecture) -> list[Rename]:
-    """Give the rows, with their layer numbers, for every tensor that such a network has."""
+    """Return the rows, with their layer numbers, for every tensor that such a network has."""
     rows = []
     for name in tensor_shapes(architecture):
         layer = LAYER_NUMBER.search(name)
@@ -185,7 +185,7 @@ def _explained(name: str) -> str:
 def restore(
     tensors: Mapping[str, "Tensor"], architecture: Architecture
 ) -> Iterator[tuple[str, "Tensor"]]:
-    """Give transformers' tensors back by the authors' names, one by one: the reverse of `convert`.
+    """Return transformers' tensors back by the authors' names, one by one: the reverse of `convert`.
 
     Raises `ConversionError` for a tensor that is missing or named by no row, before it gives any,
     and where two names for one tensor hold different values.
@@ -224,7 +224,7 @@ def _span(numbers: list[int]) -> str:
 
 
 def same_bits(one: "Tensor", other: "Tensor") -> bool:
-    """Tell whether two tensors are equal to the bit: 0.0 is not -0.0, a NaN is itself."""
+    """Return whether two tensors are equal to the bit: 0.0 is not -0.0, a NaN is itself."""
     import torch
 
     if one.shape != other.shape or one.dtype != other.dtype:

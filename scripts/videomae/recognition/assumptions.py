@@ -26,7 +26,7 @@ POOLING = {True: "mean of all tokens", False: "first token"}
 def assumed(
     architecture: Architecture, args: Mapping[str, Any], names: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """Give what is assumed: ``what``, its ``value``, and ``origin``, where that is from.
+    """Return what is assumed: ``what``, its ``value``, and ``origin``, where that is from.
 
     ``names`` are the tensors'. An origin is `OPTIONS`, `GIVEN`, `NOTHING`, "the authors' SIZE
     network", or the option that says it (``args.NAME``) in a file of another script.

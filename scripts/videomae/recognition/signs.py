@@ -69,12 +69,12 @@ def false(file: File, option: str) -> bool:
 
 
 def other_than(*values: str) -> Says:
-    """Give a judgement: any other text than these says it, whatever the letters' case."""
+    """Return a judgement: any other text than these says it, whatever the letters' case."""
     return lambda file, option: _text(file.args[option]) not in values
 
 
 def _text(value: Any) -> str:
-    """Give a value as text in small letters: of a class that was not loaded, its name."""
+    """Return a value as text in small letters: of a class that was not loaded, its name."""
     loaded = isinstance(value, type) and issubclass(value, Shadow)
     return (value.name if loaded else value if isinstance(value, str) else shown(value)).lower()
 

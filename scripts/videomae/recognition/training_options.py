@@ -42,7 +42,7 @@ Said = tuple[str, Any, str]
 
 
 def values(args: Mapping[str, Any], kind: str) -> Iterator[Said]:
-    """Give what the options say: a name of VideoMAEConfig, the value, and which option says so."""
+    """Return what the options say: a name of VideoMAEConfig, the value, and which option says so."""
     if kind == "classifier":  # an encoder alone may be of a network that pooled, or not
         yield from _pooling(args)
     # Fine-tuning builds the network for all segments' frames together.
@@ -70,7 +70,7 @@ def _pooling(args: Mapping[str, Any]) -> Iterator[Said]:
 
 
 def factory(args: Mapping[str, Any], kind: str, config: Mapping[str, Any]) -> Factory | None:
-    """Give the authors' factory that the option ``model`` names; None for another's name.
+    """Return the authors' factory that the option ``model`` names; None for another's name.
 
     Raises `ConversionError` if the network, as its tensors say, is not what that factory builds.
     """
@@ -107,7 +107,7 @@ def _described(made: Factory) -> str:
 
 
 def of_factory(made: Factory, args: Mapping[str, Any], decoder_hidden_size: Any) -> Iterator[Said]:
-    """Give what no tensor tells of what a factory builds: heads, and the size of its images."""
+    """Return what no tensor tells of what a factory builds: heads, and the size of its images."""
     origin = f"args.model {made.name}"
     yield "num_attention_heads", made.network.num_attention_heads, origin
     if decoder_hidden_size == made.network.decoder_hidden_size:

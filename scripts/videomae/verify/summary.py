@@ -20,7 +20,7 @@ Report = Mapping[str, Any]
 
 
 def status(passed: bool, recorded: Report) -> str:
-    """Give a report's status: what confirms the network, if anything but the tensors does."""
+    """Return a report's status: what confirms the network, if anything but the tensors does."""
     if not passed:
         return FAILED
     if recorded["status"] != "agrees":
@@ -29,12 +29,12 @@ def status(passed: bool, recorded: Report) -> str:
 
 
 def shown(report: Report) -> str:
-    """Give the status as tables show it; of an earlier release's report no more than verified."""
+    """Return the status as tables show it; of an earlier release's report no more than verified."""
     return str(report.get("status", "verified"))
 
 
 def notes(report: Report) -> str:
-    """Give what belongs beside the status, in brackets with a space before; empty for nothing."""
+    """Return what belongs beside the status, in brackets with a space before; empty for nothing."""
     said = []
     if report.get("recorded", {}).get("status") == "differs":
         said.append("recorded outputs differ")
@@ -79,7 +79,7 @@ def meaning(report: Report) -> str:
 
 
 def assumed(report: Report) -> list[dict[str, str]]:
-    """Give what no tensor tells, each with its ``value`` and ``origin``, a line for each."""
+    """Return what no tensor tells, each with its ``value`` and ``origin``, a line for each."""
     return [
         {key: one_line(str(one.get(key, ""))) for key in ("what", "value", "origin")}
         for one in report.get("assumptions", [])
