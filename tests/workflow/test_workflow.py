@@ -485,7 +485,7 @@ def test_config_error_is_one_message_before_any_job(workflow: Workflow) -> None:
     workflow.configure({"it": {"checkpoint": "synthetic:tiny-finetuned", "config": {"heads": 3}}})
     outcome = workflow.run()
     assert outcome.code != 0
-    assert "config.yaml: variants.it.config.heads: no such key" in outcome.output
+    assert "config.yaml: variants.it.config.heads: unknown key" in outcome.output
     assert jobs(outcome) == []
     assert not workflow.results.exists()
 
@@ -493,7 +493,7 @@ def test_config_error_is_one_message_before_any_job(workflow: Workflow) -> None:
 def test_unknown_model_is_one_message(finished: Workflow) -> None:
     outcome = finished.run("--config", "models=own-2")
     assert outcome.code != 0
-    assert "'own-2' is no variant (did you mean own-1?)" in outcome.output
+    assert "'own-2' is not a variant (did you mean own-1?)" in outcome.output
 
 
 def test_chosen_models_run_alone(finished: Workflow) -> None:
