@@ -135,7 +135,7 @@ def test_latest_that_points_outside_its_folder_is_refused(latest: str, tmp_path:
         folder.mkdir(parents=True)
         (folder / "mp_rank_00_model_states.pt").touch()
     (tmp_path / "run/latest").write_text(latest)
-    with pytest.raises(ConversionError, match="which is no folder beside it") as refused:
+    with pytest.raises(ConversionError, match="which is not a folder beside it") as refused:
         formats.located(tmp_path / "run")
     assert len(str(refused.value)) < 500
 

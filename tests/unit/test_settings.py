@@ -358,7 +358,9 @@ def test_numbers_and_switches_may_come_as_text_as_from_the_command_line() -> Non
     assert found.config.given == {"num_frames": 8, "use_mean_pooling": False}
     assert (found.score and found.score.clips, found.score and found.score.root) == (7, "2")
     assert not found.keep_checkpoints
-    with pytest.raises(ConversionError, match=r"^recorded\.logits: rows of 0, 1 numbers$"):
+    with pytest.raises(
+        ConversionError, match=r"^recorded\.logits: rows have different lengths: 0, 1$"
+    ):
         settings.parse({"recorded": recorded})
     outputs = settings.parse({"recorded": {**recorded, "logits": ["0.5", "-1"]}}).recorded
     assert isinstance(outputs, Recorded)

@@ -1,7 +1,7 @@
-"""Where in the file is the state dict, and what are its tensors called by the authors?
+"""Finds the state dict in a file and maps the names of its tensors to the authors'.
 
-Training programs wrap the authors' network and save it among other things. Which of several state
-dicts is meant is a choice that can be made; the wrappers' prefixes tell nothing and are taken off.
+Training programs wrap the authors' network and save it beside other data. Users can choose among
+several state dicts. The wrappers' prefixes carry no information and are removed.
 """
 
 from collections import Counter
@@ -28,13 +28,13 @@ MMACTION2 = {
 
 
 def choose(contents: Any, weights: str | None) -> tuple[str, Mapping[Any, Any], list[str]]:
-    """Find the state dict: where it is, the dict, and where else one is.
+    """Return the key of the state dict, the state dict, and the keys of other state dicts.
 
-    ``weights`` chooses one by name. Raises `ConversionError` where there is none.
+    ``weights`` chooses one by name. Raises `ConversionError` if there is none.
     """
     if not isinstance(contents, Mapping):
         raise ConversionError(
-            f"the file holds one {class_name(contents)}, not a dict; save the state dict itself"
+            f"the file holds a {class_name(contents)}, not a dict; save the state dict itself"
         )
     held = {str(key): value for key, value in contents.items() if _is_state_dict(value)}
     if any(is_tensor(value) for value in contents.values()):
@@ -42,17 +42,17 @@ def choose(contents: Any, weights: str | None) -> tuple[str, Mapping[Any, Any], 
     known = [name for name in (*CONTAINERS, ITSELF) if name in held]
     chosen = weights or next(iter(known), None)
     if chosen not in held:
-        there = listing(held) if held else "nowhere"
+        there = f"only under {listing(held)}" if held else "nowhere"
         keys = listing(map(_described, contents.items()), most=12)
         raise ConversionError(
-            f"no state dict under {weights or ' or '.join(CONTAINERS)}; there is one {there} "
-            f"(weights: NAME chooses); the file's top-level keys are {keys}"
+            f"there is no state dict under {weights or ' or '.join(CONTAINERS)}, {there}; choose "
+            f"one by `weights`; the file's top-level keys are {keys}"
         )
     return chosen, held[chosen], [name for name in held if name != chosen]
 
 
 def class_name(value: Any) -> str:
-    """Name the class of a value, or the one that a shadow stands for."""
+    """Return the name of a value's class, or of the class that a shadow stands for."""
     if is_tensor(value):
         return "Tensor"
     return value.name if isinstance(value, Shadow) else type(value).__name__
@@ -68,18 +68,18 @@ def _is_state_dict(value: Any) -> bool:
 
 
 def authors_names(names: Iterable[str]) -> dict[str, str]:
-    """Map the names of a state dict to the authors', without what wrappers put before them.
+    """Return the authors' name for each name in a state dict, without the wrappers' prefixes.
 
-    Names of something else than the one network are left as they are, to be refused by name later.
-    Raises `ConversionError` for two networks in one state dict, and for names that would collide.
+    Names that are not of the network stay unchanged; the conversion refuses them later. Raises
+    `ConversionError` for two networks in one state dict, and for names that would collide.
     """
     names = list(names)
-    # Every network has this tensor, and its name tells what stands before all others.
+    # Every network has this tensor; its name shows the prefix of all others.
     roots = [*_before(PROJECTION, names), *_before(MMACTION2_ANCHOR, names)]
     if len(roots) > 1:
         raise ConversionError(
-            f"{len(roots)} networks in one state dict, under "
-            f"{listing(root or 'no prefix' for root in roots)}; save the one to convert by itself"
+            f"the state dict has {len(roots)} networks, under "
+            f"{listing(root or 'no prefix' for root in roots)}; save the one to convert alone"
         )
     if not roots:
         return {name: name for name in names}
@@ -90,7 +90,7 @@ def authors_names(names: Iterable[str]) -> dict[str, str]:
     holders = Counter(mapped.values())
     twice = [name for name, short in mapped.items() if holders[short] > 1]
     if twice:
-        raise ConversionError(f"tensors that would have one name without prefix: {listing(twice)}")
+        raise ConversionError(f"tensors have the same name without prefix: {listing(twice)}")
     return mapped
 
 
@@ -101,7 +101,7 @@ def _before(anchor: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def _prefixes(root: str, names: list[str]) -> tuple[str, ...]:
-    """Return what may be taken off: the encoder's whole prefix, or that of what is beside it.
+    """Return the prefixes to remove: the encoder's, and that of the tensors beside it.
 
     In pre-training ``encoder.`` is part of the authors' own names.
     """
