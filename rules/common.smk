@@ -70,7 +70,7 @@ LINKED = {
 
 
 def any_of(names):
-    """Give the pattern that these names match, for a wildcard."""
+    """Return the pattern that these names match, for a wildcard."""
     return "|".join(map(re.escape, sorted(names))) or "(?!)"
 
 
@@ -125,7 +125,7 @@ def named(paths):
 
 @cache
 def planned_again(name):
-    """Give the steps of a variant that are outdated as the run is planned, each with the reason.
+    """Return the steps of a variant that are outdated as the run is planned, each with the reason.
 
     Once for all its rules, since it may take hashing the checkpoint and the folder.
     """
@@ -135,7 +135,7 @@ def planned_again(name):
 
 @cache  # Snakemake asks for the inputs of a job more than once
 def again(step, name):
-    """Give the mark by which Snakemake does a step again, if it is or was outdated."""
+    """Return the mark by which Snakemake does a step again, if it is or was outdated."""
     why = planned_again(name).get(step)
     if why is not None:
         logger.info(f"{name}: {step} is done again: {why}")
@@ -144,29 +144,29 @@ def again(step, name):
 
 
 def rerun_mark(step):
-    """Give the input function of a step that is to run again for what Snakemake can't see."""
+    """Return the input function of a step that is to run again for what Snakemake can't see."""
     return lambda wildcards: again(step, wildcards.variant)
 
 
 def label_files(wildcards):
-    """Give the list of labels, if config.yaml names one that has to be read or downloaded."""
+    """Return the list of labels, if config.yaml names one that has to be read or downloaded."""
     names = VARIANTS[wildcards.variant].labels
     return own_files([name for name in names if name not in label_lists.SHIPPED])
 
 
 def label_option(wildcards, input):
-    """Give the option that names the list of labels."""
+    """Return the option that names the list of labels."""
     shipped = [name for name in VARIANTS[wildcards.variant].labels if name in label_lists.SHIPPED]
     return [f"--labels={name}" for name in [*shipped, *input.labels]]
 
 
 def network_options(wildcards):
-    """Give the options that say what no tensor tells."""
+    """Return the options that say what no tensor tells."""
     return VARIANTS[wildcards.variant].options
 
 
 def pinned(wildcards, input):
-    """Give the SHA-256 that config.yaml expects of the checkpoint, if it does."""
+    """Return the SHA-256 that config.yaml expects of the checkpoint, if it does."""
     return VARIANTS[wildcards.variant].pinned
 
 
@@ -179,24 +179,24 @@ def videomae_with_address(wildcards, output):
 
 
 def fetch(variant, to, *options):
-    """Give the arguments that bring a variant's checkpoint, or link it, and check it."""
+    """Return the arguments that bring a variant's checkpoint, or link it, and check it."""
     arguments = ["fetch", variant.brought_from, to, "--checkpoint", "--name", variant.name]
     return shlex.join([*arguments, *options, *variant.held_to])
 
 
 def fetch_checkpoint(wildcards, output):
-    """Give the arguments of a download."""
+    """Return the arguments of a download."""
     variant = VARIANTS[wildcards.variant]
     return fetch(variant, output.checkpoint, *variant.brought_to)
 
 
 def link_checkpoint(wildcards, output):
-    """Give the arguments that link a local file."""
+    """Return the arguments that link a local file."""
     return fetch(VARIANTS[wildcards.variant], output.checkpoint, "--receipt", output.receipt)
 
 
 def withdrawn(*patterns):
-    """Give the function of the options that first remove what calls an earlier folder verified."""
+    """Return the function of the options that first remove what calls an earlier folder verified."""
 
     def options(wildcards):
         return [f"--withdraw={RESULTS}/{pattern.format(wildcards.variant)}" for pattern in patterns]
@@ -205,32 +205,32 @@ def withdrawn(*patterns):
 
 
 def recorded_files(wildcards):
-    """Give the clip and the mask that recorded outputs need, if these are compared."""
+    """Return the clip and the mask that recorded outputs need, if these are compared."""
     if SETTINGS.recorded_outputs == "skip":
         return []
     return own_files(VARIANTS[wildcards.variant].recorded_files.values())
 
 
 def training_outputs(wildcards):
-    """Give the .npz file of your training code's outputs, if they are compared."""
+    """Return the .npz file of your training code's outputs, if they are compared."""
     truth = VARIANTS[wildcards.variant].truth
     return own_files([truth]) if truth and SETTINGS.recorded_outputs != "skip" else []
 
 
 def recorded_file_options(wildcards, input):
-    """Give the options that say where the clip and the mask are."""
+    """Return the options that say where the clip and the mask are."""
     kinds = VARIANTS[wildcards.variant].recorded_files
     return [f"{kind}={path}" for kind, path in zip(kinds, input.recorded)]
 
 
 def all_shards(wildcards):
-    """Give the results of all parts of a variant's list."""
+    """Return the results of all parts of a variant's list."""
     shards = SCORED[wildcards.variant].shards
     return expand(SHARD, variant=wildcards.variant, shard=range(1, shards + 1), shards=shards)
 
 
 def scores_requested(wildcards):
-    """Give the results of all variants that config.yaml asks to be scored."""
+    """Return the results of all variants that config.yaml asks to be scored."""
     if not SCORED:
         raise WorkflowError(
             "nothing is to be scored: give --config 'score={videos: LIST}', and variants with a head"
@@ -239,12 +239,12 @@ def scores_requested(wildcards):
 
 
 def all_page_sources(wildcards):
-    """Give what the page of all variants is made from."""
+    """Return what the page of all variants is made from."""
     return [path for name in VARIANTS for path in named(inputs.sources(name, RESULTS))]
 
 
 def pages_to_show(wildcards):
-    """Give the pages that are there, for `snakemake --report`; nothing where jobs run."""
+    """Return the pages that are there, for `snakemake --report`; nothing where jobs run."""
     if not engine.reports_only(workflow):
         return []
     plots = expand(inputs.PLOT, name=inputs.PLOTS)
@@ -253,7 +253,7 @@ def pages_to_show(wildcards):
 
 
 def environment_failure(wildcards):
-    """Give what a log says at its end where pip failed."""
+    """Return what a log says at its end where pip failed."""
     return (
         f"error: transformers {wildcards.release} and what it is pinned with can't be installed "
         "under this Python; pip's own words are above"
@@ -261,7 +261,7 @@ def environment_failure(wildcards):
 
 
 def files_to_load(wildcards):
-    """Give what a release loads: a verified folder's files, or those of a published one."""
+    """Return what a release loads: a verified folder's files, or those of a published one."""
     if wildcards.place == "published":
         return own_files(VARIANTS[wildcards.variant].published_files)
     made = [rules.convert.output.config, rules.convert.output.weights]
@@ -269,7 +269,7 @@ def files_to_load(wildcards):
 
 
 def folder_to_load(wildcards, input):
-    """Give the folder that those files are in."""
+    """Return the folder that those files are in."""
     if wildcards.place == "models":
         return os.path.dirname(input.folder[0])
     variant = VARIANTS[wildcards.variant]
@@ -293,14 +293,14 @@ AROUND_A_JOB = 250  # MB: a cluster counts the Snakemake around a step too
 
 
 def megabytes(path):
-    """Give the size of an input; FileNotFoundError has Snakemake ask again once it is there."""
+    """Return the size of an input; FileNotFoundError has Snakemake ask again once it is there."""
     if path.is_storage and path.storage_object.exists():
         return path.storage_object.size() >> 20
     return os.path.getsize(path) >> 20
 
 
 def memory(megabytes, attempt):
-    """Give the memory that a job asks for, in MB; twice as much at each retry."""
+    """Return the memory that a job asks for, in MB; twice as much at each retry."""
     return (megabytes + AROUND_A_JOB) << (attempt - 1)
 
 
@@ -310,7 +310,7 @@ SCORE_GPU = {"gpu": 1} if SETTINGS.score and SETTINGS.score.device == "cuda" els
 
 
 def verify_memory(wildcards, input, attempt):
-    """Give what verifying needs: the folder's pages, and up to 0.6 GB beside them (measured).
+    """Return what verifying needs: the folder's pages, and up to 0.6 GB beside them (measured).
 
     A cluster's job of several steps is planned before there is a checkpoint: what is not known then
     is taken to be the largest of the thirteen.
@@ -324,7 +324,7 @@ def verify_memory(wildcards, input, attempt):
 
 
 def score_memory(wildcards, input, attempt):
-    """Give the network's size, and 2.5 GB for a few views and videos at once."""
+    """Return the network's size, and 2.5 GB for a few views and videos at once."""
     weights = megabytes(input.weights) if os.path.exists(input.weights) else LARGEST
     return memory(weights + 2500, attempt)
 

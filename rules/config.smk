@@ -21,7 +21,7 @@ def one_line_errors(where=""):
 
 
 def config_file(name):
-    """Give the path of the configuration file, once it is known to be plain YAML.
+    """Return the path of the configuration file, once it is known to be plain YAML.
 
     Snakemake would run the code that some YAML files ask for, and can't say what is wrong with
     others. As a module this workflow is given its config, and the file here is another's.

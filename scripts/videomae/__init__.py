@@ -1,6 +1,6 @@
-"""Converts the authors' VideoMAE checkpoints to transformers folders, and proves that it did.
+"""Converts the authors' VideoMAE checkpoints to transformers folders and verifies the result.
 
-Each room is a package; its docstring says what it is for. Arrows go one way, from the top:
+Each room is a package whose docstring says what it is for. Imports go one way, downwards:
 
     cli
     report
@@ -15,7 +15,7 @@ Each room is a package; its docstring says what it is for. Arrows go one way, fr
     model
     network
 
-``errors``, ``files`` and the other modules beside the rooms are for all of them.
+All rooms may import ``errors``, ``files`` and the other modules beside them.
 """
 
 __version__ = "2.0.0"

@@ -1,4 +1,4 @@
-"""How does a new file or folder take another's place, so that a kill loses neither?"""
+"""Replaces a file or folder with a new one so that a killed process loses neither."""
 
 import ctypes
 import os
@@ -13,11 +13,11 @@ RENAME_EXCHANGE = 2
 
 
 def take_place(new: Path, path: Path, old: Path) -> None:
-    """Move ``new`` to ``path``; what was there moves to ``new``, to ``old``, or goes.
+    """Move ``new`` to ``path``; the earlier content moves to ``new`` or ``old``, or is removed.
 
     A folder that is not empty can't be replaced by a rename. Linux swaps two names in one step on
     most file systems (renameat2); elsewhere the earlier folder waits at ``old`` for a moment.
-    Raises `OSError`, and leaves what was there, where the new one can't take the place.
+    If the move fails, raises `OSError` and leaves the earlier content at ``path``.
     """
     if path.is_dir():  # or a link to one, which goes as a link
         if exchange(new, path):
@@ -32,7 +32,7 @@ def take_place(new: Path, path: Path, old: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Swap two names in one step; tell whether this system and its file system could."""
+    """Swap two names in one step; return False if the system or file system can't."""
     try:
         renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
     except (AttributeError, OSError):  # not Linux, or a C library from before 2018
@@ -42,10 +42,10 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def recover(path: Path, orphans: Iterable[Path]) -> None:
-    """Give a name back to what a killed process had moved away from it, if nothing has it now.
+    """Restore the content that a killed process had moved away from ``path``, if nothing is there.
 
-    ``orphans`` are what dead processes left beside the path; of those, ones that end with ``.old``
-    are the earlier content. The youngest is the last that was whole under its name.
+    ``orphans`` are files and folders that dead processes left beside the path. Those that end with
+    ``.old`` are earlier content; the youngest of them was complete last.
     """
     if os.path.lexists(path):
         return
@@ -55,9 +55,9 @@ def recover(path: Path, orphans: Iterable[Path]) -> None:
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise `ConversionError` for something that stands where a command is to write.
+    """Raise `ConversionError` if the output path exists and the user did not give --overwrite.
 
-    An empty folder is nothing; ``overwrite`` is what the user said.
+    An empty folder may be replaced.
     """
     empty = path.is_dir() and not path.is_symlink() and not any(path.iterdir())
     if os.path.lexists(path) and not (overwrite or empty):

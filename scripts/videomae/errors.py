@@ -1,4 +1,4 @@
-"""The one exception whose text is meant for people, and where they find it again."""
+"""The exception whose text is meant for users, and helpers that write such texts."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -7,13 +7,14 @@ from pathlib import Path
 
 
 class ConversionError(Exception):
-    """Something a person can mend: the text says what is wrong, where, and what to do."""
+    """A problem that the user can solve: the text says what is wrong, where, and what to do."""
 
 
 class PassingError(ConversionError):
-    """Something that another try may mend.
+    """A problem that may go away when the same thing is tried again.
 
-    ``kept`` is how many bytes that has to go on from, ``after`` the seconds a server asks to wait.
+    ``kept`` is the number of bytes that the next try can continue from, ``after`` the number of
+    seconds that a server asks to wait.
     """
 
     def __init__(self, text: str, kept: int = 0, after: float = 0.0) -> None:
@@ -24,7 +25,7 @@ class PassingError(ConversionError):
 
 @contextmanager
 def about(subject: object) -> Iterator[None]:
-    """Put the file or variant in question before the text of an error that doesn't name it yet."""
+    """Put the file or variant before the text of an error that doesn't name it yet."""
     try:
         yield
     except (ConversionError, OSError) as error:
@@ -35,7 +36,7 @@ def about(subject: object) -> Iterator[None]:
 
 
 def said(error: Exception) -> str:
-    """Give an error's text, of a failing file with its name."""
+    """Return an error's text; for an `OSError` with the name of the file."""
     if not isinstance(error, OSError):
         return str(error)
     where = f"{error.filename}: " if error.filename else ""
@@ -43,9 +44,9 @@ def said(error: Exception) -> str:
 
 
 def one_line(text: str, most: int = 1000) -> str:
-    """Give a text that any terminal and log can hold: one line, and not long.
+    """Return a text as one short line without control characters, safe for terminals and logs.
 
-    What a file says in its names may be anything: other lines, control characters, megabytes.
+    Names inside a file may hold line breaks, control characters or megabytes of text.
     """
     half = most // 2
     text = text if len(text) <= most else f"{text[:half]} … {text[-half:]}"
@@ -54,27 +55,28 @@ def one_line(text: str, most: int = 1000) -> str:
 
 
 def printable(text: str) -> str:
-    """Give a text of several lines that does nothing to a terminal but show itself."""
+    """Return a text of several lines without control characters, safe for terminals."""
     return "\n".join(one_line(line, most=100_000) for line in text.split("\n"))
 
 
 def listing(names: Iterable[str], most: int = 6) -> str:
-    """Join names for a message, the first few of them and how many more there are."""
+    """Join the first few names for a message, with the number of the others."""
     names = [one_line(name, most=120) for name in names]
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Give what a misspelt word may have been meant to be, for a message; empty if unknown."""
+    """Return " (did you mean WORD?)" for a misspelt word; empty if no known word is similar."""
     close = get_close_matches(word, known, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 
 def last_words(log: Path) -> str | None:
-    """Give the reason for a failure that a log ends with; None if it tells of none.
+    """Return the reason for a failure at the end of a log, or None if there is none.
 
-    That is its last ``error:`` line, or the last line of a traceback, without control characters.
+    The reason is the last ``error:`` line or the last line of a traceback, without control
+    characters.
     """
     text = log.read_text(errors="replace") if log.exists() else ""
     lines = [line for line in text.splitlines() if line.strip()]

@@ -1,8 +1,8 @@
-"""Did files stay the same while they were used?  Size, times and inode, and the SHA-256.
+"""Detects changes of files by size, times and inode, and by the SHA-256.
 
-Reading a file's times costs nothing, so a plan of a thousand variants can do it. They tell of every
-change that did not take pains to hide: whoever sets a modification time back sets the time of the
-last change of the inode to now. Where they differ, the SHA-256 decides.
+Reading a file's times costs almost nothing, so a plan of a thousand variants can do it. They show
+every ordinary change: resetting the modification time changes the inode's change time. Where the
+times differ, the SHA-256 decides.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from videomae.errors import ConversionError
 
 
 class Stat(NamedTuple):
-    """What tells, without reading a file, that it is the one that was read before."""
+    """Size, times and inode: they identify a file's content without reading it."""
 
     bytes: int
     mtime_ns: int
@@ -24,46 +24,49 @@ class Stat(NamedTuple):
 
 
 def stat(file: Path | int) -> Stat:
-    """Give the stat of a file, of what a link points to, or of an open descriptor."""
+    """Return the stat of a file, of what a link points to, or of an open descriptor."""
     found = os.fstat(file) if isinstance(file, int) else file.stat()
     return Stat(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
 def renamed(before: Stat, after: Stat) -> bool:
-    """Tell whether a file is the one that it was, perhaps under another name or with a second."""
+    """Return whether a file is unchanged except for a rename or a second hard link."""
     return before == after._replace(ctime_ns=before.ctime_ns)
 
 
 def hashed(path: Path) -> tuple[Stat, str]:
-    """Give a file's stat and its SHA-256; raises `ConversionError` if it changes meanwhile."""
+    """Return a file's stat and its SHA-256; raises `ConversionError` if it changes meanwhile."""
     with path.open("rb") as file:
         before = stat(file.fileno())
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         if not before == stat(file.fileno()) == stat(path):
-            raise ConversionError(f"{path} changed while it was hashed; run again when it is done")
+            raise ConversionError(
+                f"{path} changed while it was hashed; run again once nothing writes to it"
+            )
     return before, sha256
 
 
 class Watched:
-    """Files that are hashed when this is made, and must be the same when `changed` is asked.
+    """Files that must stay the same: hashed at first, compared again by `changed`.
 
-    Without hashing their stats alone are compared.
+    With ``hashing`` off, only their stats are compared.
     """
 
     def __init__(self, *paths: Path, folder: Path | None = None, hashing: bool = True) -> None:
         self.found = {path: hashed(path) if hashing else (stat(path), "") for path in paths}
-        # Whoever puts another file in a name's place, even for a moment, changes the folder.
+        # Replacing a file changes its folder, even if the first file is put back later.
         places = [*paths, folder] if folder else paths
         self.places = {path: _place(path) for path in places}
 
     def sha256(self, path: Path) -> str:
-        """Give the SHA-256 that a file had."""
+        """Return the SHA-256 that a file had."""
         return self.found[path][1]
 
     def changed(self, opened: Iterable[IO[bytes]] = ()) -> list[str]:
-        """Name the paths that are not what they were; ``opened`` are files that were read.
+        """Return the paths that changed; ``opened`` are the open files that were read.
 
-        A path may have led somewhere else while it was opened, so that counts as a change too.
+        An open file that is none of the watched ones counts as a change too: its path may have led
+        somewhere else when it was opened.
         """
         names = [str(path) for path, before in self.places.items() if _place(path) != before]
         known = {found for found, _ in self.found.values()}
@@ -72,7 +75,7 @@ class Watched:
 
 
 def _place(path: Path) -> tuple[Stat, int, int] | None:
-    """Give what tells a path from another that leads elsewhere; None if nothing is there."""
+    """Return the stat of a path's target and the inode of the path; None if nothing is there."""
     try:
         link = path.lstat()
         return stat(path), link.st_ino, link.st_ctime_ns

@@ -1,4 +1,4 @@
-"""How does a file or folder appear?  Whole, under its final name, or not at all."""
+"""Writes files and folders so that they appear complete at their final path, or not at all."""
 
 import errno
 import glob
@@ -21,13 +21,12 @@ from videomae.errors import ConversionError, said
 
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
-    """Give a path in a new folder beside; what the block makes there then takes the path's place.
+    """Yield a temporary path; what the block writes there then replaces ``path``.
 
-    The folder is this user's alone and nobody can foretell its name: in a folder that others write
-    to too, they can put no link there, through which the block would write to a file elsewhere. If
-    the block fails, what stood at the path before still does and nothing else is left. What a
-    killed process left is removed by the next one that makes the same path; a folder that it had
-    moved away, and not replaced, gets its name back first.
+    The temporary folder is private and its name is random, so that no other user can put a link
+    there through which the block would write elsewhere. If the block fails, the earlier content of
+    ``path`` stays and the temporary folder is removed. Leftovers of a killed process are removed
+    by the next one that writes the same path; an earlier folder that it had moved away is restored.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_orphans(path)
@@ -45,38 +44,38 @@ def appearing(path: Path) -> Iterator[Path]:
 
 
 def _temporary(path: Path) -> str:
-    """Give how the names begin of what this machine's processes make beside a path."""
+    """Return the prefix of temporary names that this machine's processes use beside a path."""
     return f".{path.name}.{platform.node()}-"
 
 
 def _check_kind(new: Path, path: Path) -> None:
-    """Refuse to put a file in a folder's place: what is in the folder would be lost."""
+    """Refuse to replace a folder with a file: the folder's content would be lost."""
     if path.is_dir() and not path.is_symlink() and not new.is_dir():
-        raise ConversionError(f"{path} is a folder, where a file is to be; move it elsewhere")
+        raise ConversionError(f"{path} is a folder, but a file must go there; move the folder")
 
 
 def not_through_link(path: str, flags: int) -> int:
-    """Open a file as ``opener`` of `open`; raises `ConversionError` for a link in its place."""
+    """Open a file, as the ``opener`` of `open`; raises `ConversionError` for a symbolic link."""
     try:
         return os.open(path, flags | os.O_NOFOLLOW, 0o666)
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
         raise ConversionError(
-            f"{path} is a link, through which nothing is written; remove it"
+            f"{path} is a link, and files are not written through links; remove it"
         ) from error
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that this user alone can write to; raises `ConversionError` for another's."""
+    """Make a folder that only this user can write to; raises `ConversionError` for another's."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise ConversionError(
-            f"{folder} is a link, a file, or another user's folder, where this run writes; "
-            "remove it"
+            f"{folder} is a link, a file or another user's folder, but this run needs a folder "
+            "of its own there; remove it"
         )
     if stat.S_IMODE(found.st_mode) & 0o022:  # as an earlier version made it
         folder.chmod(0o700)
@@ -84,32 +83,32 @@ def make_private(folder: Path) -> None:
 
 @contextmanager
 def saving(path: Path, kind: type[Exception] = OSError) -> Iterator[None]:
-    """Say which file could not be written, and how much space is left where it was to be.
+    """Raise `ConversionError` with the file and the free space if the block can't write.
 
-    ``kind`` is what a library that writes raises in place of an `OSError`.
+    ``kind`` is the exception that a library raises in place of an `OSError`.
     """
     try:
         yield
     except (OSError, kind) as error:
         free = shutil.disk_usage(path.parent).free / 1e6
         raise ConversionError(
-            f"{path} can't be written, with {free:,.1f} MB free there: {said(error)}"
+            f"{path} can't be written ({free:,.1f} MB are free there): {said(error)}"
         ) from error
 
 
 def _remove_orphans(path: Path) -> None:
-    """Remove what dead processes of this machine left beside a path, but not its last content."""
-    # Names without a random part are of an earlier version, or planted.
+    """Remove leftovers of this machine's dead processes beside a path; restore lost content."""
+    # Names without a random part come from an earlier version or from somebody else.
     recover(path, [one for one in _orphans(path) if re.search(r"-\d+-\w+\.old$", one.name)])
     for leftover in _orphans(path):
         remove(leftover)
 
 
 def _orphans(path: Path) -> list[Path]:
-    """List what processes of this machine that are dead left beside a path."""
+    """Return the leftovers of this machine's dead processes beside a path."""
     beginning, found = _temporary(path), []
     for leftover in path.parent.glob(f"{glob.escape(beginning)}*"):
-        # Names had no random part before.
+        # Earlier versions used names without a random part.
         match = re.fullmatch(r"(\d+)(-\w+)?\.(new|old)", leftover.name.removeprefix(beginning))
         if match and not _lives(int(match[1])):
             found.append(leftover)
@@ -135,7 +134,7 @@ def remove(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Hash a file's content; hexadecimal."""
+    """Return the SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -150,7 +149,7 @@ def _give_usual_mode(path: Path) -> None:
 
 
 def finite(content: Any) -> Any:
-    """Replace numbers that JSON does not have, infinity and NaN, by their names."""
+    """Replace infinity and NaN, which JSON does not have, by their names."""
     if isinstance(content, dict):
         return {key: finite(value) for key, value in content.items()}
     if isinstance(content, list):

@@ -1,7 +1,7 @@
-"""Where are a run's results?  In a folder here, or in object storage.
+"""Locates a run's results: in a local folder or in object storage.
 
-There a path is one of cloudpathlib, which reads like any other. Snakemake moves files between
-storage and jobs; what runs beside it, such as its tables, reads them by this.
+Paths in storage are cloudpathlib's, which are read like local ones. Snakemake moves files between
+storage and jobs; code outside of jobs, such as the final table, reads them through this module.
 """
 
 import os
@@ -12,9 +12,9 @@ from typing import Any, cast
 from videomae.errors import ConversionError
 
 HERE = "results"
-# Files of datasets on the hub that are downloaded beside checkpoints, by kind.
+# Kinds of files that are downloaded from datasets on the hub, beside checkpoints.
 INPUTS = ("clip", "mask", "labels")
-# By which Snakemake's plugin takes its settings from the environment, and so do we.
+# The environment variables that Snakemake's S3 plugin reads; this module reads them too.
 VARIABLE = "SNAKEMAKE_STORAGE_S3_{}"
 SETTINGS = {
     "endpoint_url": "endpoint_url",
@@ -25,50 +25,50 @@ SETTINGS = {
 
 
 def address(folder: str, provider: str | None, prefix: str | None) -> str:
-    """Give where a run whose rules name this folder leaves its results, by its default storage."""
+    """Return the address of a run's results: a folder, or one in the run's default storage."""
     if provider is None:
         return folder.rstrip("/")
     if provider != "s3" or not (prefix or "").startswith("s3://"):
         raise ConversionError(
-            f"the results can't be read in storage {provider!r} under {prefix!r}; "
-            "--default-storage-provider s3 with --default-storage-prefix s3://BUCKET/FOLDER can"
+            f"results in storage {provider!r} under {prefix!r} can't be read; give "
+            "--default-storage-provider s3 and --default-storage-prefix s3://BUCKET/FOLDER"
         )
     return f"{prefix}".rstrip("/") + f"/{folder}".rstrip("/")
 
 
 def share(settings: Any) -> None:
-    """Let this process, and jobs that it starts, reach what Snakemake's plugin was told of."""
+    """Set the environment so that this process and its jobs can reach Snakemake's storage."""
     for name in SETTINGS:
         if value := getattr(settings, name, None):
             os.environ.setdefault(VARIABLE.format(name.upper()), value)
 
 
 def results(address: str) -> Path:
-    """Give the results at an address, a folder or s3://BUCKET/FOLDER, to be read as a path."""
+    """Return the path of results at an address, which is a folder or s3://BUCKET/FOLDER."""
     if not address.startswith("s3://"):
         return Path(address)
     try:
         from cloudpathlib import S3Client
     except ImportError:
         raise ConversionError(
-            f"reading {address} takes cloudpathlib: pip install 'videomae[storage]'"
+            f"reading {address} needs cloudpathlib; run: pip install 'videomae[storage]'"
         ) from None
     given = {key: os.environ.get(VARIABLE.format(name.upper())) for name, key in SETTINGS.items()}
-    # Objects that are read are copied to a folder that goes when this process does.
+    # The client caches objects in a folder that is removed when this process ends.
     client = S3Client(**cast(dict[str, Any], given))
     return cast(Path, client.CloudPath(address))
 
 
 def names(paths: Iterable[Path], results: Path) -> list[str]:
-    """Name files among the results as the workflow's rules do."""
+    """Return the names by which the workflow's rules know files of the results."""
     return [f"{HERE}/{path.relative_to(results)}" for path in paths]
 
 
 def place(name: str, results: Path) -> Path:
-    """Give where a file is that the workflow's rules name; the opposite of `names`."""
+    """Return the path of a file that the workflow's rules name; the reverse of `names`."""
     return results / name.removeprefix(f"{HERE}/")
 
 
 def are_here(results: Path) -> bool:
-    """Tell whether results are in a folder of this machine."""
+    """Return whether results are in a local folder."""
     return isinstance(results, Path)

@@ -140,10 +140,10 @@ def test_checkpoint_that_is_not_its_receipts_or_not_the_pinned_one_is_refused(
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     outcome = command(step, path, place, "--receipt", receipt, *options)
     assert outcome.code == 1
-    assert f"SHA-256 is {found}, but {receipt} says {was}: the file was changed" in outcome.output
+    assert f"SHA-256 is {found}, but {receipt} has {was}: the file changed" in outcome.output
     outcome = command(step, path, place, f"--sha256={was}", *options)
     assert outcome.code == 1
-    assert f"SHA-256 is {found}, but {was} is pinned" in outcome.output
+    assert f"SHA-256 is {found}, but {was} is expected" in outcome.output
     assert not (tmp_path / "out").exists()
 
 

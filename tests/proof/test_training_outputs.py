@@ -572,5 +572,5 @@ def test_file_belongs_to_one_checkpoint(tmp_path: Path, monkeypatch: pytest.Monk
     assert alone["a"].recorded == "truth.npz"
     with pytest.raises(ConversionError, match=r"there are 2: a\.pth, b\.pth; give one, or write"):
         ad_hoc.variants(settings.parse({**said, "checkpoints": "*.pth"}))
-    with pytest.raises(ConversionError, match="recorded: this belongs to one checkpoint"):
+    with pytest.raises(ConversionError, match="recorded: this key describes one checkpoint"):
         ad_hoc.variants(settings.parse(said))

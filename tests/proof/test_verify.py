@@ -219,7 +219,7 @@ def _not_a_number(tensors: dict[str, Tensor]) -> None:
         ),
         (_change_one_row, ["loaded tensors, bit by bit", "function"], "head.weight (by 0.001)"),
         (_one_bias_name_only, ["weights file"], "missing videomae.encoder.layer.{0...1}"),
-        (_biases_differ, ["weights file, bit by bit"], "query.bias should be equal"),
+        (_biases_differ, ["weights file, bit by bit"], "query.bias differ, but must be equal"),
         (_extra_tensor, ["weights file, bit by bit", "load report"], "videomae.extra.weight"),
         (_not_a_number, ["weights file, bit by bit", "function"], "head.bias"),
     ],
@@ -254,7 +254,7 @@ def test_changed_weights_fail(
         ("config.json", {"hidden_act": "gelu_new"}, ["config"], "should be 'gelu'"),
         ("config.json", {"num_frames": 2}, ["config"], "num_frames is 2, should be 4"),
         ("config.json", {"qv_bias": False}, ["config"], "qv_bias is False"),
-        ("config.json", {"id2label": {}}, ["labels"], "id2label['0'] is None"),
+        ("config.json", {"id2label": {}}, ["labels"], "id2label['0'] is missing"),
         ("config.json", {"label2id": [1]}, ["labels"], "label2id is [1], should be a map of 7"),
         ("config.json", {"rehearsal": None}, ["config"], "never trained"),
         (
@@ -478,7 +478,7 @@ def test_folder_of_sizes_beyond_memory_is_not_loaded(checkpoints: Folders, folde
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"num_frames": 10**9}))
     outcome = verify(checkpoints, folder)
-    assert "not loaded, since its config.json says num_frames 1000000000" in outcome.output
+    assert "not loaded: num_frames in config.json is 1000000000" in outcome.output
     path.write_text("[" * 100_000)
     outcome = verify(checkpoints, folder)
     assert "not valid JSON: maximum recursion depth" in outcome.output

@@ -85,35 +85,33 @@ def test_list_is_named_as_in_config_yaml(checkpoints: dict[str, Path], folders: 
     for script in ("verify", "convert", "load"):
         outcome = typed(script, checkpoints, folders / "x", "--labels", "kinetics40")
         assert outcome.code == 1
-        said = (
-            "error: kinetics40: No such file or directory, and no list of that name (did you mean "
-        )
+        said = "error: kinetics40: no such file, and no shipped list has that name (did you mean "
         assert last_line(outcome).startswith(f"{said}kinetics400?)")
 
 
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"id2label": {"0": "a"}}, "id2label['1'] is None, should be the name of a class"),
-        ({"label2id": None}, "label2id is None, should be a map of 7 entries"),
+        ({"id2label": {"0": "a"}}, "id2label['1'] is missing, should be a class name"),
+        ({"label2id": None}, "label2id is None, should be a map with 7 entries"),
         (
             {"label2id": {f"label {n}": 6 - n for n in range(7)}},
             "id2label and label2id contradict each other, at class 0 ('label 0', 'label 6')",
         ),
         (
             {"id2label": {str(n): "ab"[n % 2] for n in range(7)}},
-            "id2label: labels that stand more than once: a (for 0, 2, 4, 6), b (for 1, 3, 5)",
+            "id2label: labels appear more than once: a (for 0, 2, 4, 6), b (for 1, 3, 5)",
         ),
         (
             {"id2label": {str(n + 1): f"label {n}" for n in range(7)}},
-            "id2label['0'] is None, should be the name of a class",
+            "id2label['0'] is missing, should be a class name",
         ),
         (
             {
                 "id2label": {str(n): f"{'abcdefg'[n]} {6 - n}" for n in range(7)},
                 "label2id": {f"{'abcdefg'[n]} {6 - n}": n for n in range(7)},
             },
-            "id2label: every label carries a number, as 'a 6' does",
+            "id2label: every label contains a number, such as 'a 6'",
         ),
     ],
 )
@@ -189,5 +187,5 @@ def test_own_labels_are_read_by_id() -> None:
     assert labels.of_config(maps, 2) == {0: "a", 1: "b"}
     digits: dict[str, Any] = {"id2label": {"0": "1", "1": "0"}, "label2id": {"1": 0, "0": 1}}
     assert labels.of_config(digits, 2) == {0: "1", 1: "0"}
-    with pytest.raises(ConversionError, match=r"id2label\['2'\] is None"):
+    with pytest.raises(ConversionError, match=r"id2label\['2'\] is missing"):
         labels.of_config(maps, 3)

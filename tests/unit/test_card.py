@@ -308,7 +308,7 @@ def test_cards_of_all_twenty_state_what_config_states(
 
 @pytest.mark.parametrize(
     ("kind", "classes", "has"),
-    [("classifier", 174, "tells apart 174 classes"), ("pretraining", None, "has no head")],
+    [("classifier", 174, "has 174 classes"), ("pretraining", None, "has no head")],
 )
 def test_accuracy_on_a_data_set_of_other_classes_is_refused(
     kind: str, classes: int | None, has: str, report: dict[str, Any], tmp_path: Path
@@ -319,8 +319,11 @@ def test_accuracy_on_a_data_set_of_other_classes_is_refused(
     files[0].write_text(json.dumps({**report, "kind": kind, "classes": classes}))
     outcome = command("card", *files, *options)
     assert outcome.code == 1
-    said = "error: published: an accuracy on Kinetics-400, which has 400 classes, can't be that of "
-    assert f"{said}this network, which {has}; correct `published`" in outcome.output
+    said = "error: published: Kinetics-400 has 400 classes, but "
+    assert (
+        f"{said}this network {has}, so the accuracy can't be its own; correct `published`"
+        in outcome.output
+    )
     assert not files[2].exists()
     files[0].write_text(json.dumps({**report, "classes": 400}))
     assert command("card", *files, *options).code == 0
@@ -345,9 +348,9 @@ RESULT = ("model-index", 0, "results", 0)
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        (("license",), "my own", "license: 'my own' is no identifier that the hub knows"),
-        (("license",), ["mit"], r"license: \['mit'\] is no identifier"),
-        (("license",), "other", "license: other needs a license_name and a license_link"),
+        (("license",), "my own", "license: 'my own' is not an identifier of the hub"),
+        (("license",), ["mit"], r"license: \['mit'\] is not an identifier"),
+        (("license",), "other", "license: other needs both license_name and license_link"),
         (("library_name",), "keras", "library_name is 'keras', should be transformers"),
         (("pipeline_tag",), "videos", "pipeline_tag is 'videos', should be video-classification"),
         (("datasets",), "ssv2", "datasets is 'ssv2', should be a list of texts"),
@@ -398,7 +401,7 @@ def test_command_refuses_such_a_card_and_writes_none(
     files = (tmp_path / "report.json", tmp_path / "receipt.json", tmp_path / "README.md")
     outcome = command("card", *files, "--license=my own")
     assert outcome.code == 1
-    assert "error: license: 'my own' is no identifier that the hub knows" in outcome.output
+    assert "error: license: 'my own' is not an identifier of the hub" in outcome.output
     assert not files[-1].exists()
 
 

@@ -107,12 +107,12 @@ def _cosine(content: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (_not_finite, [], r"not finite: NaN or infinite in head.weight (1 values)"),
+        (_not_finite, [], r"not finite: NaN or infinite values in head.weight (1 values)"),
         (_cosine, [], "blocks.0.attn.scale"),
         (lambda content: content.pop("module"), [], "top-level keys are buffer_names"),
         (_nothing, ["--sha256", "0" * 64], "but 000"),
         (_nothing, ["--labels", "LABELS"], "has 3 labels, but the checkpoint's head"),
-        (_nothing, ["--labels", "nowhere"], "nowhere: No such file"),
+        (_nothing, ["--labels", "nowhere"], "nowhere: no such file"),
     ],
 )
 def test_bad_input_is_one_message_and_leaves_nothing(
@@ -139,7 +139,7 @@ def test_bad_input_is_one_message_and_leaves_nothing(
 def test_missing_heads_are_asked_for(checkpoints: Folders, tmp_path: Path) -> None:
     outcome = command("convert", checkpoints["tiny-finetuned"], tmp_path / "out")
     assert outcome.code == 1
-    assert "Give what it was trained with" in outcome.output
+    assert "Give the value from training" in outcome.output
     assert not (tmp_path / "out").exists()
 
 
@@ -160,7 +160,7 @@ def test_folder_with_other_files_is_left_alone(
     path = checkpoints["tiny-finetuned"]
     outcome = command("convert", path, tmp_path, *given("tiny-finetuned"))
     assert outcome.code == 1
-    assert f"holds other files ({name})" in outcome.output
+    assert f"has other files ({name})" in outcome.output
     assert (tmp_path / name).read_text() == "years of work"
 
 
@@ -187,7 +187,7 @@ def test_file_in_the_folders_place_is_left_alone(checkpoints: Folders, tmp_path:
     asked = (checkpoints["tiny-finetuned"], tmp_path / "out", *given("tiny-finetuned"))
     refused = command("convert", *asked, "--overwrite")
     assert refused.code == 1
-    assert "out is a file, where a folder is to be" in refused.output
+    assert "out is a file, but must be a folder" in refused.output
     assert (tmp_path / "out").read_text() == "years of work"
 
 

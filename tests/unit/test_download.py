@@ -323,7 +323,7 @@ def test_link_among_the_parts_is_not_followed(
     assert victim.read_bytes() == BIG[:WRITTEN]
     if plant in ("folder", "lock"):
         assert outcome.code == 1
-        said = "is a link" if plant == "lock" else "is a link, a file, or another user's folder"
+        said = "is a link" if plant == "lock" else "is a link, a file or another user's folder"
         assert said in outcome.output.splitlines()[-1]
         assert not out.exists()
     else:

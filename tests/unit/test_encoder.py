@@ -151,10 +151,10 @@ def test_card_of_an_encoder_says_so_and_its_snippet_runs(
 @pytest.mark.parametrize(
     ("left_out", "message"),
     [
-        ("mask_token", "the decoder is not whole: mask_token missing"),
-        ("encoder_to_decoder.weight", "not whole: encoder_to_decoder.weight missing"),
-        ("decoder.head.weight", "not whole: decoder.head.weight missing"),
-        ("decoder.blocks.1.", "decoder_num_hidden_layers is contradictory: 1 (tensor"),
+        ("mask_token", "the decoder is incomplete: mask_token missing"),
+        ("encoder_to_decoder.weight", "decoder is incomplete: encoder_to_decoder.weight missing"),
+        ("decoder.head.weight", "decoder is incomplete: decoder.head.weight missing"),
+        ("decoder.blocks.1.", "decoder_num_hidden_layers has two values: 1 (tensor"),
         ("decoder.norm.", "2 tensors are missing from the checkpoint: decoder.norm.weight"),
         ("encoder.norm.", "2 tensors are missing from the checkpoint: encoder.norm.weight"),
     ],

@@ -99,7 +99,9 @@ def test_failing_to_take_the_place_leaves_what_was_there(
 
 def test_failure_to_write_tells_the_file_and_the_space_left(tmp_path: Path) -> None:
     with (
-        pytest.raises(ConversionError, match=r"a can't be written, with [\d,.]+ MB free.*: full"),
+        pytest.raises(
+            ConversionError, match=r"a can't be written \([\d,.]+ MB are free there\): full"
+        ),
         saving(tmp_path / "a", RuntimeError),
     ):
         raise RuntimeError("full")
@@ -183,7 +185,9 @@ def test_link_at_the_final_name_is_replaced_and_not_followed(folder: bool, tmp_p
 def test_folder_in_a_files_place_is_not_removed_for_it(tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "it", "mine")
     with (
-        pytest.raises(ConversionError, match=r"it is a folder, where a file is to be; move it"),
+        pytest.raises(
+            ConversionError, match=r"it is a folder, but a file must go there; move the folder"
+        ),
         appearing(folder) as new,
     ):
         new.write_text("whole")
@@ -197,7 +201,9 @@ def test_file_is_not_opened_through_a_link(there: bool, tmp_path: Path) -> None:
     if there:
         victim.write_text("mine")
     link.symlink_to(victim)
-    with pytest.raises(ConversionError, match="lock is a link, through which nothing is written"):
+    with pytest.raises(
+        ConversionError, match="lock is a link, and files are not written through links"
+    ):
         open(link, "w", opener=not_through_link)  # noqa: SIM115
     assert victim.exists() == there
     assert not there or victim.read_text() == "mine"

@@ -187,11 +187,14 @@ def _resize(state: State) -> None:
     ("change", "message"),
     [
         (_set("blocks.1.gamma_1", 1e-45), "blocks.1.gamma_1 can't be folded into"),
-        (_set("blocks.0.gamma_2", float("nan")), "not finite: NaN or infinite in blocks.0.gamma_2"),
-        (_drop("blocks.1.gamma_2"), "layer scale is not whole: blocks.1.gamma_2 missing"),
+        (
+            _set("blocks.0.gamma_2", float("nan")),
+            "not finite: NaN or infinite values in blocks.0.gamma_2",
+        ),
+        (_drop("blocks.1.gamma_2"), "layer scale is incomplete: blocks.1.gamma_2 missing"),
         (_drop("blocks.0.gamma_1", "blocks.1.gamma_1"), "blocks.{0...1}.gamma_1 missing"),
         (_drop("blocks.1.attn.proj.weight"), "are missing from the checkpoint: blocks.1.attn.proj"),
-        (_resize, "blocks.0.gamma_2 has shape [47]; blocks.0.mlp.fc2.bias needs [48]"),
+        (_resize, "blocks.0.gamma_2 has shape [47], but blocks.0.mlp.fc2.bias needs [48]"),
     ],
 )
 def test_layer_scale_that_can_not_be_folded_is_refused(
@@ -242,7 +245,7 @@ def test_positions_that_are_the_sinusoid_table_are_left_out_aloud(
     )
     converted = command("convert", path, tmp_path / "folder", *options(file))
     assert converted.code == 0, converted.output
-    assert f"positions: {tensor} left out, since it is the sinusoid table (to" in converted.output
+    assert f"positions: {tensor} left out, because it is the sinusoid table (to" in converted.output
     outcome = verify(path, tmp_path / "folder", "--passed", tmp_path / "report.json", name=file)
     assert outcome.code == 0, outcome.output
     report = json.loads((tmp_path / "report.json").read_text())
@@ -276,7 +279,7 @@ def test_reference_computes_with_the_positions_of_the_file(tensor: str) -> None:
         (64, {"off": 2e-6}, "pos_embed differs by up to 2"),
         (64, {"scale": 1.5}, "pos_embed differs by up to 0.5 from the sinusoid positions"),
         (64, {"off": float("nan")}, "pos_embed differs by up to nan"),
-        (65, {}, "[1, 65, 48], but num_frames 8 and image_size 64 make it [1, 64, 48]"),
+        (65, {}, "[1, 65, 48], but num_frames 8 and image_size 64 require [1, 64, 48]"),
     ],
 )
 def test_positions_that_training_moved_or_of_other_sizes_are_refused(
@@ -298,7 +301,7 @@ def test_positions_that_training_moved_or_of_other_sizes_are_refused(
         ("blocks.0.attn.logit_scale", "cosine attention"),
         ("blocks.1.attn.relative_position_bias_table", "relative position biases"),
         ("rel_pos_bias.relative_position_bias_table", "relative position biases"),
-        ("blocks.0.attn.k_bias", "a bias of the key, which the authors' network has not"),
+        ("blocks.0.attn.k_bias", "a bias of the key, which the authors' network lacks"),
         ("blocks.0.attn.qkv.bias", "one bias for query, key and value"),
         ("blocks.0.attn.q_norm.weight", "norms of query and key"),
         ("cls_token", "a class token"),
@@ -333,4 +336,4 @@ def test_other_channels_than_three_are_refused(name: str, tmp_path: Path) -> Non
         state[f"{prefix}patch_embed.proj.weight"] = torch.cat([kernel, kernel[:, :1]], 1)
 
     path = save(tmp_path / "it.pth", widen, name)
-    assert_refused(path, "num_channels is 4; only RGB (3) can be converted", name)
+    assert_refused(path, "num_channels is 4, but only 3 (RGB) can be converted", name)

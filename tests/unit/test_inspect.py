@@ -151,7 +151,7 @@ def test_prefix_container_and_dtypes_are_told(path: Path) -> None:
     torch.save({"state_dict": state, "global_step": 7}, path)
     outcome = describe(path, *options({"num_attention_heads": 3}))
     assert "  state dict: state_dict, 32 tensors\n" in outcome.output
-    assert "  names: module." in outcome.output
+    assert "  renamed: module." in outcome.output
     assert "float32 (31 tensors), float16 (1 tensors)" in outcome.output
     assert "  global_step: 7\n" in outcome.output
 
@@ -178,7 +178,7 @@ def test_nan_is_named_and_everything_else_is_shown(path: Path) -> None:
     outcome = describe(path, *options({"num_attention_heads": 3}))
     assert outcome.code == 1
     assert (
-        "can't be converted: weights are not finite: NaN or infinite in head.bias (2 values)"
+        "can't be converted: weights are not finite: NaN or infinite values in head.bias (2 values)"
         in (outcome.output)
     )
     assert "variants:" not in outcome.output
@@ -209,17 +209,19 @@ def test_entries_that_are_no_weights_are_reasons_and_the_others_are_described(pa
     assert f"can't be converted: {reason}\n" in outcome.output
     assert "state dict: model, 32 tensors" in outcome.output
     refused = command("convert", path, path.with_name("out"), *options({"num_attention_heads": 3}))
-    assert f"error: {path}: {reason}, 'note' in the state dict is no tensor" in refused.output
+    assert (
+        f"error: {path}: {reason}, entry 'note' of the state dict is not a tensor" in refused.output
+    )
 
 
 def test_contradiction_and_another_network_are_reasons(path: Path) -> None:
     outcome = describe(DATA / "trained/v1-cls.pth", *options({"num_frames": 16}))
-    assert "num_frames is contradictory: 8 (args" in outcome.output
+    assert "num_frames has two values: 8 (args" in outcome.output
     assert "  epoch: best\n" in outcome.output
     torch.save({"model": {"conv.weight": torch.ones(2)}}, path)
     outcome = describe(path)
     assert outcome.code == 1
-    assert "can't be converted: the tensors are neither a VideoMAE" in outcome.output
+    assert "can't be converted: the tensors are not a VideoMAE" in outcome.output
     assert "state dict: model, 1 tensors" in outcome.output
 
 
@@ -246,7 +248,7 @@ def test_layer_scale_is_no_reason_against_converting(path: Path) -> None:
     assert describe(path, *given).code == 0
     del content["model"]["blocks.1.gamma_2"]
     torch.save(content, path)
-    assert "can't be converted: layer scale is not whole: blocks.1.gamma_2" in (
+    assert "can't be converted: layer scale is incomplete: blocks.1.gamma_2" in (
         describe(path, *given).output
     )
 

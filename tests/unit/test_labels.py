@@ -90,7 +90,7 @@ def test_number_in_every_line_is_the_id_and_no_part_of_the_label(tmp_path: Path,
         for end in ("\n", "\r\n"):
             text = "\ufeff" + end.join([*header, *shuffled]) + 2 * end
             assert read_labels(write(tmp_path, text)) == NAMES
-    with pytest.raises(ConversionError, match="5 ids run from 1 to 5, must run from 0 to 4"):
+    with pytest.raises(ConversionError, match="5 ids run from 1 to 5, but must run from 0 to 4"):
         read_labels(write(tmp_path, "\n".join(numbered(form, start=1))))
 
 
@@ -145,8 +145,10 @@ def test_no_line_takes_long(tmp_path: Path) -> None:
         assert time.perf_counter() - began < 2
 
 
-ONE_TO_THREE = r"3 ids run from 1 to 3, must run from 0 to 2 without gaps; there is no 0; .*shifted"
-GAP = r"3 ids run from 0 to 4, must run from 0 to 2 without gaps; there is no 1, 2; .*filled in"
+ONE_TO_THREE = (
+    r"3 ids run from 1 to 3, but must run from 0 to 2 without gaps; missing: 0; .*shifted"
+)
+GAP = r"3 ids run from 0 to 4, but must run from 0 to 2 without gaps; missing: 1, 2; .*filled in"
 
 
 @pytest.mark.parametrize(
@@ -160,23 +162,27 @@ GAP = r"3 ids run from 0 to 4, must run from 0 to 2 without gaps; there is no 1,
         ("l.json", {"0": "a", "4": "b", "3": "c"}, GAP),
         ("l.json", {"a": 0, "b": 4, "c": 3}, GAP),
         ("l.csv", "0,a\n4,b\n3,c\n", GAP),
-        ("l.json", {"-1": "a", "0": "b"}, "2 ids run from -1 to 0, must run from 0 to 1 .* no 1;"),
+        (
+            "l.json",
+            {"-1": "a", "0": "b"},
+            "2 ids run from -1 to 0, but must run from 0 to 1 .* missing: 1;",
+        ),
         (
             "l.json",
             '{"0": "a", "1": "b", "1": "c"}',
-            r"ids that stand more than once: 1 \(for b, c",
+            r"ids appear more than once: 1 \(for b, c",
         ),
-        ("l.json", {"a": 0, "b": 1, "c": 1}, r"ids that stand more than once: 1 \(for b, c\)"),
+        ("l.json", {"a": 0, "b": 1, "c": 1}, r"ids appear more than once: 1 \(for b, c\)"),
         ("l.csv", "x/a.mp4,0\nx/b.mp4,0\n", r"more than once: 0 \(for x/a.mp4, x/b.mp4\)"),
-        ("l.txt", "a\nb\na\n", r"labels that stand more than once: a \(for 0, 2\)"),
-        ("l.json", ["a", "b", " a"], r"labels that stand more than once: a \(for 0, 2\)"),
-        ("l.json", '{"a": 0, "b": 1, "a": 2}', r"labels that stand more than once: a \(for 0, 2\)"),
-        ("l.csv", "0,a\n1,b\n2,a\n", r"labels that stand more than once: a \(for 0, 2\)"),
-        ("l.txt", "a\n\nb\n", "classes without a label: 1"),
-        ("l.json", ["a", "b", ""], "classes without a label: 2"),
-        ("l.csv", "0,a\n1,\n", "classes without a label: 1"),
-        ("l.json", ["a", None, 3], "labels that are not text, at 1, 2"),
-        ("l.json", {"0": "a", "1": None}, "labels that are not text, at 1"),
+        ("l.txt", "a\nb\na\n", r"labels appear more than once: a \(for 0, 2\)"),
+        ("l.json", ["a", "b", " a"], r"labels appear more than once: a \(for 0, 2\)"),
+        ("l.json", '{"a": 0, "b": 1, "a": 2}', r"labels appear more than once: a \(for 0, 2\)"),
+        ("l.csv", "0,a\n1,b\n2,a\n", r"labels appear more than once: a \(for 0, 2\)"),
+        ("l.txt", "a\n\nb\n", "classes have no label: 1"),
+        ("l.json", ["a", "b", ""], "classes have no label: 2"),
+        ("l.csv", "0,a\n1,\n", "classes have no label: 1"),
+        ("l.json", ["a", None, 3], "labels are not text, at 1, 2"),
+        ("l.json", {"0": "a", "1": None}, "labels are not text, at 1"),
         ("l.json", {"0": 1, "1": 0}, "2 pairs .* both are always a whole number; .* '0', 1"),
         (
             "l.txt",
@@ -187,21 +193,33 @@ GAP = r"3 ids run from 0 to 4, must run from 0 to 2 without gaps; there is no 1,
         (
             "l.txt",
             "0 walk\n1, run\n",
-            "every line begins with .* line 2, '1, run', in another form",
+            "every line begins with .* line 2, '1, run', has another form",
         ),
-        ("l.txt", "0 walk 1\n1 run 0\n", "begins and ends with a number, .* either may be its id"),
-        ("l.txt", "7 walk 8\n9 run 7\n", "begins and ends with a number, .* neither may be its id"),
+        ("l.txt", "0 walk 1\n1 run 0\n", "begins and ends with a number .* either may be its id"),
+        ("l.txt", "7 walk 8\n9 run 7\n", "begins and ends with a number .* neither may be its id"),
         ("l.txt", "walk,3.0\nrun,0.0\n", "neither is always a whole number; .* '3.0', 'walk'"),
         ("l.txt", "trip 2019\ntour 2020\n", "ids run from 2019 to 2020, .*write JSON"),
         ("l.txt", "walk -1\nrun 0\n", "ids run from -1 to 0"),
-        ("l.txt", "label 1\nlabel 0\n", r"labels that stand more than once: label \(for 0, 1\)"),
-        ("l.txt", "1 001.Auk\n0 000.Owl\n", "begins with|carries a number, as '000.Owl' does"),
-        ("l.txt", "c001 hold\nc000 eat\n", "every label carries a number, as 'c001 hold' does"),
-        ("l.txt", "run1\nwalk0\n", "every label carries a number, as 'run1' does"),
-        ("l.txt", "v_run/a.avi 0\nv_run/b.avi 0\n", "ids that stand more than once: 0"),
-        ("l.json", ["3 walk", "0 run", "2 sit", "1 hop"], "carries a number, as '3 walk' does"),
-        ("l.json", {"0": "1 walk", "1": "2 run"}, "carries a number, as '1 walk' does"),
-        ("l.csv", "0,walk (1)\n1,run (0)\n", r"carries a number, as 'walk \(1\)' does"),
+        ("l.txt", "label 1\nlabel 0\n", r"labels appear more than once: label \(for 0, 1\)"),
+        (
+            "l.txt",
+            "1 001.Auk\n0 000.Owl\n",
+            "begins with|contains a number, such as '000.Owl'",
+        ),
+        (
+            "l.txt",
+            "c001 hold\nc000 eat\n",
+            "every label contains a number, such as 'c001 hold',",
+        ),
+        ("l.txt", "run1\nwalk0\n", "every label contains a number, such as 'run1',"),
+        ("l.txt", "v_run/a.avi 0\nv_run/b.avi 0\n", "ids appear more than once: 0"),
+        (
+            "l.json",
+            ["3 walk", "0 run", "2 sit", "1 hop"],
+            "contains a number, such as '3 walk'",
+        ),
+        ("l.json", {"0": "1 walk", "1": "2 run"}, "contains a number, such as '1 walk'"),
+        ("l.csv", "0,walk (1)\n1,run (0)\n", r"contains a number, such as 'walk \(1\)'"),
         (
             "c.json",
             {"id2label": {"0": "a", "1": "b"}, "label2id": {"a": 1, "b": 0}},
@@ -218,17 +236,21 @@ GAP = r"3 ids run from 0 to 4, must run from 0 to 2 without gaps; there is no 1,
             "not text, at 0",
         ),
         ("l.json", {"a": "b"}, "1 pairs .* neither is always a whole number; .* 'a', 'b'"),
-        ("l.json", "3", "an id2label or label2id object, or a list, is needed, not int"),
+        ("l.json", "3", "the file must hold id2label, label2id or a list, not int"),
         ("l.json", "{", "not a list of labels: Expecting property name"),
-        ("l.csv", "x/a.mp4 0\nx/b.mp4 1\n", "row 1, 'x/a.mp4 0', has 1 columns, must have 2"),
-        ("l.csv", "0,a\n1,b,c\n", "row 2, '1,b,c', has 3 columns, must have 2"),
+        ("l.csv", "x/a.mp4 0\nx/b.mp4 1\n", "row 1, 'x/a.mp4 0', has 1 columns, but must have 2"),
+        ("l.csv", "0,a\n1,b,c\n", "row 2, '1,b,c', has 3 columns, but must have 2"),
         ("l.csv", '0,"a\n', "not a list of labels: unexpected end"),
         ("l.json", "[" * 100_000, "not a list of labels: maximum recursion depth"),
-        ("l.json", '["a", "b\\ud800"]', "with control characters, or with half of one, at 1"),
-        ("l.json", ["a", "b\nc"], "with control characters, or with half of one, at 1"),
-        ("l.txt", "\n", "there are no labels in it"),
-        ("l.json", {}, "there are no labels in it"),
-        ("l.csv", "id,name\n", "there are no labels in it"),
+        (
+            "l.json",
+            '["a", "b\\ud800"]',
+            "labels have control characters or halves of characters, at 1",
+        ),
+        ("l.json", ["a", "b\nc"], "labels have control characters or halves of characters, at 1"),
+        ("l.txt", "\n", "the file has no labels"),
+        ("l.json", {}, "the file has no labels"),
+        ("l.csv", "id,name\n", "the file has no labels"),
     ],
 )
 def test_what_is_no_list_of_all_classes_is_refused(

@@ -59,15 +59,21 @@ def test_checkpoints_of_odd_names_are_converted(
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("a{b}", "a{b}.pth: Snakemake takes braces for wildcards; rename the file"),
-        ("a}", "a}.pth: Snakemake takes braces"),
+        (
+            "a{b}",
+            "a{b}.pth: the path has braces, which Snakemake treats as wildcards; rename the file",
+        ),
+        ("a}", "a}.pth: the path has braces"),
         ("{{a}}", "braces"),
         ("two\nlines", "two\\nlines.pth: the path has control characters"),
         ("\x1b[31mred", "\\x1b[31mred.pth: the path has control characters"),
         ("\udcff", "bytes that are not UTF-8"),
-        ("l" * 20, "the name ends with 'l' over and over"),
-        ("run-" + "ab" * 20, "the name ends with 'ab' over and over"),
-        ("".join(map(str, range(10, 86))), "the name has 152 characters, and at most 150 fit"),
+        ("l" * 20, "the name ends with many repetitions of 'l'"),
+        ("run-" + "ab" * 20, "the name ends with many repetitions of 'ab'"),
+        (
+            "".join(map(str, range(10, 86))),
+            "the name has 152 characters, but file names have room for 150",
+        ),
     ],
 )
 def test_name_that_can_not_be_had_is_refused_in_one_line(
@@ -105,7 +111,9 @@ def test_names_that_differ_in_case_alone_are_told_apart_by_their_folders(tmp_pat
         path.touch()
     found = settings.read({"checkpoints": f"{tmp_path}/*/*.pth"}, [])
     assert list(found.variants) == ["one-Best", "two-best"]
-    with pytest.raises(ConversionError, match="differs from best in upper and lower case alone"):
+    with pytest.raises(
+        ConversionError, match="the name differs from best only in upper and lower case"
+    ):
         names.check_variants(["best", "Best"])
 
 
@@ -127,7 +135,7 @@ def test_latest_that_points_outside_its_folder_is_refused(latest: str, tmp_path:
         folder.mkdir(parents=True)
         (folder / "mp_rank_00_model_states.pt").touch()
     (tmp_path / "run/latest").write_text(latest)
-    with pytest.raises(ConversionError, match="which is no folder beside it") as refused:
+    with pytest.raises(ConversionError, match="which is not a folder beside it") as refused:
         formats.located(tmp_path / "run")
     assert len(str(refused.value)) < 500
 

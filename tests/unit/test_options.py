@@ -113,12 +113,12 @@ def test_size_in_the_name_of_a_factory_counts_where_the_script_leaves_it(
         (
             SMALL,
             {"model": "vit_small_patch16_384", "input_size": 224},
-            r"image_size is contradictory: 224 \(args\.input_size\) but 384 \(args\.model",
+            r"image_size has two values: 224 \(args\.input_size\) and 384 \(args\.model",
         ),
         (
             PRETRAINING,
             {"model": "pretrain_videomae_small_patch16_224", "input_size": 112, **V2},
-            r"image_size is contradictory: 112 \(args\.input_size\) but 224 \(args\.model",
+            r"image_size has two values: 112 \(args\.input_size\) and 224 \(args\.model",
         ),
         (SMALL, {"model": "vit_small_patch8_224"}, "patch_size 16, not 8"),
         (SMALL, {"model": "vit_base_patch16_224"}, "hidden_size 384, not 768, intermediate_size"),
@@ -228,7 +228,11 @@ def test_other_options_may_be_of_any_type() -> None:
 
 @pytest.mark.parametrize(
     ("option", "whose"),
-    [("attn_type", "MAE-DFER's"), ("qk_scale", "another scale"), ("norm_eps", "another eps")],
+    [
+        ("attn_type", "MAE-DFER's"),
+        ("qk_scale", "another attention scale"),
+        ("norm_eps", "another eps"),
+    ],
 )
 @pytest.mark.parametrize("value", [10**5000, [10**5000], torch.ones(2)], ids=["int", "list", "x"])
 def test_value_that_no_network_of_the_authors_has_is_refused_whatever_it_is(

@@ -136,9 +136,7 @@ def test_variant_is_held_to_its_pin_or_else_to_the_lock(
     assert variant().held_to == ["--locked", DRIVE, "1", "1" * 64]
     assert variant(sha256="1" * 64).held_to == [f"--sha256={'1' * 64}"]
     assert variant(checkpoint="gdrive:1234567890").held_to == []
-    message = (
-        rf"variants\.it\.sha256: {'a' * 64} is pinned, but checkpoints\.lock recorded SHA-256 1"
-    )
+    message = rf"variants\.it\.sha256: config\.yaml expects {'a' * 64}, but checkpoints\.lock has SHA-256 1"
     with pytest.raises(ConversionError, match=message):
         variant(sha256="A" * 64)
     assert not variant().contradicted

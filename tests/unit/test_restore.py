@@ -54,7 +54,7 @@ def source(name: str, checkpoints: Folders) -> tuple[Path, list[str]]:
 
 def options_to_convert_again(outcome: Outcome) -> list[str]:
     """The options that the command says are needed."""
-    (said,) = re.findall(r"to convert again: (--config .*)$", outcome.output, re.MULTILINE)
+    (said,) = re.findall(r"to convert again, give (--config .*)$", outcome.output, re.MULTILINE)
     return str(said).split()
 
 
@@ -338,7 +338,7 @@ def test_small_network_with_16_heads_is_told_that_the_file_will_be_taken_for_6(
 ) -> None:
     outcome = restore(small_folder(tmp_path / "small", 16), tmp_path / "out.pth")
     assert outcome.code == 0, outcome.output
-    assert "the file can't say num_attention_heads=16 and will be taken for" in outcome.output
+    assert "the file can't store num_attention_heads=16 and looks like" in outcome.output
     assert "6 (the authors' small network)" in outcome.output
     assert not hasattr(load(tmp_path / "out.pth")["args"], "model")
 
@@ -415,24 +415,27 @@ BIAS = ATTENTION.format(1) + "key.bias"
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda t: t.update({BIAS: torch.full((48,), torch.nan)}), f"NaN or infinite in {BIAS}"),
-        (lambda t: t.pop("fc_norm.bias"), "missing tensors fc_norm.bias"),
+        (
+            lambda t: t.update({BIAS: torch.full((48,), torch.nan)}),
+            f"NaN or infinite values in {BIAS}",
+        ),
+        (lambda t: t.pop("fc_norm.bias"), "lacks tensors: fc_norm.bias"),
         (
             lambda t: [t.pop(ATTENTION.format(1) + name) for name in ("v_bias", "value.bias")],
-            "missing tensors videomae.encoder.layer.1.attention.attention.v_bias",
+            "lacks tensors: videomae.encoder.layer.1.attention.attention.v_bias",
         ),
-        (lambda t: t.update({"extra.weight": torch.ones(2)}), "unexpected tensors extra.weight"),
+        (lambda t: t.update({"extra.weight": torch.ones(2)}), "unexpected tensors: extra.weight"),
         (
             lambda t: t[ATTENTION.format(0) + "q_bias"].add_(1e-3),
-            "query.bias should be equal and differ",
+            "query.bias differ, but must be equal",
         ),
         (
             lambda t: t.update({ATTENTION.format(0) + "key.weight": torch.ones(48, 47)}),
-            "key.weight has shape [48, 47]; config.json makes it [48, 48]",
+            "key.weight has shape [48, 47], but by config.json it should have [48, 48]",
         ),
         (
             lambda t: t.update({ATTENTION.format(0) + "key.weight": torch.ones(48, 48).half()}),
-            "read back, videomae.encoder.layer.0.attention.attention.key.weight differ",
+            "tensors changed in the file: videomae.encoder.layer.0.attention.attention.key.weight",
         ),
         (lambda t: t.update({"fc_norm.bias": torch.ones(48, dtype=torch.int64)}), "torch.int64"),
         (lambda t: t["classifier.weight"][2].fill_(torch.inf), "head.weight (48 values)"),
@@ -451,22 +454,22 @@ def test_wrong_tensors_are_refused_by_name(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"architectures": ["VideoMAEModel"]}, "unexpected tensors classifier."),
+        ({"architectures": ["VideoMAEModel"]}, "unexpected tensors: classifier."),
         ({"architectures": None}, "architectures is None"),
-        ({"hidden_act": "relu"}, "hidden_act is relu; the authors' is gelu"),
-        ({"qkv_bias": False}, "qv_bias and qkv_bias mean the same and differ"),
+        ({"hidden_act": "relu"}, "hidden_act is relu, but must be gelu"),
+        ({"qkv_bias": False}, "qv_bias and qkv_bias mean the same, but have different values"),
         ({"num_attention_heads": 5}, "num_attention_heads is 5, which does not divide"),
-        ({"num_attention_heads": 0}, "num_attention_heads is 0, not one int above 0"),
-        ({"image_size": [32, 32]}, "image_size is [32, 32], not one int"),
+        ({"num_attention_heads": 0}, "num_attention_heads is 0, but must be one int above 0"),
+        ({"image_size": [32, 32]}, "image_size is [32, 32], but must be one int"),
         ({"image_size": 40}, "image_size is 40, not a multiple of patch_size 16"),
-        ({"hidden_size": "wide"}, "VideoMAEConfig refuses it"),
-        ({"num_labels": 10**9}, "num_labels is 1000000000; more than 100,000"),
-        ({"num_hidden_layers": 10**9}, "says 1000000000 layers; there are 40 tensors"),
-        ({"intermediate_size": 2**70}, "says sizes that no tensor can have"),
-        ({"num_hidden_layers": 3}, "missing tensors videomae.encoder.layer.2."),
-        ({"num_hidden_layers": 1}, "unexpected tensors videomae.encoder.layer.1."),
+        ({"hidden_size": "wide"}, "VideoMAEConfig refuses the file"),
+        ({"num_labels": 10**9}, "num_labels is 1000000000, but at most 100,000"),
+        ({"num_hidden_layers": 10**9}, "has 1000000000 layers for only 40 tensors"),
+        ({"intermediate_size": 2**70}, "has sizes that no tensor can have"),
+        ({"num_hidden_layers": 3}, "lacks tensors: videomae.encoder.layer.2."),
+        ({"num_hidden_layers": 1}, "unexpected tensors: videomae.encoder.layer.1."),
         ({"id2label": {"0": "a"}, "label2id": {"a": 0}}, "tensor classifier.weight has shape [7,"),
-        ({"use_mean_pooling": False}, "unexpected tensors fc_norm."),
+        ({"use_mean_pooling": False}, "unexpected tensors: fc_norm."),
         ({"qv_bias": False, "qkv_bias": False}, "unexpected tensors"),
     ],
 )
@@ -482,7 +485,7 @@ def test_pretraining_without_its_last_norm_is_refused(converted: Folders, tmp_pa
     """With mean pooling, transformers passes over the norm that the authors' encoder ends with."""
     folder = shutil.copytree(converted["tiny-pretraining"], tmp_path / "folder")
     edit_config(folder, use_mean_pooling=True)
-    assert_refused(folder, "config.json and the tensors do not agree on use_mean_pooling")
+    assert_refused(folder, "config.json and the tensors disagree on use_mean_pooling")
 
 
 def _no_weights(folder: Path) -> None:
@@ -535,13 +538,13 @@ def _no_config(folder: Path) -> None:
     ("edit", "message"),
     [
         (_no_weights, "no weights: neither model.safetensors nor pytorch_model.bin"),
-        (_cut_short, "model.safetensors: can't be read"),
+        (_cut_short, "model.safetensors: not a readable safetensors file"),
         (_a_shard_missing, "model-00002-of-0"),
-        (_a_shard_twice, "stands in an earlier shard too"),
+        (_a_shard_twice, "is also in an earlier shard"),
         (_index_without_a_map, "model.safetensors.index.json has no weight_map"),
-        (_hostile_pickle, "pytorch_model.bin: refused: its pickle calls"),
-        (_a_list, "pytorch_model.bin: no state dict but list"),
-        (_a_number, "pytorch_model.bin: 'mask_token' in the state dict is no tensor"),
+        (_hostile_pickle, "pytorch_model.bin: refused: the file's pickle calls"),
+        (_a_list, "pytorch_model.bin: the file must hold a state dict, not list"),
+        (_a_number, "pytorch_model.bin: entry 'mask_token' of the state dict is not a tensor"),
         (_no_config, "config.json: No such file"),
     ],
 )
@@ -578,7 +581,7 @@ def test_file_that_reads_back_differently_does_not_appear(
 
     monkeypatch.setattr(torch, "save", spoil)
     folder = shutil.copytree(converted["tiny-finetuned"], tmp_path / "folder")
-    assert_refused(folder, "read back, classifier.bias differ")
+    assert_refused(folder, "tensors changed in the file: classifier.bias")
 
 
 def test_folder_in_the_files_place_is_left_alone(converted: Folders, tmp_path: Path) -> None:
@@ -586,7 +589,7 @@ def test_folder_in_the_files_place_is_left_alone(converted: Folders, tmp_path: P
     (tmp_path / "out.pth/thesis.tex").write_text("years of work")
     outcome = restore(converted["tiny-finetuned"], tmp_path / "out.pth")
     assert outcome.code == 1
-    assert "out.pth is a folder; give the file to write" in outcome.output
+    assert "out.pth is a folder; give the name of a file" in outcome.output
     assert (tmp_path / "out.pth/thesis.tex").read_text() == "years of work"
 
 

@@ -35,7 +35,7 @@ def test_what_reads_storage_has_to_be_installed(monkeypatch: pytest.MonkeyPatch)
     outcome = command("status", "--results", "s3://bucket/run/results")
     assert outcome.code == 1
     assert outcome.output.splitlines()[-1].startswith(
-        "error: reading s3://bucket/run/results takes"
+        "error: reading s3://bucket/run/results needs"
     )
 
 

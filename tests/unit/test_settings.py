@@ -95,38 +95,42 @@ def test_every_value_that_can_be_given_has_a_key() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("variants.mine.config.heads", 3, r"variants\.mine\.config\.heads: no such key.*num_att"),
+        ("variants.mine.config.heads", 3, r"variants\.mine\.config\.heads: unknown key.*num_att"),
         (
             "variants.mine.config.num_atention_heads",
             3,
-            r"num_atention_heads: no such key \(did you mean num_attention_heads\?\)",
+            r"num_atention_heads: unknown key \(did you mean num_attention_heads\?\)",
         ),
         ("variants.mine.config.num_attention_heads", "six", r"config\.num_attention_heads: 'six'"),
         ("variants.mine.config.num_attention_heads", 0, r"config\.num_attention_heads: 0 is less"),
         ("variants.mine.config.use_mean_pooling", 1, r"config\.use_mean_pooling: 1 is not"),
-        ("variants.mine.label", "x", r"variants\.mine\.label: no such key \(did you mean labels"),
+        ("variants.mine.label", "x", r"variants\.mine\.label: unknown key \(did you mean labels"),
         ("variants.mine.labels", "k400", r"variants\.mine\.labels: 'k400' is neither kinetics400"),
-        ("variants.mine.sha256", "abc", r"variants\.mine\.sha256: 'abc' .*SHA-256 that the"),
+        ("variants.mine.sha256", "abc", r"variants\.mine\.sha256: 'abc' .*expected SHA-256 of the"),
         ("variants.mine.checkpoint", "gdrive:", r"variants\.mine\.checkpoint: 'gdrive:' is no sou"),
         ("variants.mine.checkpoint", "ftp://x/y", r"variants\.mine\.checkpoint: 'ftp://x/y' is no"),
         ("variants.mine.checkpoint", "synthetic:x", r"synthetic:x is unknown; there are videomae"),
         (
             "variants.mine.recorded",
             {"shape": [1]},
-            r"mine\.recorded: `logits` is missing \(this is the",
+            r"mine\.recorded: the key `logits` is missing \(meaning: the",
         ),
-        ("variants.mine.recorded", "truth.npy", r"mine\.recorded: 'truth\.npy' is no \.npz file"),
+        (
+            "variants.mine.recorded",
+            "truth.npy",
+            r"mine\.recorded: 'truth\.npy' is not an \.npz file",
+        ),
         ("variants.mine.recorded", "none.npz", r"mine\.recorded: no such file: /.*/none\.npz"),
         (
             "variants.mine.recorded",
             ["truth.npz"],
             r"mine\.recorded: \['truth\.npz'\] is not text or a mapping",
         ),
-        ("recorded", "truth.npz", r"recorded: this belongs to one checkpoint; give that as `check"),
+        ("recorded", "truth.npz", r"recorded: this key describes one checkpoint; give `check"),
         (
             "variants.mine.recorded",
             {"shape": [1], "logits": [1], "under": "x"},
-            r"recorded\.under: 'x' is not under recorded_under, where nothing stands",
+            r"recorded\.under: 'x' is not a key of recorded_under, which has no keys",
         ),
         (
             "variants.mine.recorded",
@@ -141,23 +145,23 @@ def test_every_value_that_can_be_given_has_a_key() -> None:
         (
             "variants.mine.recorded",
             {"shape": [1], "logits": [[1, 2], [3]], **CONDITIONS},
-            r"recorded\.logits: rows of 1, 2 numbers",
+            r"recorded\.logits: rows have different lengths: 1, 2",
         ),
         (
             "variants.mine.recorded",
             {"shape": [1], "logits": [1], "mask": "synthetic:x", **CONDITIONS},
-            r"recorded\.mask: 'synthetic:x' has no ratio between 0 and 1",
+            r"recorded\.mask: 'synthetic:x' needs a ratio between 0 and 1",
         ),
         ("variants.mine.sha256", "9" * 5000, r"^.{900,1100}$"),
         (
             "variants.mine.published",
             {"dataset": "UCF101", "top1": 91.3},
-            r"mine\.published: `source` is missing \(this is the page",
+            r"mine\.published: the key `source` is missing \(meaning: the page",
         ),
         (
             "variants.mine.published",
             {"dataset": "Kinetics", "top1": 80, "source": "https://example.org"},
-            r"mine\.published\.dataset: 'Kinetics' is no data set that .*\(did you mean Kinetics-",
+            r"mine\.published\.dataset: 'Kinetics' is neither a known data set .*\(did you mean Kinetics-",
         ),
         (
             "variants.mine.published",
@@ -167,38 +171,42 @@ def test_every_value_that_can_be_given_has_a_key() -> None:
         (
             "variants.mine.datasets",
             ["UCF101", "SSV2"],
-            r"mine\.datasets\.1: 'SSV2' is no data set .*known are Kinetics-400, .*Something-Some",
+            r"mine\.datasets\.1: 'SSV2' is neither a known data set .*known data sets are Kinetics-400, .*Something-Some",
         ),
         (
             "variants.mine.base_model",
             "mine",
             r"mine\.base_model: 'mine' is neither another variant nor OWNER/NAME on the hub",
         ),
-        ("license", "cc-by-nc-4", r"license: 'cc-by-nc-4' is no identifier .*mean cc-by-nc-4\.0\?"),
+        (
+            "license",
+            "cc-by-nc-4",
+            r"license: 'cc-by-nc-4' is not an identifier .*mean cc-by-nc-4\.0\?",
+        ),
         (
             "license",
             "my own",
-            r"license: 'my own' is no identifier .*write other with license_name",
+            r"license: 'my own' is not an identifier .*write other and give license_name",
         ),
-        ("license", "other", r"license: other needs .* there is neither"),
-        ("license_name", "my own", r"license_name: this goes with `license: other` only"),
-        ("models", ["min"], r"models: 'min' is no variant \(did you mean mine\?\)"),
+        ("license", "other", r"license: other needs .* neither is given"),
+        ("license_name", "my own", r"license_name: this key needs `license: other`"),
+        ("models", ["min"], r"models: 'min' is not a variant \(did you mean mine\?\)"),
         ("recorded_outputs", "ignore", r"recorded_outputs: 'ignore' is not one of require, warn"),
-        ("push.enabled", True, r"push: `namespace` is missing, which"),
-        ("push.token", "hf_x", r"push\.token: no such key"),
+        ("push.enabled", True, r"push: the key `namespace` is missing; `enabled: true` needs it"),
+        ("push.token", "hf_x", r"push\.token: unknown key"),
         (
             "push.revision",
             "refs/pr/1",
-            r"push\.revision: 'refs/pr/1' .*name of a branch",
+            r"push\.revision: 'refs/pr/1' .*give a branch name",
         ),
-        ("push.revision", "a" * 40, r"push\.revision: 'a{40}' .*name of a branch"),
+        ("push.revision", "a" * 40, r"push\.revision: 'a{40}' .*give a branch name"),
         ("push.dry_run", "yes", r"push\.dry_run: 'yes'"),
         ("device", "gpu", r"device: 'gpu' is not one of cpu, cuda, auto"),
         ("releases", ["4.0.0"], r"releases\.0: '4\.0\.0' is not one of 4\.26\.1"),
-        ("checkpoints_dir", "/nowhere", "checkpoints_dir: there is no folder /nowhere"),
-        ("add_to_checkpoints_dir", True, "add_to_checkpoints_dir: needs checkpoints_dir"),
+        ("checkpoints_dir", "/nowhere", "checkpoints_dir: no such folder: /nowhere"),
+        ("add_to_checkpoints_dir", True, "add_to_checkpoints_dir: give checkpoints_dir too"),
         ("published", "nowhere", r"published: 'nowhere' is neither a folder \(looked for"),
-        ("variant", {}, r"^variant: no such key \(did you mean variants\?\)"),
+        ("variant", {}, r"^variant: unknown key \(did you mean variants\?\)"),
         ("variants.a b", {"checkpoint": "x"}, "the key 'a b' does not match"),
     ],
 )
@@ -215,9 +223,9 @@ def test_accuracy_on_a_data_set_of_other_classes_than_the_labels_is_refused(
     stated = {"dataset": "Kinetics-400", "top1": 80, "source": "https://example.org"}
     config = edited(config, "variants.mine.published", stated)
     read(edited(config, "variants.mine.labels", "kinetics400"))
-    with pytest.raises(ConversionError, match=r"variants\.mine: published: .*apart 174"):
+    with pytest.raises(ConversionError, match=r"variants\.mine: published: .*has 174 classes"):
         read(edited(config, "variants.mine.labels", "ssv2"))
-    with pytest.raises(ConversionError, match=r"variants\.mine\.labels: leave it out for LABEL_0"):
+    with pytest.raises(ConversionError, match=r"variants\.mine\.labels: for LABEL_0"):
         read(edited(config, "variants.mine.labels", "none"))
 
 
@@ -238,7 +246,7 @@ def test_checkpoints_without_an_entry_are_named_after_their_files(
     assert names(checkpoints=[f"{tmp_path}/run*/*.pth", f"{tmp_path}/run8/*"]) == [
         *("run-7-epoch.1", "run-7-epoch.2", "run8-epoch.1")
     ]
-    with pytest.raises(ConversionError, match=r"nothing matches '\*\.nothing' \(looked in"):
+    with pytest.raises(ConversionError, match=r"no file matches '\*\.nothing' \(looked in"):
         names(checkpoints="*.nothing")
     with pytest.raises(ConversionError, match="checkpoint: no such file: /nowhere"):
         names(checkpoint="/nowhere.pth")
@@ -252,20 +260,20 @@ def test_checkpoint_without_an_entry_takes_what_is_said_beside_it(config: dict[s
     ]
     assert found.variants["it"].labels == ["ssv2"]
     assert found.license == {}  # that one is the authors' weights'
-    with pytest.raises(ConversionError, match=r"config\.heads: no such key"):
+    with pytest.raises(ConversionError, match=r"config\.heads: unknown key"):
         read({**config, "checkpoint": "hub:them/zoo/it.pth", "config": {"heads": 3}})
 
 
 def test_no_variants_is_one_message() -> None:
     with pytest.raises(
-        ConversionError, match="variants: there are none; give some, or `checkpoint`"
+        ConversionError, match="variants: no variants are given; add some, or give `checkpoint`"
     ):
         read({})
 
 
 def test_one_published_folder_is_of_one_variant(config: dict[str, Any], tmp_path: Path) -> None:
     config["variants"]["other"] = dict(config["variants"]["mine"])
-    with pytest.raises(ConversionError, match=r"can't be the folder of 2 variants.*models=NAME"):
+    with pytest.raises(ConversionError, match=r"is one folder for 2 variants.*models=NAME"):
         read(edited(config, "published", str(tmp_path)))
     found = read(edited(config, "published", "lab/{variant}@v1")).variants
     assert found["other"].published == "lab/other@v1"
@@ -315,7 +323,9 @@ def test_checkpoints_that_are_not_here_can_not_be_removed(config: dict[str, Any]
     there: Any = PurePosixPath("bucket/results")
     config = {**config, "keep_checkpoints": False}
     assert not read(config).keep_checkpoints
-    with pytest.raises(ConversionError, match="removes checkpoints here, not from bucket/results"):
+    with pytest.raises(
+        ConversionError, match="removes local checkpoints only, not those in bucket/results"
+    ):
         settings.read(config, SHIPPED, results=there)
 
 
@@ -348,7 +358,9 @@ def test_numbers_and_switches_may_come_as_text_as_from_the_command_line() -> Non
     assert found.config.given == {"num_frames": 8, "use_mean_pooling": False}
     assert (found.score and found.score.clips, found.score and found.score.root) == (7, "2")
     assert not found.keep_checkpoints
-    with pytest.raises(ConversionError, match=r"^recorded\.logits: rows of 0, 1 numbers$"):
+    with pytest.raises(
+        ConversionError, match=r"^recorded\.logits: rows have different lengths: 0, 1$"
+    ):
         settings.parse({"recorded": recorded})
     outputs = settings.parse({"recorded": {**recorded, "logits": ["0.5", "-1"]}}).recorded
     assert isinstance(outputs, Recorded)
@@ -358,7 +370,11 @@ def test_numbers_and_switches_may_come_as_text_as_from_the_command_line() -> Non
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("keep_checkpoints", "no", r"^keep_checkpoints: 'no' is not true or false \(this is wheth"),
+        (
+            "keep_checkpoints",
+            "no",
+            r"^keep_checkpoints: 'no' is not true or false \(meaning: wheth",
+        ),
         ("push.private", 1, r"^push\.private: 1 is not true or false"),
         ("config.num_frames", "8.5", r"^config\.num_frames: '8\.5' is not a whole number"),
         ("config.num_frames", 8.0, r"^config\.num_frames: 8\.0 is not a whole number"),
@@ -371,26 +387,30 @@ def test_numbers_and_switches_may_come_as_text_as_from_the_command_line() -> Non
             r"x\.image_std\.1: nan is not a finite num",
         ),
         ("checkpoint", "\udcff", r"^checkpoint: '\\udcff' has bytes that are not UTF-8"),
-        ("labels", None, r"^labels: nothing stands here; give a value, or leave the key out"),
+        ("labels", None, r"^labels: the value is empty; give one, or leave the key out"),
         ("variants.mine", None, r"^variants\.mine: None is not a mapping of keys to values$"),
-        ("push", ["x"], r"^push: \['x'\] is not a mapping of keys to values \(this is whether"),
+        ("push", ["x"], r"^push: \['x'\] is not a mapping of keys to values \(meaning: where"),
         ("checkpoints", [], r"^checkpoints: \[\] has fewer than 1 items"),
         ("checkpoints", "", r"^checkpoints: the text is empty"),
         ("checkpoints", 3, r"^checkpoints: 3 is not text"),
-        ("checkpoints", {"a": 1}, r"^checkpoints: \{'a': 1\} is not text or a list \(this is a p"),
-        ("releases", ["5.0.0", "5.0.0"], r"^releases: '5\.0\.0' is there twice"),
+        ("checkpoints", {"a": 1}, r"^checkpoints: \{'a': 1\} is not text or a list \(meaning: one"),
+        ("releases", ["5.0.0", "5.0.0"], r"^releases: '5\.0\.0' appears twice"),
         ("recorded_outputs", "require ", r"'require ' is not one of .*\(did you mean require\?\)"),
-        ("score", {}, r"^score: `videos` is missing \(this is the list, PATH LABEL a line"),
+        (
+            "score",
+            {},
+            r"^score: the key `videos` is missing \(meaning: the list of videos, with PATH LABEL",
+        ),
         (
             "score",
             {"videos": {"kinetics": "x"}},
             r"^score\.videos\.kinetics: the key 'kinetics' is not one of kinetics400, .*mean kin",
         ),
-        ("variants.mine.1", 2, r"^variants\.mine\.1: no such key"),
+        ("variants.mine.1", 2, r"^variants\.mine\.1: unknown key"),
         (
             "variants.mine",
             {"checkpont": "x"},
-            r"^variants\.mine\.checkpont: no such key \(did you mean checkpoint\?\).* \(and 1 mor",
+            r"^variants\.mine\.checkpont: unknown key \(did you mean checkpoint\?\).* \(and 1 mor",
         ),
     ],
 )

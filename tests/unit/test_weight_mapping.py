@@ -86,7 +86,7 @@ def test_tensor_of_another_shape_is_refused_with_both_shapes(tensors: dict[str, 
 
 def test_leftover_tensor_of_a_folder_is_refused(tensors: dict[str, Tensor]) -> None:
     converted = weight_mapping.convert(tensors, CLASSIFIER)
-    with pytest.raises(ConversionError, match=r"unexpected tensors extra\.weight"):
+    with pytest.raises(ConversionError, match=r"unexpected tensors: extra\.weight"):
         weight_mapping.restore({**converted, "extra.weight": torch.ones(1)}, CLASSIFIER)
 
 

@@ -23,12 +23,12 @@ LAUGHS = "\n".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40))
         (b"a: [1\nb: 2", "line 2: did not find expected ',' or ']'"),
         (b"a: \xff", "not UTF-8: "),
         (b"a: \0", "unacceptable character #x0000"),
-        (b"- a", "it must have keys at its top level"),
-        (b"", "it must have keys at its top level"),
+        (b"- a", "the file must have keys at its top level"),
+        (b"", "the file must have keys at its top level"),
         (b"a: " + b"[" * 100_000, "line 1: exceeded maximum nesting depth"),
-        (f"a0: &a0 x\n{LAUGHS}".encode(), "line 17: stands for 131,071 values by its aliases"),
-        (b"a: &a\n- *a", "line 1: holds itself, by an alias"),
-        (b"a:\n  b: 1\n  b: 2", "line 3: b stands in line 2 already"),
+        (f"a0: &a0 x\n{LAUGHS}".encode(), "line 17: aliases expand to 131,071 values"),
+        (b"a: &a\n- *a", "line 1: an alias makes the value contain itself"),
+        (b"a:\n  b: 1\n  b: 2", "line 3: the key b is already in line 2"),
         (b"[a]: 1", "line 1: a key must be text"),
         (b"a: 1\n__use_yte__: true", "line 2: __use_yte__ would run code"),
         (b"a: !!python/object/apply:os.system [x]", "os.system is not plain YAML"),
@@ -71,7 +71,7 @@ def test_file_of_somebody_else_is_checked_and_nothing_in_it_runs(
     (workflow.folder / "config.yaml").write_text(GOOD)
     refused = command("check-config", "theirs.yaml")
     assert refused.code == 1
-    assert refused.output == "error: theirs.yaml: line 1: __use_yte__ would run code; write it out"
+    assert refused.output == "error: theirs.yaml: line 1: __use_yte__ would run code; remove it"
     assert not (workflow.folder / "ran").exists()
     workflow.run("--dry-run", "--quiet", "all", "--configfile", "theirs.yaml")
     assert (workflow.folder / "ran").exists()  # or else this test shows nothing
@@ -83,11 +83,11 @@ def test_file_of_somebody_else_is_checked_and_nothing_in_it_runs(
         (GOOD, "a config.yaml of this workflow: tiny"),
         (
             GOOD.replace("num_frames", "num_frame"),
-            "num_frame: no such key (did you mean num_frames",
+            "num_frame: unknown key (did you mean num_frames",
         ),
         (GOOD.replace("finetuned", "fine"), "variants.tiny.checkpoint:"),
         (GOOD + "a: !!python/name:os.system\n", "line 2: tag:yaml.org,2002:python/name:os.system"),
-        ("{}", "variants: there are none"),
+        ("{}", "variants: no variants are given"),
     ],
 )
 def test_checked_file_is_held_to_the_schema_and_to_what_no_schema_can_tell(
@@ -106,4 +106,4 @@ def test_files_are_checked_as_snakemake_merges_them(tmp_path: Path) -> None:
     assert command("check-config", tmp_path / "one.yaml").code == 0
     outcome = command("check-config", tmp_path / "one.yaml", tmp_path / "two.yaml")
     assert outcome.code == 1
-    assert "variants.tiny.config.num_frame: no such key" in outcome.output
+    assert "variants.tiny.config.num_frame: unknown key" in outcome.output

@@ -1,1 +1,1 @@
-"""The authors' files, read safely: formats, pickles that make nothing but data, lazy tensors."""
+"""Reads the authors' files safely: file formats, pickles restricted to data, lazy tensors."""

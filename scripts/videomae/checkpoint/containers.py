@@ -1,7 +1,6 @@
-"""Where in the file is the state dict?
+"""Finds the state dict in a file.
 
-Training programs save the network among other things. Which of several state dicts is meant is a
-choice that can be made.
+Training programs save it beside other data. Users can choose among several state dicts.
 """
 
 from collections.abc import Mapping
@@ -17,14 +16,14 @@ ITSELF = "the file itself"
 
 
 def choose(contents: Any, weights: str | None) -> tuple[str, Mapping[Any, Any], list[str]]:
-    """Find the state dict: where it is, the dict, and where else one is.
+    """Return the key of the state dict, the state dict, and the keys of other state dicts.
 
-    ``weights`` chooses one by name, or of several networks in one the one by that prefix. Raises
-    `ConversionError` where there is none.
+    ``weights`` chooses one by name; if one state dict holds several networks, by their prefix.
+    Raises `ConversionError` if there is none.
     """
     if not isinstance(contents, Mapping):
         raise ConversionError(
-            f"the file holds one {class_name(contents)}, not a dict; save the state dict itself"
+            f"the file holds a {class_name(contents)}, not a dict; save the state dict itself"
         )
     held = {str(key): value for key, value in contents.items() if _is_state_dict(value)}
     if any(is_tensor(value) for value in contents.values()):
@@ -38,17 +37,17 @@ def choose(contents: Any, weights: str | None) -> tuple[str, Mapping[Any, Any], 
             return f"{usual}: {weights}", network, [name for name in held if name != usual]
     chosen = weights or usual
     if chosen not in held:
-        there = listing(held) if held else "nowhere"
+        there = f"only under {listing(held)}" if held else "nowhere"
         keys = listing(map(_described, contents.items()), most=12)
         raise ConversionError(
-            f"no state dict under {weights or ' or '.join(CONTAINERS)}; there is one {there} "
-            f"(weights: NAME chooses); the file's top-level keys are {keys}"
+            f"there is no state dict under {weights or ' or '.join(CONTAINERS)}, {there}; choose "
+            f"one by `weights`; the file's top-level keys are {keys}"
         )
     return chosen, held[chosen], [name for name in held if name != chosen]
 
 
 def class_name(value: Any) -> str:
-    """Name the class of a value, or the one that a shadow stands for."""
+    """Return the name of a value's class, or of the class that a shadow stands for."""
     if is_tensor(value):
         return "Tensor"
     return value.name if isinstance(value, Shadow) else type(value).__name__

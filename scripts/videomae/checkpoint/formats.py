@@ -1,4 +1,4 @@
-"""Is this a checkpoint file at all?  Told by its first and last bytes, before it is parsed."""
+"""Recognises checkpoint files by their first and last bytes, before they are parsed."""
 
 import html
 import re
@@ -19,7 +19,7 @@ TORCHSCRIPT = "a TorchScript program, not a checkpoint; save its state dict"
 
 
 def is_safetensors(path: Path) -> bool:
-    """Tell a safetensors file: the length of a JSON object, then the object."""
+    """Return whether a file is safetensors: it begins with a length and a JSON object."""
     with path.open("rb") as file:
         start = file.read(9)
     length = int.from_bytes(start[:8], "little")
@@ -29,23 +29,23 @@ def is_safetensors(path: Path) -> bool:
 def _is_zip(path: Path) -> bool:
     try:
         return zipfile.is_zipfile(path)
-    except zipfile.BadZipFile:  # its end says that the rest is in other files
+    except zipfile.BadZipFile:  # an archive that is split over several files
         return False
 
 
 class Entry(NamedTuple):
-    """Where an archive's entry is in its file: its first byte, and how many there are."""
+    """The position of an archive's entry in its file, and its size, in bytes."""
 
     offset: int
     size: int
 
 
 def entries(path: Path) -> dict[str, Entry] | None:
-    """Give where a zip archive's entries are, by their names within its one folder.
+    """Return the entries of a zip archive by their names within its only folder.
 
-    None for a file of before torch 1.6, which is no archive. Raises `ConversionError` for one that
-    torch would not have written so: it stores entries as they are, so that none is larger than the
-    file, and unpacked they can't fill the memory.
+    None for a file of torch before 1.6, which is no archive. Raises `ConversionError` for archives
+    that torch does not write: torch does not compress entries, so that none is larger than the
+    file and unpacking can't fill the memory.
     """
     if not _is_zip(path):
         return None
@@ -54,44 +54,45 @@ def entries(path: Path) -> dict[str, Entry] | None:
         with zipfile.ZipFile(path) as archive, path.open("rb") as file:
             return _checked(archive, file, size)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise ConversionError(f"damaged: the archive can't be read: {error}") from error
+        raise ConversionError(f"the archive is damaged and can't be read: {error}") from error
 
 
 def _checked(archive: zipfile.ZipFile, file: IO[bytes], size: int) -> dict[str, Entry]:
-    """Give where a sound archive's entries are; ``size`` is that of the file, in bytes."""
+    """Return an archive's entries, checked; ``size`` is that of the file, in bytes."""
     found: dict[str, Entry] = {}
     if any(name.partition("/")[2] == "constants.pkl" for name in archive.namelist()):
         raise ConversionError(TORCHSCRIPT)
     for entry in archive.infolist():
         name = entry.filename.partition("/")[2]
         if name in found:
-            raise ConversionError(f"damaged: entry {entry.filename} stands in it twice")
+            raise ConversionError(f"the archive is damaged: it has entry {entry.filename} twice")
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > size:
             raise ConversionError(
-                f"not as torch saves: entry {entry.filename} is compressed, or larger than "
-                f"the file ({entry.file_size:,} bytes in {size:,}); save it again with torch"
+                f"torch did not write this archive: entry {entry.filename} is compressed, or "
+                f"larger than the file ({entry.file_size:,} of {size:,} bytes); save it again "
+                "with torch"
             )
         try:  # the header before its bytes must say the same as the directory
             archive.open(entry).close()
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-            raise ConversionError(f"damaged: entry {entry.filename}: {error}") from error
+            raise ConversionError(f"entry {entry.filename} is damaged: {error}") from error
         found[name] = Entry(_first_byte(file, entry.header_offset), entry.file_size)
         if sum(found[name]) > size:
-            raise ConversionError(f"damaged: entry {entry.filename} goes on behind the file's end")
+            raise ConversionError(f"entry {entry.filename} is damaged: it ends after the file")
     return found
 
 
 def _first_byte(file: IO[bytes], header: int) -> int:
-    """Give where an entry's bytes begin: behind its header, a name and what was added to it."""
+    """Return where an entry's bytes begin: after its header, its name and the extra field."""
     file.seek(header + LOCAL_HEADER - 4)
     name, extra = struct.unpack("<HH", file.read(4))
     return header + LOCAL_HEADER + int(name) + int(extra)
 
 
 def located(path: Path) -> Path:
-    """Give the file that a path means: of a DeepSpeed folder, the states that ``latest`` names.
+    """Return the checkpoint file of a path; for a DeepSpeed folder the states of ``latest``.
 
-    Raises `ConversionError` for another folder, and for a model that is spread over several files.
+    Raises `ConversionError` for other folders, and for a model that is split over several files.
     """
     if not path.is_dir():
         return path
@@ -106,22 +107,22 @@ def located(path: Path) -> Path:
         )
     if len(states) != 1:
         raise ConversionError(
-            f"a folder with {len(states)} of DeepSpeed's mp_rank_NN_model_states.pt in it (looked "
-            f"in {folder}); give a file, or a folder with one"
+            f"the folder has {len(states)} DeepSpeed files mp_rank_NN_model_states.pt (looked in "
+            f"{folder}); give a file, or a folder with exactly one"
         )
     return states[0]
 
 
 def _named_by(latest: Path) -> Path:
-    """Give the folder of states that a DeepSpeed folder's ``latest`` names, beside that file."""
+    """Return the folder beside a DeepSpeed file ``latest`` that this file names."""
     with latest.open("rb") as file:
         start = file.read(1024)
     name = start.decode(errors="replace").strip()
-    plain = name.isprintable() and not set("{}") & set(name)  # as `names` has paths
+    plain = name.isprintable() and not set("{}") & set(name)  # as in `names.check_path`
     if len(name) > 255 or not plain or Path(name).name != name or name in ("", ".."):
         raise ConversionError(
-            f"{latest} names {one_line(name, most=100)!r}, which is no folder beside it; give the "
-            "file with the states itself"
+            f"{latest} names {one_line(name, most=100)!r}, which is not a folder beside it; give "
+            "the file with the states itself"
         )
     folder = latest.parent / name
     if not folder.resolve().is_relative_to(latest.parent.resolve()):
@@ -130,13 +131,13 @@ def _named_by(latest: Path) -> Path:
 
 
 def title(page: str) -> str | None:
-    """Give a web page's title; None if it has none."""
+    """Return a web page's title; None if it has none."""
     found = re.search(r"<title[^>]*>(.*?)</title>", page, re.DOTALL | re.IGNORECASE)
     return " ".join(html.unescape(found[1]).split())[:80] or None if found else None
 
 
 def fault(path: Path) -> str | None:
-    """Say why a file can be no whole checkpoint, with what it is instead; None if it may be one."""
+    """Return why a file is no complete checkpoint, and what it is; None if it may be one."""
     size = path.stat().st_size
     if not size:
         return "an empty file"
@@ -147,9 +148,9 @@ def fault(path: Path) -> str | None:
         named = f", {heading!r}" if heading else ""
         return f"not a PyTorch checkpoint but a web page{named} ({size:,} bytes)"
     if not start.startswith(BEGINNINGS) and not is_safetensors(path):
-        return f"not a PyTorch checkpoint: it begins with {start[:16]!r} ({size:,} bytes)"
+        return f"not a PyTorch checkpoint: the file begins with {start[:16]!r} ({size:,} bytes)"
     if not start.startswith(b"PK") and tarfile.is_tarfile(path):
-        return f"a tar archive ({size:,} bytes), which torch wrote before 0.1.11; save it again"
+        return f"a tar archive of torch before 0.1.11 ({size:,} bytes); save it with a newer torch"
     if start.startswith(b"PK") and not _is_zip(path):
-        return f"cut short: {size:,} bytes, and the archive's end is not among them"
+        return f"a truncated file ({size:,} bytes, without the archive's end)"
     return None

@@ -1,8 +1,8 @@
-"""Where in a file is a tensor, and what does it hold?  Read when it is needed, and then let go.
+"""Tensors that stay in their file: values are read when needed and released afterwards.
 
-So opening a checkpoint takes none of its gigabytes, copying a weight needs nothing but its bytes,
-and computing needs as much memory as the layer that is computed. Nor does any of that need torch
-until a value is asked for, whose import takes longer than to convert a base model.
+So opening a checkpoint reads none of its gigabytes, copying a weight needs only its bytes, and
+computing needs memory for one layer. torch is imported when values are read, because its import
+takes longer than the conversion of a base model.
 """
 
 import math
@@ -38,11 +38,11 @@ ITEM_BYTES = {
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor that is in a file.
+    """A tensor in a file.
 
-    ``offset`` is where its first element begins, in bytes; ``stride`` counts elements, as torch
-    does; ``held`` is how many elements the file has of its storage. If ``negated``, the file has
-    the values with the other sign. ``becomes`` are the dtypes that they are cast to, in this order.
+    ``offset`` is the position of its first element in bytes, ``stride`` counts elements as in
+    torch, ``held`` is the number of elements of its storage in the file. If ``negated``, the file
+    has the values with the opposite sign. ``becomes`` are the dtypes to cast to, in order.
     """
 
     file: IO[bytes] = field(repr=False, compare=False)
@@ -55,11 +55,11 @@ class Stored:
     becomes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        """Count the rows."""
+        """Return the number of rows."""
         return self.shape[0]
 
     def numel(self) -> int:
-        """Count the elements."""
+        """Return the number of elements."""
         return math.prod(self.shape)
 
     @property
@@ -69,11 +69,11 @@ class Stored:
 
     @property
     def is_range(self) -> bool:
-        """Whether its values, in the dtype that is wanted, are a range of the file's bytes."""
+        """Whether the values in the final dtype are a contiguous range of the file's bytes."""
         return not self.negated and not self.becomes and self._in_order()
 
     def chunk(self, number: int) -> list["Stored"]:
-        """Cut into so many parts with as many rows each, which must come out even."""
+        """Return ``number`` parts with equally many rows; the rows must divide evenly."""
         rows, rest = divmod(len(self), number)
         assert not rest, self
         step = rows * self.stride[0] * ITEM_BYTES[self.dtype]
@@ -83,14 +83,14 @@ class Stored:
         ]
 
     def read(self) -> "Tensor":
-        """Give the values; their pages are mapped, and unmapped when the tensor is no more."""
+        """Return the values, memory-mapped as long as the tensor exists."""
         import torch
 
         item, count = ITEM_BYTES[self.dtype], 1 + self._last() if self.numel() else 0
         dtype = getattr(torch, self.dtype)
         if not count:
             flat = torch.empty(0, dtype=dtype)
-        elif self.offset % item:  # torch maps nothing that is not aligned
+        elif self.offset % item:  # torch can't map unaligned values
             held = os.pread(self.file.fileno(), count * item, self.offset)
             flat = torch.frombuffer(bytearray(held), dtype=dtype)
         else:
@@ -109,12 +109,12 @@ class Stored:
         return tensor
 
     def _last(self) -> int:
-        """Give the place of the last element, counted from the first."""
+        """Return the index of the last element, counted from the first."""
         steps = zip(self.shape, self.stride, strict=True)
         return sum((size - 1) * stride for size, stride in steps)
 
     def _in_order(self) -> bool:
-        """Tell whether the elements follow one another without gaps."""
+        """Return whether the elements are in order without gaps."""
         expected = 1
         for size, stride in zip(reversed(self.shape), reversed(self.stride), strict=True):
             if size != 1 and stride != expected:
@@ -123,63 +123,63 @@ class Stored:
         return True
 
 
-Entry: TypeAlias = "Stored | Tensor"  # a tensor in a file, or one that was computed
+Entry: TypeAlias = "Stored | Tensor"  # a tensor in a file, or one in memory
 
 
 class Values(Mapping[str, "Tensor"]):
-    """Entries by name as tensors, each read anew when it is asked for, so that none stays."""
+    """Entries by name as tensors; each access reads the file again, so that memory stays free."""
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self.entries = entries
 
     def __getitem__(self, name: str) -> "Tensor":
-        """Read one."""
+        """Return one tensor."""
         return read(self.entries[name])
 
     def __iter__(self) -> Iterator[str]:
-        """Give the names."""
+        """Return the names."""
         return iter(self.entries)
 
     def __len__(self) -> int:
-        """Count them."""
+        """Return the number of tensors."""
         return len(self.entries)
 
 
 def is_tensor(value: Any) -> TypeGuard[Entry]:
-    """Tell a tensor, in a file or computed, from anything else."""
-    torch = sys.modules.get("torch")  # without it there are none of its tensors
+    """Return whether a value is a tensor, in a file or in memory."""
+    torch = sys.modules.get("torch")  # if it is not imported, no value is a torch tensor
     return isinstance(value, Stored) or (torch is not None and isinstance(value, torch.Tensor))
 
 
 def dtype(entry: Entry) -> str:
-    """Name the dtype of an entry's values, by torch's name."""
+    """Return torch's name for the dtype of an entry's values."""
     if isinstance(entry, Stored):
         return entry.becomes[-1] if entry.becomes else entry.dtype
     return str(entry.dtype).removeprefix("torch.")
 
 
 def held(entry: Entry) -> int:
-    """Count the elements that there are of an entry's storage."""
+    """Return the number of elements in an entry's storage."""
     if isinstance(entry, Stored):
         return entry.held
     return entry.untyped_storage().nbytes() // entry.itemsize
 
 
 def read(entry: Entry) -> "Tensor":
-    """Give an entry's values."""
-    # torch may leave the sign of a tensor to whoever reads it; not all do.
+    """Return an entry's values."""
+    # torch may postpone a negation; not every reader applies it.
     return entry.read() if isinstance(entry, Stored) else entry.resolve_neg()
 
 
 def widen(entry: Entry) -> "Tensor":
-    """Give values in float32, which holds every float16 and bfloat16 value exactly."""
+    """Return values in float32, which holds every float16 and bfloat16 value exactly."""
     import torch
 
     return read(entry).to(torch.float32).contiguous()
 
 
 def cast(entry: Entry, wanted: str) -> Any:
-    """Give an entry in another dtype: the nearest values that it has."""
+    """Return an entry in another dtype, rounded to nearest."""
     if isinstance(entry, Stored):
         return entry if wanted == dtype(entry) else replace(entry, becomes=(*entry.becomes, wanted))
     import torch

@@ -1,27 +1,27 @@
-"""What would loading a pickle take?  Told from its opcodes, before one of them is followed.
+"""Checks a pickle's opcodes for excessive memory or time before it is loaded.
 
-A few bytes can ask for gigabytes or for hours: a value kept under a number so high that the list up
-to it fills the memory, or tuples of tuples as a key, whose hash visits what they hold again and
-again. No program that saves a network writes such things.
+A few bytes can ask for gigabytes or for hours: a memo number so high that the list up to it fills
+the memory, or nested tuples as a key, whose hash visits the same contents again and again. No
+program that saves a network writes such pickles.
 """
 
 import pickle
 import pickletools
 from typing import Any, BinaryIO
 
-DEEPEST = 100  # tuples in tuples
-MOST = 1_000_000  # tuples in one, each counted as often as it stands there
+DEEPEST = 100  # levels of nested tuples
+MOST = 1_000_000  # tuples within one, each counted as often as it appears
 LONGEST_INTEGER = 8_000  # bits; Python refuses to write out more than 4,300 digits
 
-MARK = None  # stands on the stack where one does
-Nesting = tuple[int, int]  # how deep, and how many; of what is no tuple nothing
+MARK = None  # the mark on the pickle's stack
+Nesting = tuple[int, int]  # depth and number of tuples; (0, 0) for other values
 FLAT: Nesting = (0, 0)
 
 
 def check(file: BinaryIO) -> None:
-    """Read one pickle's opcodes and return to where it begins; refuse what no pickler writes.
+    """Read one pickle's opcodes, then seek back to its beginning.
 
-    Raises `pickle.UnpicklingError`, as unpickling does.
+    Raises `pickle.UnpicklingError`, as unpickling does, for opcodes that no pickler writes.
     """
     start = file.tell()
     stack: list[Nesting | None] = []
@@ -31,7 +31,7 @@ def check(file: BinaryIO) -> None:
         if "PUT" in opcode.name or opcode.name == "MEMOIZE":
             number: int = len(memo) if argument is None else argument
             if not 0 <= number <= position:
-                raise pickle.UnpicklingError(f"value number {number} in {position} bytes")
+                raise pickle.UnpicklingError(f"memo number {number} in {position} bytes")
             memo[number] = (stack[-1] if stack else None) or FLAT
         elif "GET" in opcode.name:
             stack.append(memo.get(argument or 0, FLAT))
@@ -43,7 +43,7 @@ def check(file: BinaryIO) -> None:
 
 
 def _follow(opcode: pickletools.OpcodeInfo, argument: Any, stack: list[Nesting | None]) -> None:
-    """Take from the stack and put on it what an opcode does."""
+    """Apply an opcode to the stack."""
     if isinstance(argument, int) and argument.bit_length() > LONGEST_INTEGER:
         raise pickle.UnpicklingError(f"an integer of {argument.bit_length():,} bits")
     if opcode.name == "MARK":
@@ -60,5 +60,5 @@ def _follow(opcode: pickletools.OpcodeInfo, argument: Any, stack: list[Nesting |
     if "TUPLE" in opcode.name or opcode.name == "FROZENSET":
         made = 1 + max((depth for depth, _ in taken), default=0), 1 + sum(n for _, n in taken)
         if made[0] > DEEPEST or made[1] > MOST:
-            raise pickle.UnpicklingError(f"{made[1]:,} tuples in one, {made[0]} deep")
+            raise pickle.UnpicklingError(f"{made[1]:,} nested tuples, {made[0]} levels deep")
     stack += [made] * len(opcode.stack_after)

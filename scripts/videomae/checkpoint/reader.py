@@ -1,4 +1,4 @@
-"""What is in this file?  Opens any container of a state dict without running anything in it.
+"""Opens any file with a state dict without running code from it.
 
 The authors' scripts save ``{"model": state dict, "optimizer", "epoch", "scaler", "args"}``;
 DeepSpeed writes a folder, with the state dict under ``module``. Tensors stay on disk until read.
@@ -24,13 +24,13 @@ from videomae.checkpoint.selection import Selection
 from videomae.checkpoint.unpickler import Shadow
 from videomae.errors import ConversionError, about, listing, one_line
 
-# What weights may be: floats up to 32 bits.
+# Allowed dtypes of weights: floats up to 32 bits.
 FLOATS = ("float32", "float16", "bfloat16")
 
-# The key beside the state dict that marks synthetic weights (see `synthetic`).
+# The key beside the state dict that marks synthetic weights (see `synthetic_weights`).
 SYNTHETIC = "synthetic"
 
-# Where training programs say how far they were, and what they keep to go on with.
+# Keys by which training programs store their progress and their optimizers.
 PROGRESS = ("epoch", "global_step", "global_steps", "step", "iter")
 OPTIMIZERS = ("optimizer", "optimizer_states")
 
@@ -39,14 +39,13 @@ EVERYTHING = Selection()
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """An opened checkpoint; its tensors are float32 or narrower and read when asked for.
+    """An opened checkpoint; its tensors are float32 or narrower and stay on disk until read.
 
-    ``entries`` have the authors' names, whatever they are called in the file (``renamed`` is one).
+    ``entries`` have the authors' names; ``renamed`` is one (name in the file, authors' name).
     ``others`` are further state dicts that `weights` could choose, ``left_behind`` all other keys,
-    ``shadows`` the classes in the pickle that are not known here and were not loaded. ``progress``
-    is what the file says of epochs and steps, ``optimizer_bytes`` the size of its optimizer.
-    ``left_out`` are the state dict's entries that are no part of the network, or of the part of it
-    that was asked for.
+    ``shadows`` the unknown classes in the pickle, which were not loaded. ``progress`` holds epochs
+    and steps, ``optimizer_bytes`` the size of the optimizer. ``left_out`` lists the entries of the
+    state dict that do not belong to the network, or to the requested part of it.
     """
 
     container: str
@@ -63,21 +62,21 @@ class Checkpoint:
 
     @property
     def tensors(self) -> Values:
-        """The tensors' values by name."""
+        """The tensors by name, read on access."""
         return Values(self.entries)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Every tensor's shape by name."""
+        """The shape of every tensor by name."""
         return {name: tuple(entry.shape) for name, entry in self.entries.items()}
 
     def describe(self) -> list[str]:
-        """Say what was opened, a line each."""
+        """Return lines that describe the file's content."""
         said = [f"state dict: {self.container}, {len(self.entries)} tensors"]
         if self.others:
-            said.append(f"not taken: {', '.join(self.others)} (weights: NAME takes another one)")
+            said.append(f"other state dicts: {', '.join(self.others)} (choose one by `weights`)")
         if self.renamed:
-            said.append(f"names: {self.renamed[0]} became {self.renamed[1]}, the others alike")
+            said.append(f"renamed: {self.renamed[0]} became {self.renamed[1]}, others likewise")
         said.append(f"left behind: {listing(self.left_behind, most=100) or 'nothing'}")
         if self.left_out:
             said.append(f"no part of the network: {listing(self.left_out, most=100)}")
@@ -87,10 +86,10 @@ class Checkpoint:
 
 
 def open_checkpoint(path: str | os.PathLike[str], selection: Selection = EVERYTHING) -> Checkpoint:
-    """Open a file with a state dict, or a DeepSpeed folder; its tensors are not read yet.
+    """Return the checkpoint in a file or DeepSpeed folder; its tensors are not read yet.
 
-    Raises `ConversionError` for a file that is no checkpoint, is truncated, would run something, or
-    has no state dict.
+    Raises `ConversionError` for a file that is no checkpoint, is truncated, would run code, or has
+    no state dict.
     """
     opened, faults = look_into(path, selection)
     if faults:
@@ -101,7 +100,7 @@ def open_checkpoint(path: str | os.PathLike[str], selection: Selection = EVERYTH
 def look_into(
     path: str | os.PathLike[str], selection: Selection = EVERYTHING
 ) -> tuple[Checkpoint, list[str]]:
-    """Open a file as `open_checkpoint` does, but only tell which entries are no weights."""
+    """Return the checkpoint like `open_checkpoint`, and a fault for each bad entry."""
     path = Path(path)
     with about(path):
         contents, shadows = load(formats.located(path))
@@ -114,7 +113,7 @@ def look_into(
         synthetic = contents.get(SYNTHETIC)
         if not isinstance(synthetic, str | None):
             raise ConversionError(
-                f"{SYNTHETIC} marks synthetic weights, and must be text that says so, not a "
+                f"the key {SYNTHETIC} marks synthetic weights and must be text, not a "
                 f"{containers.class_name(synthetic)}"
             )
         beside = {str(key): value for key, value in contents.items() if key not in taken}
@@ -122,8 +121,8 @@ def look_into(
         args = said.state if isinstance(said, Shadow) else said
         if not isinstance(args, Mapping | None):
             faults["args"] = (
-                f"args is a {containers.class_name(said)}, in which no training options can be "
-                "read by name; save the file without it, or with a dict"
+                f"args is a {containers.class_name(said)}, but must be a dict of training options; "
+                "save the file with a dict, or without args"
             )
         opened = Checkpoint(
             container,
@@ -147,11 +146,11 @@ def _plain(value: Any) -> int | float | str:
 
 
 def tensor_bytes(value: Any) -> int:
-    """Add up the sizes of the tensors in containers of containers, each once; shadows are empty."""
+    """Return the total size of the tensors in nested containers, each tensor once."""
     waiting, seen, total = [value], set(), 0
     while waiting:
         held = waiting.pop()
-        if id(held) in seen:  # a pickle may hold a list in itself
+        if id(held) in seen:  # a list in a pickle may contain itself
             continue
         seen.add(id(held))
         if lazy_tensor.is_tensor(held):
@@ -164,7 +163,7 @@ def tensor_bytes(value: Any) -> int:
 
 
 def load(path: Path) -> tuple[Any, list[str]]:
-    """Load what a file holds, and name the classes left out; the errors do not name the file."""
+    """Return a file's content and the classes that were not loaded; errors don't name the file."""
     if fault := formats.fault(path):
         raise ConversionError(fault)
     return (
@@ -175,40 +174,40 @@ def load(path: Path) -> tuple[Any, list[str]]:
 
 
 def checked(name: Any, value: Any) -> Entry:
-    """Give an entry of a state dict back; refuse what is no tensor of floats up to 32 bits."""
+    """Return the entry if it is a tensor of floats up to 32 bits; else raise `ConversionError`."""
     if (fault := _fault(name, value)) or not lazy_tensor.is_tensor(value):
         raise ConversionError(fault or "")
     return value
 
 
 def _fault(name: Any, value: Any) -> str | None:
-    """Say what is wrong with an entry of a state dict; None if nothing is."""
+    """Return what is wrong with an entry of a state dict; None if nothing is."""
     if not isinstance(name, str) or not lazy_tensor.is_tensor(value):
-        return f"{name!r} in the state dict is no tensor"
+        return f"entry {name!r} of the state dict is not a tensor"
     if (dtype := lazy_tensor.dtype(value)) not in FLOATS:
         return f"tensor {name} is torch.{dtype}, not a float up to 32 bits"
     if value.numel() > (held := lazy_tensor.held(value)):
         return (
-            f"tensor {name} has shape {list(value.shape)}, but the file holds {held:,} values of "
-            f"it; save it with .clone()"
+            f"tensor {name} has shape {list(value.shape)}, but the file has only {held:,} of its "
+            f"values; save it with .clone()"
         )
     return None
 
 
 def cast(entries: Mapping[str, Entry], dtype: str) -> dict[str, Entry]:
-    """Give tensors as a folder of this dtype holds them: the nearest values that it has."""
+    """Return tensors in the dtype of a folder, rounded to nearest."""
     return {name: lazy_tensor.cast(entry, dtype) for name, entry in entries.items()}
 
 
 def check_finite(entries: Mapping[str, Entry]) -> None:
-    """Refuse weights that are not finite, naming the tensors."""
+    """Raise `ConversionError` with the names of the tensors that are not finite."""
     named = [f"{name} ({count} values)" for name, count in not_finite(entries).items()]
     if named:
-        raise ConversionError(f"weights are not finite: NaN or infinite in {listing(named)}")
+        raise ConversionError(f"weights are not finite: NaN or infinite values in {listing(named)}")
 
 
 def not_finite(entries: Mapping[str, Entry]) -> dict[str, int]:
-    """Count the NaN and infinite values of each tensor that has any."""
+    """Return the number of NaN and infinite values of each tensor that has any."""
     suspects = {
         name: entry for name, entry in entries.items() if not safetensors_file.finite(entry)
     }

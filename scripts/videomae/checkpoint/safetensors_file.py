@@ -1,10 +1,9 @@
-"""How is a file of safetensors read and written?  As ranges of bytes, so that none is held whole.
+"""Reads and writes safetensors as ranges of bytes, so that memory never holds a whole file.
 
-The library writes tensors that are in memory, all of them at once. Here each goes through a buffer
-from the checkpoint into its place, and is looked at there: measured with the huge model, 0.04 GB of
-memory in place of 2.6, and 1 s, starting Python included, in place of 3.4. (`copy_file_range`, then
-reading all once more to look at it, took an eighth longer in memory, a tenth on a disk.) The format
-is the library's, and so are the bytes (https://huggingface.co/docs/safetensors).
+The library writes tensors that are all in memory. This module copies each tensor through a small
+buffer and checks there that its values are finite: for the huge model with 0.04 GB of memory
+instead of 2.6. `copy_file_range` would need a second read for that check and is slower. The bytes
+are the same as the library's (https://huggingface.co/docs/safetensors).
 """
 
 import json
@@ -37,28 +36,28 @@ DTYPES = {
     "uint8": "U8",
     "bool": "BOOL",
 }
-LENGTH = 8  # bytes that say how long the header is; its end is filled up to as many
+LENGTH = 8  # bytes of the header's length; the header is padded to a multiple of it
 
-CHUNK = 1 << 20  # bytes, which stay in the processor's cache
-Piece = tuple[Entry, int]  # what to write, and where in the file
+CHUNK = 1 << 20  # bytes; fits into the processor's cache
+Piece = tuple[Entry, int]  # a tensor and its position in the file
 
 
 class NotFiniteError(ConversionError):
-    """Weights to be written are NaN or infinite."""
+    """Weights to write are NaN or infinite."""
 
 
 def entries(path: Path) -> dict[str, Stored]:
-    """Give where a file's tensors are; raises `ConversionError` for one that can't be read."""
+    """Return a file's tensors, not yet read; raises `ConversionError` for an unreadable file."""
     with _opened(path) as opened:
         slices = {name: opened.get_slice(name) for name in opened.offset_keys()}
         held = {name: (one.get_dtype(), one.get_shape()) for name, one in slices.items()}
     known = {said: dtype for dtype, said in DTYPES.items()}
     for name, (said, _) in held.items():
         if said not in known:
-            raise ConversionError(f"tensor {name} is {said}; floats up to 32 bits can be read")
-    file = path.open("rb")  # for as long as an entry needs it
+            raise ConversionError(f"tensor {name} is {said}, but must be a float up to 32 bits")
+    file = path.open("rb")  # open as long as an entry refers to it
     start = LENGTH + int.from_bytes(file.read(LENGTH), "little")
-    # The format has them one behind the other, without gaps; the library has seen to that.
+    # Tensors follow one another without gaps; the library has checked that.
     sizes = [math.prod(shape) * ITEM_BYTES[known[said]] for said, shape in held.values()]
     return {
         name: Stored(file, known[said], offset, tuple(shape), strides(shape), math.prod(shape))
@@ -69,23 +68,23 @@ def entries(path: Path) -> dict[str, Stored]:
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """Give what a file says beside its tensors; raises `ConversionError` if it can't be read."""
+    """Return a file's metadata; raises `ConversionError` for an unreadable file."""
     with _opened(path) as opened:
         return dict(opened.metadata() or {})
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open a file by the library, which checks its header."""
+    """Open a file with the library, which checks its header."""
     try:
         with safe_open(path, framework="np") as opened:
             yield opened
     except (SafetensorError, OSError) as error:
-        raise ConversionError(f"can't be read as safetensors (cut short?): {error}") from error
+        raise ConversionError(f"not a readable safetensors file (truncated?): {error}") from error
 
 
 def strides(shape: list[int]) -> tuple[int, ...]:
-    """Give the strides of elements that follow one another."""
+    """Return the strides of a contiguous tensor."""
     return tuple(math.prod(shape[dimension + 1 :]) for dimension in range(len(shape)))
 
 
@@ -95,16 +94,16 @@ def write(
     said: Mapping[str, str],
     progress: Callable[[int, int], object] = lambda *_: None,
 ) -> None:
-    """Write tensors and metadata; the same give the same bytes.
+    """Write tensors and metadata; the same input gives the same bytes.
 
-    ``progress`` is called with the bytes that are written and all that there will be. Raises
+    ``progress`` is called with the number of bytes written so far and in total. Raises
     `NotFiniteError` for values that are not finite, and `OSError`.
     """
     header, pieces, size = _layout(tensors, said)
     progress(0, size)
     with path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):  # not on macOS
-            # All at once, which the file system does in fewer and larger parts: 5.4 s became 4.2.
+            # One allocation gives fewer and larger extents, and faster writes.
             os.posix_fallocate(file.fileno(), 0, size)
         os.pwrite(file.fileno(), header, 0)
         ends = [*(place for _, place in pieces), size][1:]
@@ -115,7 +114,7 @@ def write(
 
 
 def finite(entry: Entry) -> bool:
-    """Tell whether all values of a tensor are finite."""
+    """Return whether all values of a tensor are finite."""
     try:
         for _ in _chunks(entry):
             pass
@@ -125,7 +124,7 @@ def finite(entry: Entry) -> bool:
 
 
 def _threads() -> int:
-    """Tell how many threads may write: as many as Snakemake gives the job, or all."""
+    """Return the number of threads that may write: those that Snakemake gives the job, or all."""
     given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     return int(given) if given.isdecimal() else os.cpu_count() or 1
 
@@ -133,7 +132,7 @@ def _threads() -> int:
 def _layout(
     tensors: Mapping[str, Entry], said: Mapping[str, str]
 ) -> tuple[bytes, list[Piece], int]:
-    """Give the header, where each tensor goes, and the file's size."""
+    """Return the header, the tensors with their positions, and the file's size."""
     header: dict[str, Any] = {"__metadata__": dict(sorted(said.items()))}
     begins = 0
     places: list[Piece] = []
@@ -156,26 +155,25 @@ def _layout(
 
 
 def _write(file: int, entry: Entry, place: int) -> None:
-    """Write one tensor to its place."""
+    """Write one tensor at its position."""
     for chunk in _chunks(entry):
         written = 0
         while written < len(chunk):
             written += os.pwrite(file, chunk[written:], place + written)
         if len(chunk) >= CHUNK and hasattr(os, "posix_fadvise"):  # not on macOS
-            # The disk begins at once, not when memory is full of what waits for it: until all of
-            # the thirteen was on it took 7.4 s in place of 8.8, and as many zeros by dd 8.3. (What
-            # is on its way there stays in memory, whatever the flag's name.)
+            # The disk starts to write at once, and not when memory is full of unwritten pages.
+            # (Unwritten pages stay in memory, whatever the flag's name.)
             os.posix_fadvise(file, place, len(chunk), os.POSIX_FADV_DONTNEED)
         place += len(chunk)
 
 
 def _is_range(entry: Entry) -> TypeGuard[Stored]:
-    """Tell whether a tensor's bytes are there, and its values can be looked at without torch."""
+    """Return whether a tensor's bytes can be copied and checked without torch."""
     return isinstance(entry, Stored) and entry.is_range and entry.dtype == "float32"
 
 
 def _chunks(entry: Entry) -> Iterator[memoryview]:
-    """Give a tensor's bytes in order, which are good until the next are asked for."""
+    """Yield a tensor's bytes in order; each chunk is valid until the next one."""
     if not _is_range(entry):
         import torch
 
@@ -189,7 +187,7 @@ def _chunks(entry: Entry) -> Iterator[memoryview]:
     while offset < end:
         values = buffer[: (end - offset) // 4]
         if os.preadv(entry.file.fileno(), [values.data], offset) < values.nbytes:
-            raise ConversionError("the checkpoint became shorter while it was read")
+            raise ConversionError("the checkpoint became shorter while it was read; run again")
         if not np.isfinite(values).all():
             raise NotFiniteError("values are not finite")
         yield values.view(np.uint8).data

@@ -1,8 +1,8 @@
-"""What may a pickle make?  Tensors and plain containers; of all else only an idle shadow.
+"""Loads pickles without running their code: tensors, plain containers, and shadows of all else.
 
-A ``.pth`` is a pickle, which may have any class or function of the machine called. Here a name
-never leads to what it names: tensors are rebuilt by the few functions below, every other class
-becomes a `Shadow` that keeps what it was given, and the call of a function is refused by its name.
+A ``.pth`` is a pickle, which can call any class or function on the machine. Here no name leads to
+its real object: the few functions below rebuild tensors, every other class becomes a `Shadow` that
+only stores its state, and calls of functions are refused by name.
 """
 
 import functools
@@ -23,7 +23,7 @@ MOST_DIMENSIONS, LARGEST = 64, 2**63 - 1  # as torch has them
 
 
 class Storage(NamedTuple):
-    """What tensors are views of: an entry of the archive, and how many elements it has."""
+    """The storage of tensors: an entry of the archive with ``held`` elements."""
 
     file: IO[bytes]
     offset: int
@@ -34,7 +34,7 @@ class Storage(NamedTuple):
 def _tensor(
     storage: Any, first: Any, shape: Any, stride: Any, *_: Any, negated: bool = False
 ) -> Stored:
-    """Give where a tensor's elements are; all of them must be in its storage."""
+    """Return a lazy tensor; all its elements must be within its storage."""
     numbers = (first, *shape, *stride)
     if not isinstance(storage, Storage) or not len(shape) == len(stride) <= MOST_DIMENSIONS:
         raise pickle.UnpicklingError("a tensor without storage, shape and stride")
@@ -43,7 +43,7 @@ def _tensor(
     last = first + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
     if 0 not in shape and last >= storage.held:
         raise pickle.UnpicklingError(
-            f"a tensor that goes to element {last:,} of a storage of {storage.held:,}"
+            f"a tensor needs element {last:,} of a storage with {storage.held:,} elements"
         )
     offset = storage.offset + first * ITEM_BYTES[storage.dtype]
     return Stored(
@@ -60,28 +60,28 @@ def _tensor(
 def _tensor_v2(
     storage: Any, first: Any, shape: Any, stride: Any, _grad: Any, _hooks: Any, said: Any = None
 ) -> Stored:
-    """Give a tensor of which torch also notes whether its sign is left to whoever reads it."""
+    """Return a lazy tensor for torch's newer form, which also stores a postponed negation."""
     negated = isinstance(said, Mapping) and said.get("neg") is True
     return _tensor(storage, first, shape, stride, negated=negated)
 
 
 def _parameter(tensor: Any, *_: Any) -> Any:
-    """Give a parameter's tensor."""
+    """Return a parameter's tensor."""
     return tensor
 
 
-# What torch.save writes for tensors. Each is handed out anew and alone, so that a pickle which sets
-# attributes on it changes nothing that anyone else uses.
+# The functions that torch.save writes for tensors. Each use gets a new wrapper, so that a pickle
+# that sets attributes on it changes nothing else.
 REBUILDING: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor_v2,
     "torch._utils._rebuild_parameter": _parameter,
     "torch.serialization._get_layout": str,
 }
-# Types without attributes that could be set.
+# Types whose attributes can't be set.
 PLAIN: dict[str, Any] = {"collections.OrderedDict": OrderedDict, "torch.Size": tuple}
 
-# What the pickle calls the kinds of storage, by the dtype of their elements.
+# The pickle's names for storages, and the dtype of their elements.
 STORAGES = {
     "torch.DoubleStorage": "float64",
     "torch.FloatStorage": "float32",
@@ -101,19 +101,19 @@ STORAGES = {
     "torch.storage.UntypedStorage": "uint8",
 }
 
-# Functions, and classes in small letters, that only make values; their calls become shadows too.
+# Functions and lowercase classes that only make values; their calls become shadows too.
 MAKES_VALUES = re.compile(
     r"numpy\.|_codecs\.encode$|copyreg\.|copy_reg\.|datetime\.|collections\.|functools\.partial$"
     r"|torch\._(utils|tensor)\._rebuild_|torch\.device$|re\._compile$"
     r"|_?operator\.(itemgetter|attrgetter|methodcaller|getitem)$"  # getitem: of typing's generics
     r"|(builtins|__builtin__)\.(set|frozenset|list|dict|tuple|bytearray|bytes|str|complex|int"
     r"|float|bool|slice|x?range|object|type"
-    r"|getattr)$"  # of classes, which are shadows: so Python 3.11.0 to 3.11.3 pickle enumerations
+    r"|getattr)$"  # of shadows: Python 3.11.0 to 3.11.3 pickle enumerations this way
 )
-# Methods of classes, which pickles get by getattr, that only make values.
+# Methods that pickles look up by getattr, and that only make values.
 METHODS = (("zoneinfo.ZoneInfo", "_unpickle"),)
-# Modules whose classes do something when they are called; `commands` is what pickles of torch.save
-# call subprocess, by its old name, as they call builtins __builtin__.
+# Modules whose classes act when they are called. Pickles of torch.save use the old names `commands`
+# for subprocess and `__builtin__` for builtins.
 ACTING = re.compile(
     r"(os|posix|nt|sys|subprocess|commands|multiprocessing|importlib|runpy|code|shutil|socket|pty"
     r"|ctypes|builtins|__builtin__|threading|asyncio|concurrent|urllib|http|webbrowser|pickle)\b"
@@ -121,10 +121,10 @@ ACTING = re.compile(
 
 
 class Shadow:
-    """Stands for an object of a class that is not known here, and keeps what its pickle says.
+    """Stands for an object of an unknown class.
 
-    ``name`` is the class's or function's full name; ``state`` what was to become its attributes.
-    ``given`` are the arguments of its call.
+    ``name`` is the full name of the class or function; ``state`` holds the object's attributes,
+    ``given`` the arguments of the call that made it.
     """
 
     name = ""
@@ -132,7 +132,7 @@ class Shadow:
     given: tuple[Any, ...] = ()
 
     def __new__(cls, *_: Any, **__: Any) -> "Shadow":
-        """Make a shadow, unless this stands for a function or a class that does something."""
+        """Return a shadow; raise `ConversionError` for a function or a class that acts."""
         called = cls.name.rpartition(".")[2]
         makes = MAKES_VALUES.match(cls.name) or called.lstrip("_")[:1].isupper()
         if not makes or (ACTING.match(cls.name) and not MAKES_VALUES.match(cls.name)):
@@ -140,35 +140,35 @@ class Shadow:
         return super().__new__(cls)
 
     def __init__(self, *given: Any, **_: Any) -> None:
-        """Keep the arguments, which say of what a method is."""
+        """Keep the arguments: of getattr they name a method."""
         self.given = given
 
     def __call__(self, *_: Any, **__: Any) -> "Shadow":
-        """Refuse the call of a method, unless it only makes a value."""
+        """Refuse the call of a result, such as a method, unless the method only makes a value."""
         method = tuple(getattr(one, "name", one) for one in self.given)
         if self.name.endswith(".getattr") and method in METHODS:
             return self
-        raise _refusal(f"what {self.name} gives")
+        raise _refusal(f"the result of {self.name}")
 
     def __setstate__(self, state: Any) -> None:
-        """Keep what would have become attributes."""
+        """Store what would have become attributes."""
         self.state = state
 
     def _nothing(self, *_: Any) -> None:
-        """Take no notice of items: many classes are lists, sets or dictionaries beneath."""
+        """Ignore items: many classes derive from lists, sets or dictionaries."""
 
     append = extend = add = __setitem__ = _nothing
 
 
 def _refusal(called: str) -> ConversionError:
     return ConversionError(
-        f"refused: its pickle calls {called} when it is loaded. Nothing was run. If the file is to "
-        "be trusted, save its state dict alone with the program it comes from"
+        f"refused: the file's pickle calls {called} when it is loaded. Nothing was run. If you "
+        "trust the file, save its state dict alone with the program that made it"
     )
 
 
 class Unpickler(pickle.Unpickler):
-    """Loads a pickle in which every name is one of the above; ``shadows`` are the others' names."""
+    """Loads a pickle with the allowed names only; ``shadows`` collects all other classes."""
 
     def __init__(self, file: BinaryIO, shadows: dict[str, type[Shadow]], **options: Any) -> None:
         super().__init__(file, **options)
@@ -176,12 +176,12 @@ class Unpickler(pickle.Unpickler):
         self.shadows = shadows
 
     def load(self) -> Any:
-        """Load, unless that would take more than the pickle's size says."""
+        """Return the content, after `opcodes.check`."""
         opcodes.check(self.file)
         return super().load()
 
     def find_class(self, module: str, name: str) -> Any:
-        """Give what a name may stand for."""
+        """Return the safe stand-in for a name."""
         full = f"{module}.{name}"
         if full in PLAIN:
             return PLAIN[full]
@@ -192,12 +192,12 @@ class Unpickler(pickle.Unpickler):
         return self.shadows.setdefault(full, type(name, (Shadow,), {"name": full}))
 
     def rebuilding(self, full: str) -> Any:
-        """Give what makes a tensor, or names a kind of storage; None for anything else."""
+        """Return the function that rebuilds a tensor, or the dtype of a storage; else None."""
         raise NotImplementedError
 
 
 class ArchiveUnpickler(Unpickler):
-    """Loads the pickle of an archive, whose storages are entries; the tensors are not read."""
+    """Loads the pickle of an archive, whose storages are entries, without reading the tensors."""
 
     def __init__(
         self, path: Path, entries: Mapping[str, formats.Entry], shadows: dict[str, type[Shadow]]
@@ -205,41 +205,44 @@ class ArchiveUnpickler(Unpickler):
         self.archive = path.open("rb")
         self.entries = entries
         if "byteorder" in entries and self._content("byteorder") == b"big":
-            raise ConversionError("saved on a big-endian machine; save it again on another")
+            raise ConversionError(
+                "the file comes from a big-endian machine; save it on a little-endian one"
+            )
         super().__init__(BytesIO(self._content("data.pkl")), shadows, encoding="utf-8")
 
     def _content(self, name: str) -> bytes:
         if name not in self.entries:
-            raise pickle.UnpicklingError(f"it has no {name}")
+            raise pickle.UnpicklingError(f"the archive has no {name}")
         offset, size = self.entries[name]
         self.archive.seek(offset)
         return self.archive.read(size)
 
     def rebuilding(self, full: str) -> Any:
-        """Give what finds a tensor in the file, or the dtype of a kind of storage."""
+        """Return the function that makes a lazy tensor, or the dtype of a storage; else None."""
         if full in REBUILDING:
             return functools.partial(REBUILDING[full])
         return STORAGES.get(full)
 
     def persistent_load(self, saved: Any) -> Storage:
-        """Give a storage, which must be its whole entry."""
+        """Return a storage, which must fill its whole entry."""
         match saved:
             case ("storage", str(dtype), str(key), str(), int(held)) if dtype in ITEM_BYTES:
                 size = self.entries.get(f"data/{key}", formats.Entry(0, 0))
                 if held * ITEM_BYTES[dtype] != size.size:
                     raise pickle.UnpicklingError(
-                        f"storage {key} has {held * ITEM_BYTES[dtype]:,} bytes, its entry "
+                        f"storage {key} has {held * ITEM_BYTES[dtype]:,} bytes, but its entry has "
                         f"{size.size:,}"
                     )
                 return Storage(self.archive, size.offset, dtype, held)
-        raise pickle.UnpicklingError("a storage that is no entry of the archive")
+        raise pickle.UnpicklingError("a storage is not an entry of the archive")
 
 
 def load(path: Path) -> tuple[Any, list[str]]:
-    """Load what a PyTorch file holds, running nothing; also the names of classes left as shadows.
+    """Return a PyTorch file's content, and the names of the classes that became shadows.
 
-    Tensors of a zip stay on disk until they are read. Raises `ConversionError`, which does not name
-    the file, where it would run something, is damaged, or is no state that `torch.save` wrote.
+    Nothing in the file is run; tensors of a zip archive stay on disk until they are read. Raises
+    `ConversionError`, which does not name the file, if the file would run code, is damaged, or was
+    not written by `torch.save`.
     """
     entries = formats.entries(path)
     shadows: dict[str, type[Shadow]] = {}
@@ -253,16 +256,16 @@ def load(path: Path) -> tuple[Any, list[str]]:
     except Exception as error:  # a damaged pickle can fail in any way
         said = one_line(" ".join(str(error).split()) or type(error).__name__, most=300)
         if isinstance(error, MemoryError):
-            said = "it asks for more memory than there is"
+            said = "loading needs more memory than this machine has"
         raise ConversionError(
-            f"can't be read as a PyTorch checkpoint ({path.stat().st_size:,} bytes; "
-            f"cut short or damaged?): {said}"
+            f"not a readable PyTorch checkpoint ({path.stat().st_size:,} bytes; truncated or "
+            f"damaged?): {said}"
         ) from error
     return contents, sorted(shadows)
 
 
 def _load_before_zip(path: Path, shadows: dict[str, type[Shadow]]) -> Any:
-    """Load a file of before torch 1.6 by torch itself, with our unpickler, into memory."""
+    """Return the content of a file of torch before 1.6, read by torch with our unpickler."""
     import torch
     from torch import _utils
 

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def merged(paths: list[Path]) -> dict[str, Any]:
-    """Give what several files say together, as Snakemake merges them: key by key."""
+    """Return what several files say together, as Snakemake merges them: key by key."""
     config: dict[str, Any] = {}
     for path in paths:
         text = path.read_text(encoding="utf-8")

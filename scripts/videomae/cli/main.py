@@ -62,7 +62,7 @@ def _end_with_run(given: Sequence[str]) -> None:
 
 
 def _parsed(given: Sequence[str]) -> argparse.Namespace:
-    """Give the options; ends the process with exit code 2 for wrong ones.
+    """Return the options; ends the process with exit code 2 for wrong ones.
 
     ``passed_on`` has those that a subcommand passes on to another program.
     """
@@ -75,7 +75,7 @@ def _parsed(given: Sequence[str]) -> argparse.Namespace:
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    """Give the parser, with the options of the one subcommand that is named.
+    """Return the parser, with the options of the one subcommand that is named.
 
     The others' modules are not imported, since some take seconds for torch.
     """

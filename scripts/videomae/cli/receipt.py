@@ -46,7 +46,7 @@ def note(path: Path, arguments: argparse.Namespace) -> None:
 
 
 def look(path: Path, arguments: argparse.Namespace) -> tuple[Stat, Content, bool]:
-    """Give the file's stat and content, and whether it came from its source over the network.
+    """Return the file's stat and content, and whether it came from its source over the network.
 
     What the download hashed is not hashed again if it is the same file still.
     """

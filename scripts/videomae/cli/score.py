@@ -119,7 +119,7 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _protocol(arguments: argparse.Namespace, model: Model) -> Protocol:
-    """Give the protocol with what was given, and what the network takes; refuse what it doesn't."""
+    """Return the protocol with what was given, and what the network takes; refuse what it doesn't."""
     takes = {"frames": model.frames, "short_side": model.side}
     given = {name: getattr(arguments, name) for name in SETTINGS}
     for name in NETWORK_SETTINGS:

@@ -110,14 +110,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _unchanged(watched: Watched, after: dict[str, str]) -> Check:
-    """Give the check that the folder is what it was when verifying began."""
+    """Return the check that the folder is what it was when verifying began."""
     changed = provenance.changed_files(watched, after)
     message = f"{listing(changed)} changed while it was verified; verify again once nothing does"
     return Check("files unchanged", not changed, message=message if changed else "")
 
 
 def _recorded(text: str) -> dict[str, Any] | Path | None:
-    """Give recorded outputs, of which ``null`` says that there are none, or the path of a file."""
+    """Return recorded outputs, of which ``null`` says that there are none, or the path of a file."""
     try:
         parsed = json.loads(text)
     except ValueError:

@@ -213,7 +213,7 @@ def _class(name: str) -> Any:
 
 
 def _name(key: Any) -> str:
-    """Give the tensor's name; a mismatched one comes with its two shapes."""
+    """Return the tensor's name; a mismatched one comes with its two shapes."""
     return str(key[0] if isinstance(key, tuple) else key)
 
 
@@ -223,7 +223,7 @@ def _value(model: Any, name: str) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Tell whether two models are of one class and hold the same tensors, bit by bit."""
+    """Return whether two models are of one class and hold the same tensors, bit by bit."""
     tensors: Mapping[str, Tensor] = other.state_dict()
     return type(one) is type(other) and all(
         weight_mapping.same_bits(tensor, tensors[name]) for name, tensor in one.state_dict().items()

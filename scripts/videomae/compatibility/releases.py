@@ -41,7 +41,7 @@ def table(
 
 
 def existing(variant: str, results: Path) -> list[Path]:
-    """Give the reports of the releases in which a converted folder was found right."""
+    """Return the reports of the releases in which a converted folder was found right."""
     where = {"place": "models", "variant": variant, "release": "*"}
     found = results.glob(RIGHT.format(**where))
     return sorted(found, key=lambda path: _parts(path.stem))
@@ -81,7 +81,7 @@ def said(cell: Cell) -> Iterator[str]:
 
 
 def _read(results: Path, where: Mapping[str, str]) -> tuple[Cell, str]:
-    """Give a cell's report and, unless it is right, the reason."""
+    """Return a cell's report and, unless it is right, the reason."""
     right, report, log = (results / name.format(**where) for name in (RIGHT, REPORT, LOG))
     if right.exists():
         return json.loads(right.read_text()), ""
@@ -95,7 +95,7 @@ def _read(results: Path, where: Mapping[str, str]) -> tuple[Cell, str]:
 
 
 def _figure(cell: Cell, failure: str) -> str:
-    """Give the difference; WRONG with a failed check, and a dash where nothing was loaded."""
+    """Return the difference; WRONG with a failed check, and a dash where nothing was loaded."""
     if not cell:
         return "-"
     value = cell["max_abs_difference"]

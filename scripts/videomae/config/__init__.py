@@ -1,1 +1,1 @@
-"""What config.yaml says, checked."""
+"""Reads and checks config.yaml."""

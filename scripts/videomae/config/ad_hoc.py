@@ -1,7 +1,7 @@
-"""Which variants do ``checkpoint`` and ``checkpoints`` mean?  One for each file, named after it.
+"""Makes a variant of each file that ``checkpoint`` and ``checkpoints`` name, called after the file.
 
-So that a checkpoint of one's own needs no config.yaml: ``--config checkpoint=run7/best.pth``, or a
-pattern for every epoch of a run.
+Your own checkpoint then needs no config.yaml: ``--config checkpoint=run7/best.pth``, or a pattern
+for every epoch of a run.
 """
 
 import glob
@@ -16,16 +16,16 @@ from videomae.network import addresses
 
 
 def variants(config: Config) -> dict[str, Entry] | None:
-    """Give an entry for each checkpoint that is named by itself; None if none is.
+    """Return an entry for each file in ``checkpoint`` and ``checkpoints``; None without any.
 
-    Raises `ConversionError` for a file that isn't there, a pattern that nothing matches, and
-    recorded outputs of one checkpoint where there are several.
+    Raises `ConversionError` for a missing file, for a pattern that matches nothing, and for
+    recorded outputs together with several checkpoints.
     """
     named = [*_checkpoint(config), *_matching(config)]
     if not named:
         if config.recorded is not None:
             raise ConversionError(
-                "recorded: this belongs to one checkpoint; give that as `checkpoint`, or write "
+                "recorded: this key describes one checkpoint; give `checkpoint` too, or move "
                 "`recorded` into an entry under variants"
             )
         return None
@@ -34,9 +34,9 @@ def variants(config: Config) -> dict[str, Entry] | None:
         if source.kind == "file" and not Path(source.address).exists():
             raise ConversionError(f"checkpoint: no such file: {Path(source.address).absolute()}")
     if config.recorded is not None and len(named) > 1:
-        outputs = config.recorded if isinstance(config.recorded, str) else "this"
+        outputs = config.recorded if isinstance(config.recorded, str) else "this key"
         raise ConversionError(
-            f"recorded: {outputs} belongs to one checkpoint, but there are "
+            f"recorded: {outputs} describes one checkpoint, but there are "
             f"{len(named)}: {listing(named)}; give one, or write an entry under variants for each"
         )
     stated = {name: getattr(config, name) for name in Stated.model_fields}
@@ -49,22 +49,22 @@ def _checkpoint(config: Config) -> list[str]:
 
 
 def _matching(config: Config) -> list[str]:
-    """Give the files that ``checkpoints`` matches."""
+    """Return the files that ``checkpoints`` matches."""
     patterns = config.checkpoints or []
     files: list[str] = []
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (it may be absolute)
         if not found:
             raise ConversionError(
-                f"checkpoints: nothing matches {pattern!r} (looked in {Path.cwd()})"
+                f"checkpoints: no file matches {pattern!r} (looked in {Path.cwd()})"
             )
-        # A name that begins like an option is none with its folder.
+        # A folder before the name keeps commands from reading it as an option.
         files += [f"./{path}" if path.startswith("-") else path for path in found]
     return files
 
 
 def _names(named: list[str]) -> list[str]:
-    """Name each after its file, with as many folders before it as make the names differ."""
+    """Return a name for each file: its own, after as many folders as make the names differ."""
     named = [
         addresses.shown(source).partition("#")[0] if "://" in source else source for source in named
     ]
@@ -75,6 +75,6 @@ def _names(named: list[str]) -> list[str]:
         if len(set(map(str.casefold, found))) == len(named):
             return found
     raise ConversionError(
-        f"checkpoints: {listing(named)} can't be told apart by name; write an entry under variants "
+        f"checkpoints: {listing(named)} would get the same name; write an entry under variants "
         "for each"
     )

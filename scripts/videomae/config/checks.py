@@ -1,4 +1,4 @@
-"""Are the files and names there that an entry of config.yaml refers to?"""
+"""Checks that the files and names in an entry of config.yaml exist."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,16 +11,16 @@ from videomae.download import synthetic_recipes
 from videomae.errors import ConversionError, about, listing, suggestion
 from videomae.model import datasets
 
-# What verifying recorded outputs needs to know of how they were recorded; the rest may be missing.
+# The conditions that a comparison with recorded outputs needs; the others are optional.
 CONDITIONS = ("clip", "image_mean", "image_std")
 
 
 def variant(
     name: str, entry: Entry, config: Config, known: Iterable[str], shipped_labels: tuple[str, ...]
 ) -> Variant:
-    """Give the variant of an entry, its recorded outputs with all their conditions.
+    """Return the variant of an entry, with all conditions of its recorded outputs.
 
-    ``known`` are the variants that may be a base model, ``shipped_labels`` the lists by name.
+    ``known`` are the variants that may be a base model, ``shipped_labels`` the shipped lists.
     Raises `ConversionError`, which names the path in config.yaml.
     """
     where = f"variants.{name}"
@@ -45,7 +45,7 @@ def variant(
 
 
 def check_paths(variants: Iterable[Variant]) -> None:
-    """Refuse paths that rules or commands can't be given."""
+    """Raise `ConversionError` for paths that rules or commands can't use."""
     for one in variants:
         for path in one.paths:
             with about(f"variants.{one.name}"):
@@ -53,26 +53,26 @@ def check_paths(variants: Iterable[Variant]) -> None:
 
 
 def _filled(where: str, recorded: Recorded, known: Mapping[str, Conditions]) -> Recorded:
-    """Fill in the conditions that ``under`` refers to; what the entry itself says wins."""
+    """Return recorded outputs with the conditions that ``under`` names; the entry's own win."""
     conditions = Conditions()
     if recorded.under is not None:
         if recorded.under not in known:
             raise ConversionError(
-                f"{where}.under: {recorded.under!r} is not under recorded_under, "
-                f"where {listing(known) or 'nothing'} stands"
+                f"{where}.under: {recorded.under!r} is not a key of recorded_under, "
+                f"which has {listing(known) or 'no keys'}"
             )
         conditions = known[recorded.under]
     config = conditions.config.model_copy(update=recorded.config.given)
     filled = recorded.model_copy(update={**conditions.given, **recorded.given, "config": config})
     if missing := [name for name in CONDITIONS if name not in filled.given]:
         raise ConversionError(
-            f"{where}: {', '.join(missing)} missing, here and in what `under` names"
+            f"{where}: {', '.join(missing)} missing, both here and in recorded_under"
         )
     return filled
 
 
 def _check_base_model(where: str, base: str | None, others: set[str]) -> None:
-    """Refuse a base model that the card could not state."""
+    """Raise `ConversionError` for a base model that is neither a variant nor a name on the hub."""
     if base is not None and base not in others and not datasets.ON_HUB.fullmatch(base):
         raise ConversionError(
             f"{where}: {base!r} is neither another variant{suggestion(base, others)} nor "
@@ -82,13 +82,13 @@ def _check_base_model(where: str, base: str | None, others: set[str]) -> None:
 
 def _check_truth(where: str, path: Path) -> None:
     if path.suffix != ".npz":
-        raise ConversionError(f"{where}: {str(path)!r} is no .npz file, as numpy.savez writes it")
+        raise ConversionError(f"{where}: {str(path)!r} is not an .npz file of numpy.savez")
     if not path.is_file():
         raise ConversionError(f"{where}: no such file: {path.absolute()}")
 
 
 def _check_file(where: str, name: str | None, others: tuple[str, ...]) -> None:
-    """Refuse what is neither a word that has a meaning here, nor on the hub, nor a file."""
+    """Raise `ConversionError` for a name that is no special word, hub address or file."""
     if name is None or name in others or name.startswith("hub:"):
         return
     if not Path(name).is_file():

@@ -1,4 +1,4 @@
-"""What may config.yaml say of one checkpoint?  An entry under ``variants``, key by key.
+"""The keys of an entry under ``variants`` in config.yaml: all about one checkpoint.
 
 `models` has the rest of config.yaml.
 """
@@ -36,8 +36,8 @@ DataSet = Annotated[str, passing(datasets.identifier)]
 def _check_labels(name: str) -> str:
     if name == labels.NONE:
         raise refusal(
-            f"leave it out for LABEL_0, LABEL_1 …; a file of the name {labels.NONE} is "
-            f"./{labels.NONE}"
+            f"for LABEL_0, LABEL_1 … leave this key out; for a file that is called {labels.NONE}, "
+            f"write ./{labels.NONE}"
         )
     return name
 
@@ -45,19 +45,19 @@ def _check_labels(name: str) -> str:
 def _check_mask(mask: str) -> str:
     word, _, ratio = mask.partition(":")
     if word == "synthetic" and not re.fullmatch(r"0?\.\d+", ratio):
-        raise refusal(f"{mask!r} has no ratio between 0 and 1, as synthetic:0.9 has")
+        raise refusal(f"{mask!r} needs a ratio between 0 and 1, such as synthetic:0.9")
     return mask
 
 
 def _check_rows(logits: list[float | list[float]]) -> list[float | list[float]]:
     lengths = {len(row) if isinstance(row, list) else 0 for row in logits}
     if len(lengths) > 1:
-        raise refusal(f"rows of {listing(map(str, sorted(lengths)))} numbers")
+        raise refusal(f"rows have different lengths: {listing(map(str, sorted(lengths)))}")
     return logits
 
 
 class Values(Model):
-    """VideoMAEConfig values that the checkpoint can't tell."""
+    """VideoMAEConfig values that the checkpoint does not contain."""
 
     num_attention_heads: Maybe[Count] = Field(
         default=None, description="attention heads of the encoder"
@@ -71,7 +71,7 @@ class Values(Model):
     )
     norm_pix_loss: Maybe[Switch] = Field(
         default=None,
-        description="whether pre-training predicts patches that are normalised each by itself",
+        description="whether pre-training predicts patches that are normalised one by one",
     )
     hidden_size: Maybe[Count] = Field(default=None, description="width of the encoder")
     num_hidden_layers: Maybe[Count] = Field(default=None, description="layers of the encoder")
@@ -83,7 +83,7 @@ class Values(Model):
     num_channels: Maybe[Count] = Field(default=None, description="channels of a frame")
     use_mean_pooling: Maybe[Switch] = Field(
         default=None,
-        description="whether the head gets the mean of all tokens (else the first token)",
+        description="whether the head reads the mean of all tokens; if not, the first token",
     )
     decoder_hidden_size: Maybe[Count] = Field(default=None, description="width of the decoder")
     decoder_num_hidden_layers: Maybe[Count] = Field(
@@ -110,70 +110,71 @@ class Conditions(Model):
     """Conditions under which outputs were recorded."""
 
     clip: Maybe[str] = Field(
-        default=None, description="synthetic, an .npy file, or a dataset's, hub:OWNER/REPO/PATH"
+        default=None, description="synthetic, an .npy file, or hub:OWNER/REPO/PATH of a dataset"
     )
     mask: Maybe[Annotated[str, AfterValidator(_check_mask)]] = Field(
         default=None,
-        description="synthetic:RATIO, a file saved by torch, or a dataset's, hub:OWNER/REPO/PATH",
+        description="synthetic:RATIO, a file of torch.save, or hub:OWNER/REPO/PATH of a dataset",
     )
     image_mean: Maybe[Channels] = Field(
-        default=None, description="mean that pixels were normalised with, one for each channel"
+        default=None, description="the mean that normalised the pixels, one for each channel"
     )
     image_std: Maybe[Channels] = Field(
-        default=None, description="standard deviation that pixels were normalised with, likewise"
+        default=None, description="the standard deviation that normalised the pixels, likewise"
     )
     config: Overrides = Field(
         default_factory=Overrides,
-        description="VideoMAEConfig values that the recording model had and the converted one "
-        "has not",
+        description="VideoMAEConfig values of the recording model, where they differ from the "
+        "converted one's",
     )
 
 
 class Loss(Model):
-    """The losses of pre-training that were recorded."""
+    """Recorded losses of pre-training."""
 
     norm_pix: Maybe[Number] = Field(default=None, description="the loss with norm_pix_loss")
     raw_pix: Maybe[Number] = Field(default=None, description="the loss without it")
 
 
 class Recorded(Conditions):
-    """Recorded outputs, with the conditions they were recorded in."""
+    """Recorded outputs and the conditions of the recording."""
 
     under: Maybe[str] = Field(
-        default=None, description="the name of its conditions in recorded_under"
+        default=None, description="the name of the conditions in recorded_under"
     )
     shape: list[Count] = Field(description="shape of all logits")
     logits: Annotated[list[NumberOrRow], AfterValidator(_check_rows)] = Field(
         min_length=1,
-        description="the leading logits of the first clip; numbers, or rows of numbers",
+        description="the first logits of the first clip: numbers, or rows of numbers",
     )
-    loss: Maybe[Loss] = Field(default=None, description="the losses, of pre-training")
+    loss: Maybe[Loss] = Field(default=None, description="the losses of pre-training")
 
 
 class Published(Model):
-    """An accuracy that the authors state, and where."""
+    """An accuracy that the authors published, and its source."""
 
     dataset: DataSet = Field(
-        description="a data set by its name in videomae/model/datasets.py, or OWNER/NAME on the hub"
+        description="the data set: a name in videomae/model/datasets.py, or OWNER/NAME on the hub"
     )
     top1: Percent = Field(description="top-1 accuracy in percent")
     top5: Maybe[Percent] = Field(default=None, description="top-5 accuracy in percent")
-    source: str = Field(pattern="^https://", description="the page that states them")
+    source: str = Field(pattern="^https://", description="the page with these figures")
 
 
 class Stated(Model):
-    """What an entry says of its checkpoint, or the top level of those without an entry."""
+    """Keys about a checkpoint, in an entry or, for checkpoints without one, at the top level."""
 
     config: Values = Field(
-        default_factory=Values, description="VideoMAEConfig values that the checkpoint can't tell"
+        default_factory=Values,
+        description="VideoMAEConfig values that the checkpoint does not contain",
     )
     labels: Maybe[Annotated[Text, AfterValidator(_check_labels)]] = Field(
         default=None,
-        description="a shipped list, a file (one label a line, JSON or CSV) or a dataset's, "
-        "hub:OWNER/REPO/PATH",
+        description="a shipped list, a file (one label a line, JSON or CSV), or "
+        "hub:OWNER/REPO/PATH of a dataset",
     )
     weights: Maybe[Text] = Field(
-        default=None, description="which of several state dicts in the file, such as model_ema"
+        default=None, description="which state dict of the file to convert, such as model_ema"
     )
     part: Maybe[Literal["encoder"]] = Field(
         default=None,
@@ -187,18 +188,18 @@ class Stated(Model):
     )
     dtype: Literal["float32", "float16", "bfloat16"] = Field(
         default="float32",
-        description="precision of the converted weights; narrower ones are rounded to the nearest",
+        description="precision of the converted weights; narrower types round to nearest",
     )
     family: Maybe[Family] = Field(
         default=None,
-        description="whose code and paper it is of, for the model card and the report; none is "
-        "assumed",
+        description="the project whose code and paper the model card and the report name; there "
+        "is no default",
     )
     recorded: Maybe[TextOrKeys[Recorded]] = Field(
         default=None,
-        description="what your training code's own network gives, an .npz file "
-        "(docs/verification-truth.md); or recorded outputs, with the conditions they were recorded "
-        "in (named by `under`, or given here)",
+        description="outputs of your training code's own network, as an .npz file "
+        "(docs/verification-truth.md); or recorded outputs and the conditions of the recording "
+        "(named by `under`, or given here)",
     )
 
     @property
@@ -208,35 +209,35 @@ class Stated(Model):
 
 
 class Entry(Stated):
-    """One checkpoint, and the model it becomes."""
+    """One checkpoint and the model that it becomes."""
 
     checkpoint: Text = Field(
         description="gdrive:ID, hub:OWNER/REPO/PATH[@REVISION], https://…, a file path or "
         "synthetic:NAME"
     )
     sha256: Maybe[Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]] = Field(
-        default=None, description="SHA-256 that the checkpoint must have"
+        default=None, description="the expected SHA-256 of the checkpoint"
     )
     published: Maybe[Published] = Field(
         default=None,
-        description="the accuracy in percent that the authors state, and where, for the model card",
+        description="the accuracy that the authors published, and its source, for the model card",
     )
     datasets: Maybe[Unique[DataSet]] = Field(
         default=None,
-        description="what it was trained on, for the model card; without it, what the training "
-        "options in the file say",
+        description="the data sets of the training, for the model card (default: those in the "
+        "file's training options)",
     )
     base_model: Maybe[str] = Field(
         default=None,
-        description="what it was fine-tuned from, for the model card; another variant, or "
+        description="the model that was fine-tuned, for the model card: another variant, or "
         "OWNER/NAME on the hub",
     )
 
     @model_validator(mode="after")
     def _check_published(self) -> Self:
-        """Refuse an accuracy on a data set that has other classes than the list of labels.
+        """Refuse an accuracy on a data set with another number of classes than the list of labels.
 
-        What the head itself has is known once the checkpoint is there: the card's step looks.
+        The card's step compares it with the head, which is known once the checkpoint is there.
         """
         listed = {known.labels: known.classes for known in datasets.TITLED.values()}
         if self.published and self.labels and (classes := listed.get(self.labels)):

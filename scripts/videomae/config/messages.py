@@ -1,4 +1,4 @@
-"""What is wrong with a config.yaml?  The path, what stands there and what may, in one line."""
+"""Explains a fault in config.yaml in one line: the path, the value and the allowed values."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,12 +11,12 @@ from videomae.config.types import EMPTY, KIND, REFUSED, TAGS
 from videomae.errors import one_line, suggestion
 from videomae.network import addresses
 
-KEY = "[key]"  # in pydantic's path, where the key itself is wrong
+KEY = "[key]"  # in pydantic's path if the key itself is wrong
 Schema = Mapping[str, Any]
 
-# What is said of a value, by pydantic's type of the error; of others, pydantic's own words.
+# Messages by pydantic's type of the error; for other types pydantic's own words are used.
 WORDS = {
-    EMPTY: "nothing stands here; give a value, or leave the key out",
+    EMPTY: "the value is empty; give one, or leave the key out",
     KIND: "{value!r} is not {msg}",
     REFUSED: "{text}",
     "bool_type": "{value!r} is not true or false",
@@ -40,8 +40,8 @@ WORDS = {
 
 
 def explain(error: ValidationError) -> str:
-    """Give one line of the first of the errors, with how many more there are; no secrets."""
-    # A misspelt key first: it may be the one that another error misses.
+    """Return one line about the first error and the number of the others, without secrets."""
+    # A misspelt key first: it may be the one that another error calls missing.
     errors = sorted(
         error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden"
     )
@@ -58,18 +58,18 @@ def _said(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         allowed = _properties(schema, parents)
         return (
-            f"{path}: no such key{suggestion(str(last), allowed)}; allowed are {', '.join(allowed)}"
+            f"{path}: unknown key{suggestion(str(last), allowed)}; known keys: {', '.join(allowed)}"
         )
     if error["type"] == "missing":
         where = ".".join(map(str, parents)) or "top level"
-        return f"{where}: `{last}` is missing{_meaning(schema, keys)}"
+        return f"{where}: the key `{last}` is missing{_meaning(schema, keys)}"
     if error["type"] == REFUSED and not keys:  # the text begins with its key
         return str(error["ctx"]["text"])
     return f"{path or 'top level'}: {_value(error, schema, keys)}"
 
 
 def _value(error: ErrorDetails, schema: Schema, keys: list[int | str]) -> str:
-    """Say what is wrong with a value, or with the key itself, and what it is meant to be."""
+    """Return what is wrong with a value or with the key itself, and what it should be."""
     value, subject = error["input"], ""
     if error["loc"][-1:] == (KEY,):
         keys, subject = [*keys[:-1], KEY], "the key "
@@ -86,7 +86,7 @@ def _value(error: ErrorDetails, schema: Schema, keys: list[int | str]) -> str:
 
 
 def _nodes(schema: Schema, keys: list[int | str]) -> list[Schema]:
-    """Give what the schema says of the value at a path: several things, where it may be several."""
+    """Return the schema's nodes for the value at a path; several if it may have several types."""
     nodes = list(_alternatives(schema, schema))
     for key in keys:
         below = [child for node in nodes for child in _children(node, key)]
@@ -121,8 +121,8 @@ def _properties(schema: Schema, keys: list[int | str]) -> list[str]:
 
 
 def _meaning(schema: Schema, keys: list[int | str]) -> str:
-    """Give the help text of a key for a message; a model's own docstring is none."""
+    """Return the help text of a key for a message; empty for a model's own docstring."""
     models = schema["$defs"].values()
     nodes = [node for node in _nodes(schema, keys) if node not in models] if keys else []
     told = [node["description"] for node in nodes if "description" in node]
-    return f" (this is {told[0]})" if told else ""
+    return f" (meaning: {told[0]})" if told else ""

@@ -1,7 +1,7 @@
-"""What may config.yaml say?  Every key once: its type, default, allowed values and meaning.
+"""The keys of config.yaml: the type, default, allowed values and meaning of each.
 
-config.schema.yaml and docs/configuration.md are written from these models (``make schema``). What
-depends on files, or on which variants are chosen, is checked in `settings`.
+config.schema.yaml and docs/configuration.md are written from these models (``make schema``).
+`settings` checks what depends on files or on the chosen variants.
 """
 
 import re
@@ -35,49 +35,51 @@ NO_BRANCH = "^(refs/|[0-9a-f]{40}$)"
 
 def _check_branch(name: str) -> str:
     if re.match(NO_BRANCH, name):
-        raise refusal(f"{name!r} is a commit or a full ref; give the name of a branch")
+        raise refusal(f"{name!r} is a commit or a full ref; give a branch name")
     return name
 
 
 class Score(Model):
-    """How videos are scored, and which."""
+    """Which videos are scored, and how."""
 
     videos: TextOrKeys[Annotated[dict[Protocol, Text], Field(min_length=1)]] = Field(
-        description="the list, PATH LABEL a line; or a list for each of several protocols, such as "
-        "{kinetics400: val.csv}"
+        description="the list of videos, with PATH LABEL on each line; or a list for each of "
+        "several protocols, such as {kinetics400: val.csv}"
     )
     protocol: Maybe[Protocol] = Field(
         default=None,
-        description="how videos are scored, by the data set whose way of testing it is, and which "
-        "variants are, those of that data set; without it, each as its data set is tested",
+        description="the test protocol, called after its data set; only variants of that data set "
+        "are scored (default: each variant by the protocol of its own data set)",
     )
     clips: Maybe[Count] = Field(
-        default=None, description="clips of a video, in place of the protocol's"
+        default=None, description="clips of a video (default: the protocol's)"
     )
     crops: Maybe[Count] = Field(
-        default=None, description="crops of a clip, in place of the protocol's"
+        default=None, description="crops of a clip (default: the protocol's)"
     )
     rate: Maybe[Count] = Field(
-        default=None, description="a clip has every so many-th frame, in place of the protocol's"
+        default=None, description="distance between a clip's frames (default: the protocol's)"
     )
     root: Maybe[Text] = Field(
         default=None,
-        description="the folder that paths in the list are relative to, if not the one of the run",
+        description="the folder that paths in the list are relative to (default: the run's)",
     )
-    shards: Count = Field(default=1, description="how many jobs a variant's videos are split into")
+    shards: Count = Field(default=1, description="number of jobs that share a variant's videos")
     as_authors: Switch = Field(
-        default=False, description="whether to merge as the authors' code does, traps included"
+        default=False,
+        description="whether to merge views as the authors' code does, with its faults",
     )
     allow_missing: Switch = Field(
         default=False,
-        description="whether files that are missing count as unreadable videos, in place of "
-        "refusing the list",
+        description="whether missing files count as unreadable videos; if not, the list is refused",
     )
-    device: Device = Field(default="auto", description="where scoring computes, in full float32")
+    device: Device = Field(
+        default="auto", description="the device that scores, in full float32; auto prefers cuda"
+    )
 
 
 class Push(Model):
-    """Whether verified folders are published on the hub, and where."""
+    """Where and how verified folders are published on the hub."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -88,11 +90,9 @@ class Push(Model):
 
     enabled: Switch = Field(default=False, description="whether verified folders are pushed")
     namespace: Maybe[Annotated[str, Field(pattern=NAME)]] = Field(
-        default=None, description="the user or organisation that the models go to; needed to push"
+        default=None, description="the user or organisation that gets the models; needed to push"
     )
-    private: Switch = Field(
-        default=True, description="whether a repository that is created is private"
-    )
+    private: Switch = Field(default=True, description="whether new repositories are private")
     revision: Annotated[
         str,
         Field(
@@ -102,20 +102,20 @@ class Push(Model):
         AfterValidator(_check_branch),
     ] = Field(
         default="main",
-        description="the branch that the commits go to, created from main if it isn't there",
+        description="the branch that gets the commits; a missing one is created from main",
     )
     dry_run: Switch = Field(
         default=False,
-        description="whether to say only what would be pushed, and write nothing at the hub",
+        description="whether to only list what a push would do, and write nothing on the hub",
     )
     overwrite: Switch = Field(
-        default=False, description="whether a repository that holds other files may be changed"
+        default=False, description="whether to change a repository that has other files"
     )
 
     @model_validator(mode="after")
     def _check_namespace(self) -> Self:
         if self.enabled and self.namespace is None:
-            raise refusal("`namespace` is missing, which `enabled: true` needs")
+            raise refusal("the key `namespace` is missing; `enabled: true` needs it")
         return self
 
 
@@ -124,62 +124,59 @@ class Config(Stated):
 
     models: TextOrList = Field(
         default="all",
-        description='the variants that a plain run converts; "all", or names (comma-separated in '
-        "--config)",
+        description='the variants to convert: "all", or names (comma-separated in --config)',
     )
     variants: dict[Annotated[str, Field(pattern=NAME)], Entry] = Field(
         default={},
-        description="every checkpoint that this file knows, by the name of the model it becomes",
+        description="the checkpoints, each by the name of the model that it becomes",
         json_schema_extra={"additionalProperties": False},
     )
     recorded_outputs: Literal["require", "warn", "skip"] = Field(
         default="require",
-        description="what a difference from recorded outputs means where the function is proven: "
-        "the variant fails, its card says so, or nothing is compared; one from an .npz file is "
-        "never accepted by `warn`",
+        description="what to do if only recorded outputs differ: require fails the variant, warn "
+        "states it in the card, skip does not compare; warn does not apply to an .npz file",
     )
     recorded_under: dict[str, Conditions] = Field(
         default={},
-        description="conditions under which outputs were recorded, by the name that `under` "
-        "refers to",
+        description="conditions of recordings, by the name that `under` refers to",
     )
     checkpoint: Maybe[Text] = Field(
         default=None,
-        description="one checkpoint, converted in place of the variants, its name taken from the "
-        "file",
+        description="one checkpoint to convert instead of the variants; the model is called after "
+        "the file",
     )
     checkpoints: Maybe[TextOrList] = Field(
         default=None,
-        description="a pattern or several, such as run7/*.pth; every file that matches becomes a "
+        description="one or more patterns, such as run7/*.pth; every matching file becomes a "
         "variant",
     )
     checkpoints_dir: Maybe[Text] = Field(
         default=None,
-        description="a folder in which NAME.pth, where there is one, stands in for what the "
-        "variant's source on the network would give",
+        description="a folder of downloaded checkpoints: if it has VARIANT.pth, that file is used "
+        "and nothing is downloaded",
     )
     add_to_checkpoints_dir: Switch = Field(
         default=False,
-        description="whether what is downloaded goes to checkpoints_dir, for other runs too, and "
-        "is linked",
+        description="whether downloads are stored in checkpoints_dir, for other runs too, and "
+        "linked from the results",
     )
     keep_checkpoints: Switch = Field(
         default=True,
-        description="whether checkpoints that were downloaded stay once their variants are "
-        "verified (and pushed, if that is on)",
+        description="whether downloaded checkpoints stay after their variants are verified (and "
+        "pushed, if push is enabled)",
     )
     transfers_here: Switch = Field(
         default=False,
-        description="whether downloads and pushes run beside Snakemake itself, as on a cluster "
-        "whose nodes have no internet",
+        description="whether downloads and pushes run on the machine where Snakemake runs; for "
+        "clusters whose nodes have no internet",
     )
     container: Maybe[Text] = Field(
         default=None,
-        description="an image made from envs/Containerfile, a path or docker://…, in which `--sdm "
-        "apptainer` runs the jobs",
+        description="the image for jobs with `--sdm apptainer`, made from envs/Containerfile: a "
+        "path or docker://…",
     )
     device: Device = Field(
-        default="cpu", description="where verification computes, in full float32"
+        default="cpu", description="the device that verifies, in full float32; auto prefers cuda"
     )
     releases: Unique[Release] = Field(
         default=RELEASES,
@@ -187,34 +184,34 @@ class Config(Stated):
     )
     published: Maybe[Text] = Field(
         default=None,
-        description="folders that `snakemake releases` checks in place of the converted ones, a "
-        "path or OWNER/REPO[@REVISION] on the hub; {variant} stands for the name",
+        description="folders that `snakemake releases` checks instead of the converted ones: a "
+        "path or OWNER/REPO[@REVISION] on the hub, in which {variant} is replaced by the name",
     )
     score: Maybe[Score] = Field(
         default=None,
-        description="labelled videos on which every chosen variant with a head is scored as the "
-        "authors test",
+        description="labelled videos that score every chosen variant with a head, by the authors' "
+        "test protocol",
     )
     license: Maybe[str] = Field(
         default=None,
-        description="license of the weights, for the model cards, by the hub's identifier; none is "
-        "assumed",
+        description="the license of the weights, for the model cards, as an identifier of the hub; "
+        "there is no default",
     )
     license_name: Maybe[Text] = Field(
-        default=None, description="what the license is called, where the identifier is `other`"
+        default=None, description="the name of the license, if the identifier is `other`"
     )
     license_link: Maybe[Text] = Field(
         default=None,
-        description="where that license stands, an address or a file of the repository",
+        description="the text of that license: an address, or a file of the repository",
     )
     push: Push = Field(
         default_factory=Push,
-        description="whether verified folders are published on the hub, and where",
+        description="where and how verified folders are published on the hub",
     )
 
     @property
     def stated_license(self) -> dict[str, Any]:
-        """Give what is said of the license, under the hub's keys."""
+        """Return what config.yaml states about the license, under the hub's keys."""
         return {key: value for key, value in self.given.items() if key in licenses.KEYS}
 
     @model_validator(mode="after")
@@ -225,5 +222,5 @@ class Config(Stated):
     @model_validator(mode="after")
     def _check_folder(self) -> Self:
         if self.add_to_checkpoints_dir and not self.checkpoints_dir:
-            raise refusal("add_to_checkpoints_dir: needs checkpoints_dir, the folder to add to")
+            raise refusal("add_to_checkpoints_dir: give checkpoints_dir too, the folder to add to")
         return self

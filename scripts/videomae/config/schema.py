@@ -1,7 +1,6 @@
-"""How do editors and readers learn what config.yaml may say?  By a schema and a page.
+"""Writes config.schema.yaml for editors and docs/configuration.md for readers, both from `models`.
 
-`make schema` writes both from `models`: config.schema.yaml, and docs/configuration.md, whose
-text around the tables is docs/configuration.md.jinja.
+`make schema` runs this. The text around the tables is in docs/configuration.md.jinja.
 """
 
 import json
@@ -19,42 +18,42 @@ SCHEMA = Path("config.schema.yaml")
 PAGE = Path("docs/configuration.md")
 TEMPLATE = Path("docs/configuration.md.jinja")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-NOTE = "# Written by `make schema` from scripts/videomae/config/models.py, which is to be edited."
+NOTE = "# Written by `make schema` from scripts/videomae/config/models.py; edit that file."
 
 Node = dict[str, Any]
 
 
 class Generator(GenerateJsonSchema):
-    """Makes a schema in which a key may be left out, but not be empty."""
+    """Makes a schema in which an optional key may be left out, but not be empty."""
 
     def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
-        """Leave out that a value may be null."""
+        """Return the schema without null as a value."""
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
-        """Leave out that null is the default."""
+        """Return the schema without null as the default."""
         if "default" in schema and schema["default"] is None:
             return self.generate_inner(schema["schema"])
         return super().default_schema(schema)
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 (pydantic's)
-        """Leave out titles, which only repeat the keys."""
+        """Return False: titles would only repeat the keys."""
         return False
 
 
 def schema() -> Node:
-    """Give the JSON schema of a config.yaml."""
+    """Return the JSON schema of a config.yaml."""
     return {"$schema": DIALECT, **Config.model_json_schema(schema_generator=Generator)}
 
 
 def schema_text() -> str:
-    """Give what config.schema.yaml holds."""
+    """Return the content of config.schema.yaml."""
     text = yaml.safe_dump(schema(), sort_keys=False, allow_unicode=True, width=100)
     return f"{NOTE}\n{text}"
 
 
 def page(template: str) -> str:
-    """Give what docs/configuration.md holds, from its template."""
+    """Return the content of docs/configuration.md, made from its template."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
@@ -68,7 +67,7 @@ class Tables:
         self.models: dict[str, Node] = {"Config": root, **root["$defs"]}
 
     def table(self, model: str, keys: str = "") -> str:
-        """Give the table of a model's keys, of all or of these; required ones come first."""
+        """Return the table of a model's keys, or of the given ones; required keys come first."""
         properties, required = (
             self.models[model]["properties"],
             self.models[model].get("required", []),
@@ -84,7 +83,7 @@ class Tables:
         return "\n".join(f"| {line} |" for line in [*head, *lines])
 
     def _type(self, node: Node, plural: str = "") -> str:
-        """Say in words which values a key may have, or several values, with an s as ``plural``."""
+        """Return in words which values a key may have; ``plural`` is "s" for items of a list."""
         if "$ref" in node:
             return LINKS[node["$ref"].rpartition("/")[2]]
         if several := node.get("oneOf"):
@@ -102,7 +101,7 @@ class Tables:
         return _plain(node, plural)
 
 
-# What stands for a model in a table: a link to the heading under which its own table is.
+# In tables a model is shown as a link to the heading above its own table.
 HEADINGS = {
     "Entry": "variants.NAME",
     "Values": "config",
@@ -121,7 +120,7 @@ LINKS = {
 
 
 def _plain(node: Node, plural: str) -> str:
-    """Name a number, switch or text, with its limits."""
+    """Return in words a number, switch or text, with its limits."""
     words = {"integer": "whole number", "string": "text"}
     limits = {"minimum": "from {:g}", "maximum": "to {:g}", "exclusiveMinimum": "above {:g}"}
     if node["type"] == "boolean":
@@ -141,7 +140,7 @@ def _default(node: Node, required: bool) -> str:
 
 
 def main(root: Path = Path()) -> None:
-    """Write both files into the project's folder, the current one."""
+    """Write both files into the project's folder."""
     (root / SCHEMA).write_text(schema_text(), encoding="utf-8")
     text = (root / TEMPLATE).read_text(encoding="utf-8")
     (root / PAGE).write_text(page(text), encoding="utf-8")

@@ -1,6 +1,6 @@
-"""What does config.yaml ask for?  The variants of this run, and how it treats them.
+"""Reads config.yaml into the settings of a run and its variants.
 
-`models` checks each value by itself; here is what depends on others, and on files.
+`models` checks each value by itself; this module checks what depends on other values and on files.
 """
 
 import os
@@ -23,9 +23,9 @@ NOTHING: Mapping[str, receipts.Content] = {}
 
 @dataclass(frozen=True)
 class Settings:
-    """A whole config.yaml; ``variants`` are those that this run converts.
+    """The settings of a run; ``variants`` are those that it converts.
 
-    ``license`` holds what the cards' metadata states of it, under the hub's keys.
+    ``license`` holds the hub's keys about the license, for the cards' metadata.
     """
 
     variants: dict[str, Variant]
@@ -42,14 +42,14 @@ class Settings:
 
     @property
     def push_step(self) -> str | None:
-        """The last step of each variant: to push it, to say what that would do, or neither."""
+        """The last step of each variant: "push", "push_plan" (a dry run), or None."""
         if not self.push.enabled:
             return None
         return "push_plan" if self.push.dry_run else "push"
 
 
 def parse(config: Mapping[str, Any]) -> Config:
-    """Check each value of a config; raises `ConversionError`, which names the path in it."""
+    """Return a config with all values checked; raises `ConversionError` with the faulty path."""
     try:
         return Config.model_validate(dict(config))
     except ValidationError as error:
@@ -62,17 +62,17 @@ def read(
     lock: Mapping[str, receipts.Content] = NOTHING,
     results: Path = HERE,
 ) -> Settings:
-    """Read a config, which stays as it is; ``shipped_labels`` are the lists it may name.
+    """Return the settings of a config; ``shipped_labels`` are the lists of labels it may name.
 
-    ``lock`` is what each source gave before, ``results`` where what the steps leave is read.
+    ``lock`` holds the content that each source gave before, ``results`` is the results folder.
 
-    Raises `ConversionError`, which names the path in config.yaml, for all that is wrong with it.
+    Raises `ConversionError` with the path in config.yaml for any fault.
     """
     config = parse(given)
     own_entries = ad_hoc.variants(config)
     entries = config.variants if own_entries is None else own_entries
     if not entries:
-        raise ConversionError("variants: there are none; give some, or `checkpoint` with a path")
+        raise ConversionError("variants: no variants are given; add some, or give `checkpoint`")
     chosen = list(entries) if own_entries else _chosen(config.models, entries)
     names.check_variants(chosen)
     shipped = tuple(shipped_labels)
@@ -88,7 +88,7 @@ def read(
         variants=variants,
         recorded_outputs=config.recorded_outputs,
         push=config.push,
-        # The one in config.yaml is that of the authors' weights.
+        # The license in config.yaml applies to the authors' weights only.
         license={} if own_entries else config.stated_license,
         device=config.device,
         releases=list(config.releases),
@@ -108,14 +108,14 @@ def _chosen(models: str | list[str], known: Iterable[str]) -> list[str]:
     for name in wanted:
         if name not in known:
             raise ConversionError(
-                f"models: {name!r} is no variant{suggestion(name, known)}; "
-                f"there are {listing(known, most=30)}, or all"
+                f"models: {name!r} is not a variant{suggestion(name, known)}; "
+                f"choose from {listing(known, most=30)}, or all"
             )
     return list(dict.fromkeys(wanted))
 
 
 def _check_run(config: Config, variants: Mapping[str, Variant], results: Path) -> None:
-    """Refuse to push weights that are made up, and to remove what is not here."""
+    """Refuse to push synthetic weights, and to remove checkpoints from storage."""
     made_up = [name for name, variant in variants.items() if variant.source.kind == "synthetic"]
     if config.push.enabled and made_up:
         raise ConversionError(
@@ -123,8 +123,8 @@ def _check_run(config: Config, variants: Mapping[str, Variant], results: Path) -
         )
     if not (config.keep_checkpoints or results_location.are_here(results)):
         raise ConversionError(
-            f"keep_checkpoints: false removes checkpoints here, not from {results}; leave it out, "
-            "and remove them there"
+            f"keep_checkpoints: false removes local checkpoints only, not those in {results}; "
+            "leave this key out, and remove those yourself"
         )
 
 
@@ -137,7 +137,7 @@ def _with_checkpoints(
     lock: Mapping[str, receipts.Content],
     results: Path,
 ) -> dict[str, Variant]:
-    """Give each variant what is known of its checkpoint, and where that is."""
+    """Return each variant with the expected content of its checkpoint and its local file."""
     folder, adds = _shared_folder(config), config.add_to_checkpoints_dir
     return {
         name: replace(
@@ -152,38 +152,39 @@ def _with_checkpoints(
 
 
 def _locked(variant: Variant, lock: Mapping[str, receipts.Content]) -> receipts.Content | None:
-    """Give what a variant's source gave before; its pin must not contradict that."""
+    """Return the content that a variant's source gave before; its pin must agree with it."""
     recorded = lock.get(str(variant.source))
     pinned = (variant.entry.sha256 or "").lower()
     if recorded and pinned and pinned != recorded.sha256:
         raise ConversionError(
-            f"variants.{variant.name}.sha256: {pinned} is pinned, but {receipts.LOCK} recorded "
-            f"{recorded} for {variant.source}; correct the pin, or remove that entry"
+            f"variants.{variant.name}.sha256: config.yaml expects {pinned}, but {receipts.LOCK} "
+            f"has {recorded} for {variant.source}; correct sha256, or remove the entry in "
+            f"{receipts.LOCK}"
         )
     return recorded
 
 
 def _shared_folder(config: Config) -> Path | None:
-    """Give the folder of checkpoints that runs share; it must be one, and ours if we add to it."""
+    """Return the folder of shared checkpoints; it must exist, and be writable if runs add to it."""
     if config.checkpoints_dir is None:
         return None
     folder = Path(config.checkpoints_dir).absolute()
     if not folder.is_dir():
-        raise ConversionError(f"checkpoints_dir: there is no folder {folder}")
+        raise ConversionError(f"checkpoints_dir: no such folder: {folder}")
     if config.add_to_checkpoints_dir and not os.access(folder, os.W_OK):
-        raise ConversionError(f"add_to_checkpoints_dir: {folder} can't be written to")
+        raise ConversionError(f"add_to_checkpoints_dir: no permission to write to {folder}")
     return folder
 
 
 def _place(variant: Variant, folder: Path | None) -> Path | None:
-    """Give where a shared folder has, or is to have, what the network gives for a variant."""
+    """Return the path of a variant's download in the shared folder; None for other sources."""
     if folder is None or variant.source.kind not in sources.ON_NETWORK:
         return None
     return folder / f"{variant.name}.pth"
 
 
 def _at_hand(variant: Variant, folder: Path | None, results: Path) -> str:
-    """Give the file that stands in for a variant's source on the network; empty if none does."""
+    """Return the local file that replaces a variant's download; empty if there is none."""
     file = _place(variant, folder)
     if file is None or not file.is_file():
         return ""
@@ -193,11 +194,11 @@ def _at_hand(variant: Variant, folder: Path | None, results: Path) -> str:
 
 
 def _with_published(pattern: str, variants: Mapping[str, Variant]) -> dict[str, Variant]:
-    """Give each variant the published folder that it is compared with."""
+    """Return each variant with its published folder."""
     if "{variant}" not in pattern and len(variants) > 1:
         raise ConversionError(
-            f"published: {pattern!r} can't be the folder of {len(variants)} variants; choose one "
-            "(--config models=NAME) or write {variant} where the name belongs"
+            f"published: {pattern!r} is one folder for {len(variants)} variants; choose one "
+            "variant (--config models=NAME), or write {variant} in place of its name"
         )
     folders = {name: pattern.replace("{variant}", name) for name in variants}
     for folder in folders.values():

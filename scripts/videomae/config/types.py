@@ -1,7 +1,7 @@
-"""Which types do the values of config.yaml have?  Strict ones; `models` is made of them.
+"""The strict types of the values in config.yaml, from which `models` is made.
 
-Numbers and switches may also come as text, since that is how Snakemake gives what stands inside
-``--config 'config={num_frames: 8}' 'push={dry_run: true}'``. Nothing else is converted.
+Numbers and switches may also be text, because Snakemake passes the values inside
+``--config 'config={num_frames: 8}' 'push={dry_run: true}'`` as text. Nothing else is converted.
 """
 
 import re
@@ -29,7 +29,7 @@ SWITCHES = {"true": True, "True": True, "false": False, "False": False}
 # The errors of this module, by pydantic's `type`; `messages` words them.
 EMPTY, KIND, REFUSED = "empty", "kind", "refused"
 
-# Pydantic puts a union's tag into an error's path, where it is no key of config.yaml.
+# Pydantic puts a union's tag into an error's path, though it is no key of config.yaml.
 TEXT, LIST, KEYS, NUMBER = "(text)", "(list)", "(keys)", "(number)"
 TAGS = frozenset({TEXT, LIST, KEYS, NUMBER})
 
@@ -37,23 +37,23 @@ T = TypeVar("T")
 
 
 class Model(BaseModel):
-    """Keys of config.yaml: all are known, none changes once it is read."""
+    """A mapping in config.yaml: unknown keys are refused, and values can't change."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     @property
     def given(self) -> dict[str, Any]:
-        """Give the keys that have a value, with it."""
+        """Return the keys that have a value, and their values."""
         return {name: value for name, value in self if value is not None}
 
 
 def refusal(text: str) -> PydanticCustomError:
-    """Give an error that says exactly this, for validators to raise."""
+    """Return an error with exactly this text, for validators to raise."""
     return PydanticCustomError(REFUSED, "{text}", {"text": text})
 
 
 def refuse_by(check: Callable[..., object], *values: Any) -> None:
-    """Call a check; the `ConversionError` that it raises becomes an error of the model."""
+    """Call a check; a `ConversionError` from it becomes an error of the model."""
     try:
         check(*values)
     except ConversionError as error:
@@ -61,7 +61,7 @@ def refuse_by(check: Callable[..., object], *values: Any) -> None:
 
 
 def passing(check: Callable[[Any], object]) -> AfterValidator:
-    """Give the validator that refuses what ``check`` raises `ConversionError` for."""
+    """Return a validator that refuses values for which ``check`` raises `ConversionError`."""
 
     def validate(value: Any) -> Any:
         refuse_by(check, value)
@@ -105,7 +105,7 @@ def _one_of(kinds: str) -> Discriminator:
 def _unique(values: list[Any]) -> list[Any]:
     repeated = [value for value, times in Counter(values).items() if times > 1]
     if repeated:
-        raise refusal(f"{repeated[0]!r} is there twice")
+        raise refusal(f"{repeated[0]!r} appears twice")
     return values
 
 

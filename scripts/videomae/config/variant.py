@@ -1,6 +1,6 @@
-"""What are the options of each step for one variant?  Each step is given only those it uses.
+"""The options of each step for one variant.
 
-So an edit of a field in config.yaml reruns only the steps that use it.
+Each step gets only the options that it uses, so an edit in config.yaml reruns only those steps.
 """
 
 import json
@@ -22,9 +22,9 @@ HERE = Path(results_location.HERE)
 
 @dataclass(frozen=True)
 class Variant:
-    """One entry under ``variants``, with its recorded outputs' conditions filled in.
+    """One entry under ``variants``, with all conditions of its recorded outputs.
 
-    ``truth`` is the .npz of what the training code's own network gives, in place of those.
+    ``truth`` is the .npz file with outputs of the training code's own network, if there is one.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Variant:
 
     @property
     def source(self) -> sources.Source:
-        """Where the checkpoint comes from."""
+        """The source of the checkpoint."""
         return sources.parse(self.entry.checkpoint)
 
     @property
     def paths(self) -> list[str]:
-        """The files of the user's that it names."""
+        """The user's own files in the entry."""
         recorded = self._recorded_locally()
         given = [self.entry.labels, *(recorded.get(kind) for kind in INPUTS)]
         checkpoint = [self.source.address] if self.source.kind == "file" else []
@@ -52,15 +52,15 @@ class Variant:
 
     @property
     def place(self) -> Path:
-        """Where the checkpoint is among the results, or will be."""
+        """The path of the checkpoint among the results."""
         return self.results / f"checkpoints/{self.name}.pth"
 
     @property
     def existing_file(self) -> list[str]:
-        """The checkpoint's own path if it is a local file; else nothing.
+        """The checkpoint's own path if it is an existing local file; else an empty list.
 
-        A folder without one whole checkpoint is given as it is: its step refuses it, and stops no
-        other variant.
+        A folder without exactly one checkpoint is returned unchanged: its own step refuses it, so
+        that other variants go on.
         """
         source = self.source
         if source.kind != "file" or not Path(source.address).exists():
@@ -71,29 +71,29 @@ class Variant:
 
     @property
     def brought_from(self) -> str:
-        """What the checkpoint is brought from: its source, or the file that stands in for that."""
+        """The download source: the entry's own, or the local file that replaces it."""
         return str(self.source) if self.shared else self.at_hand or str(self.source)
 
     @property
     def brought_to(self) -> list[str]:
-        """The option that names the file in the folder that this run adds to, if it does."""
+        """The option that names the file in the shared folder, if this run adds to it."""
         return [f"--shared={self.shared}"] if self.shared else []
 
     @property
     def downloads(self) -> int:
-        """How many of the transfers that may go on at once it takes: one, or none for a link."""
+        """The number of transfers that the download counts as: 1, or 0 for a link."""
         return int(not self.at_hand and self.source.kind in sources.ON_NETWORK)
 
     @property
     def download_megabytes(self) -> int:
-        """What bringing the checkpoint takes in memory, where synthetic weights are made."""
+        """The memory that the download needs, in MB; synthetic weights are held in memory."""
         source = self.source
         made = synthetic_recipes.weights_bytes(source.address) if source.kind == "synthetic" else 0
         return 300 + made // 2**20
 
     @property
     def known_bytes(self) -> int | None:
-        """The checkpoint's size, as far as its source or checkpoints.lock tells it beforehand."""
+        """The checkpoint's size in bytes by its source or checkpoints.lock; None if unknown."""
         source, local = self.source, Path(self.at_hand or self.source.address)
         if source.kind == "synthetic":
             return synthetic_recipes.weights_bytes(source.address)
@@ -103,19 +103,19 @@ class Variant:
 
     @property
     def held_to(self) -> list[str]:
-        """The options that hold the checkpoint to its pin or, without one, to checkpoints.lock."""
+        """The options with the expected checksum: config.yaml's, or else checkpoints.lock's."""
         if self.locked and not self.pinned:
             return ["--locked", str(self.source), str(self.locked.bytes), self.locked.sha256]
         return self.pinned
 
     @property
     def pinned(self) -> list[str]:
-        """The option that holds what is read to its pin, if there is one."""
+        """The option with the expected checksum in config.yaml, if there is one."""
         return [f"--sha256={self.entry.sha256}"] if self.entry.sha256 else []
 
     @property
     def contradicted(self) -> bool:
-        """Whether the checkpoint there has, by its receipt, another SHA-256 than it should."""
+        """Whether the receipt of the checkpoint has another SHA-256 than expected."""
         if (known := receipts.of(self.place)) is None:
             return False
         found = known.content.sha256
@@ -125,7 +125,7 @@ class Variant:
 
     @property
     def options(self) -> list[str]:
-        """The options that say how it is to be converted, but for its labels."""
+        """The options of the conversion, without the labels."""
         chosen = [f"--weights={self.entry.weights}"] if self.entry.weights else []
         chosen += [f"--part={self.entry.part}"] if self.entry.part else []
         patterns = self.entry.leave_behind or []
@@ -135,17 +135,17 @@ class Variant:
 
     @property
     def labels(self) -> list[str]:
-        """The list of labels, if any: a shipped one's name, or the path where it is or will be."""
+        """The list of labels, if any: a shipped list's name, or a path."""
         return [local_path("labels", self.entry.labels)] if self.entry.labels else []
 
     @property
     def family(self) -> list[str]:
-        """The option that says whose code and paper it is of, if config.yaml does."""
+        """The option that names the project of the code and paper, if config.yaml does."""
         return [f"--family={self.entry.family}"] if self.entry.family else []
 
     @property
     def recorded_files(self) -> dict[str, str]:
-        """The clip and mask that recorded outputs need, where they are or will be."""
+        """The paths of the clip and the mask that recorded outputs need."""
         files = {kind: self._recorded_locally().get(kind, "") for kind in ("clip", "mask")}
         return {
             kind: file for kind, file in files.items() if file and not file.startswith("synthetic")
@@ -153,7 +153,7 @@ class Variant:
 
     @property
     def clip_at_hand(self) -> list[str]:
-        """The clip that outputs were recorded on, if it is a file and there."""
+        """The path of the clip of the recorded outputs, if that file exists."""
         clip = self.recorded_files.get("clip", "")
         brought = clip.startswith(f"{results_location.HERE}/")
         place = results_location.place(clip, self.results) if brought else Path(clip)
@@ -161,26 +161,26 @@ class Variant:
 
     @property
     def recorded_option(self) -> str:
-        """The recorded outputs as the verifying command reads them; null without any."""
+        """The value of ``videomae verify --recorded``; "null" without recorded outputs."""
         return self.truth or json.dumps(self._recorded_locally() or None)
 
     @property
     def published_folder(self) -> str:
-        """Where the folder that is published already is, or will be brought to from the hub."""
+        """The path of the published folder: a local one, or the place of its download."""
         local = Path(self.published).is_dir()
         return self.published if local else f"results/published/{self.name}"
 
     @property
     def published_files(self) -> list[str]:
-        """A local folder's files, so that a change is seen; else the folder."""
+        """The files of a local published folder, so that changes are seen; else the folder."""
         if self.published_folder != self.published:
             return [self.published_folder]
         return [str(path) for path in sorted(Path(self.published).iterdir()) if path.is_file()]
 
     def card_options(self, license_: Mapping[str, str], namespace: str | None) -> list[str]:
-        """What the model card states beside the verification's figures.
+        """Return the options of ``videomae card``.
 
-        A base model of this config.yaml is on the hub where this one is, if that is known.
+        A base model that is another variant gets the namespace of this one, if there is one.
         """
         options = [f"--{key.replace('_', '-')}={value}" for key, value in license_.items()]
         if self.entry.published:
@@ -200,7 +200,7 @@ class Variant:
 
 
 def local_path(kind: str, name: Any) -> Any:
-    """Give the path that a dataset's file is brought to; anything else as it is."""
+    """Return the local path of a dataset's file on the hub; any other name unchanged."""
     if kind in INPUTS and str(name).startswith("hub:"):
         return f"results/inputs/{kind}/{name.removeprefix('hub:').removeprefix('datasets/')}"
     return name

@@ -1,8 +1,8 @@
-"""May Snakemake load this config.yaml?  Looked at as text, before anything is made of it.
+"""Checks the text of a config.yaml before Snakemake loads it.
 
-Snakemake itself says of a broken file only that it is broken, runs the Python code of one that asks
-for it by ``__use_yte__``, and takes the last of two values; and a few lines of aliases, each twice
-the one before, are more values than there is time for.
+Snakemake doesn't say what is wrong with a broken file, runs Python code in a file that has
+``__use_yte__``, and silently takes the last of two values for a key. A few lines of nested aliases
+can also expand to more values than any program can read.
 """
 
 from collections.abc import Iterator
@@ -13,26 +13,26 @@ import yaml
 
 from videomae.errors import ConversionError
 
-DEEPEST = 20  # lists and mappings in one another; ours has six
-MOST = 100_000  # values, each as often as aliases repeat it
+DEEPEST = 20  # levels of nested lists and mappings; our config.yaml has six
+MOST = 100_000  # values after aliases are expanded
 TEMPLATE = "__use_yte__"
 
 
 def check(path: Path) -> None:
-    """Refuse a file that is no plain YAML; raises `ConversionError` with the line."""
+    """Raise `ConversionError` with the line if a file is not plain YAML."""
     try:
         text = path.read_text(encoding="utf-8")
         _check_depth(text)
         root = yaml.compose(text, loader(text))
     except UnicodeDecodeError as error:
-        raise ConversionError(f"not UTF-8: {error}") from error
+        raise ConversionError(f"the file is not UTF-8: {error}") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ConversionError(f"{_line(mark)}{error.problem or error.context}") from error
     except yaml.YAMLError as error:
         raise ConversionError(" ".join(str(error).split())) from error
     if not isinstance(root, yaml.MappingNode):
-        raise ConversionError("it must have keys at its top level, such as variants")
+        raise ConversionError("the file must have keys at its top level, such as variants")
     _count(root, {})
 
 
@@ -50,14 +50,16 @@ def _check_depth(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            raise ConversionError(f"{_line(event.start_mark)}more than {DEEPEST} levels deep")
+            raise ConversionError(f"{_line(event.start_mark)}more than {DEEPEST} nested levels")
 
 
 def _count(node: yaml.Node, counted: dict[int, int]) -> int:
-    """Count the values that a node stands for; refuse what has no place in a config.yaml."""
+    """Return the number of values in a node; raise `ConversionError` for unsafe nodes."""
     if id(node) in counted:
         if not counted[id(node)]:
-            raise ConversionError(f"{_line(node.start_mark)}holds itself, by an alias")
+            raise ConversionError(
+                f"{_line(node.start_mark)}an alias makes the value contain itself"
+            )
         return counted[id(node)]
     counted[id(node)] = 0  # while it is being counted
     if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
@@ -67,8 +69,8 @@ def _count(node: yaml.Node, counted: dict[int, int]) -> int:
     count = 1 + sum(_count(child, counted) for child in _children(node))
     if count > MOST:
         raise ConversionError(
-            f"{_line(node.start_mark)}stands for {count:,} values by its aliases; at most {MOST:,} "
-            "are read"
+            f"{_line(node.start_mark)}aliases expand to {count:,} values; at most {MOST:,} are "
+            "allowed"
         )
     counted[id(node)] = count
     return count
@@ -88,10 +90,10 @@ def _check_keys(node: yaml.MappingNode) -> None:
         if not isinstance(key, yaml.ScalarNode):
             raise ConversionError(f"{_line(key.start_mark)}a key must be text")
         if key.value == TEMPLATE:
-            raise ConversionError(f"{_line(key.start_mark)}{TEMPLATE} would run code; write it out")
+            raise ConversionError(f"{_line(key.start_mark)}{TEMPLATE} would run code; remove it")
         if key.value in seen:
             raise ConversionError(
-                f"{_line(key.start_mark)}{key.value} stands in line {seen[key.value]} already"
+                f"{_line(key.start_mark)}the key {key.value} is already in line {seen[key.value]}"
             )
         seen[key.value] = line
 

@@ -1,1 +1,1 @@
-"""From a checkpoint to a transformers folder, and back."""
+"""Converts a checkpoint to a transformers folder, and back."""

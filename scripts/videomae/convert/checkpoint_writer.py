@@ -1,7 +1,7 @@
-"""How does a folder become the authors' checkpoint again?  By the table of `renaming`, backwards.
+"""Writes a folder as a checkpoint of the authors' code, by `weight_mapping` backwards.
 
-The file holds what the authors' scripts save and their code reads: the state dict under ``model``
-and the options that describe the network under ``args``. An optimizer is in no folder.
+The file holds what the authors' scripts save and read: the state dict under ``model`` and the
+options that describe the network under ``args``. It has no optimizer.
 """
 
 import argparse
@@ -26,23 +26,23 @@ from videomae.recognition.recognize import read_architecture
 
 
 def state_dict(tensors: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
-    """Rename a folder's tensors to the authors' names, in their order.
+    """Return a folder's tensors by the authors' names, in their order.
 
     Raises `ConversionError` for a tensor that is missing, unknown, misshapen or not finite.
     """
     layers = sum(n for name, n in architecture.config.items() if name.endswith("_hidden_layers"))
     if layers > len(tensors):
-        raise ConversionError(f"{CONFIG} says {layers} layers; there are {len(tensors)} tensors")
+        raise ConversionError(f"{CONFIG} has {layers} layers for only {len(tensors)} tensors")
     shapes = tensor_shapes(architecture)
     try:
         empty = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
     except (RuntimeError, TypeError) as error:
-        raise ConversionError(f"{CONFIG} says sizes that no tensor can have: {error}") from error
+        raise ConversionError(f"{CONFIG} has sizes that no tensor can have: {error}") from error
     for name, expected in weight_mapping.convert(empty, architecture).items():
         if name in tensors and tensors[name].shape != expected.shape:
             raise ConversionError(
-                f"tensor {name} has shape {list(tensors[name].shape)}; "
-                f"{CONFIG} makes it {list(expected.shape)}"
+                f"tensor {name} has shape {list(tensors[name].shape)}, but by {CONFIG} it should "
+                f"have {list(expected.shape)}"
             )
     restored = dict(weight_mapping.restore(tensors, architecture))
     reader.check_finite(restored)
@@ -50,7 +50,7 @@ def state_dict(tensors: Mapping[str, Tensor], architecture: Architecture) -> dic
 
 
 def options(architecture: Architecture) -> dict[str, Any]:
-    """Say a network in the authors' training options; heads have none but the factory's name."""
+    """Return the authors' training options for a network; only a factory's name implies heads."""
     config = architecture.config
     said = {"num_frames": config["num_frames"], "input_size": config["image_size"]}
     if name := factory(architecture):
@@ -73,13 +73,13 @@ def options(architecture: Architecture) -> dict[str, Any]:
 def write(
     path: Path, tensors: Mapping[str, Tensor], architecture: Architecture, synthetic: str | None
 ) -> str | None:
-    """Write a folder's tensors as the authors' scripts save theirs; the file appears when proven.
+    """Write a folder's tensors as the authors' scripts save theirs; the file appears once verified.
 
-    Opened as any checkpoint is, it must give the folder's tensors, bit by bit, and its network.
-    Returns what a person must know to convert it again, if there is anything.
+    Read again like any checkpoint, it must give the folder's tensors, bit by bit, and its network.
+    Returns what the user must know to convert the file again, or None.
     """
     if path.is_dir():
-        raise ConversionError(f"{path} is a folder; give the file to write")
+        raise ConversionError(f"{path} is a folder; give the name of a file")
     args = argparse.Namespace(**options(architecture))
     contents: dict[str, Any] = {"model": state_dict(tensors, architecture), "args": args}
     if synthetic:
@@ -94,12 +94,12 @@ def write(
             n for n, held in tensors.items() if not weight_mapping.same_bits(converted[n], held)
         ]
         if wrong:
-            raise ConversionError(f"read back, {listing(merge_layers(wrong))} differ")
+            raise ConversionError(f"tensors changed in the file: {listing(merge_layers(wrong))}")
         return _to_convert_again(opened, architecture)
 
 
 def _to_convert_again(file: Checkpoint, architecture: Architecture) -> str | None:
-    """Tell which heads must be given, since no factory's name and no table tells them."""
+    """Return a note on the head counts to give, if neither a factory nor a table implies them."""
     config = architecture.config
     with suppress(ConversionError):  # where nothing tells the heads
         if read_architecture(file.shapes, file.args, {}).config == config:
@@ -109,7 +109,7 @@ def _to_convert_again(file: Checkpoint, architecture: Architecture) -> str | Non
     try:
         found = read_architecture(file.shapes, file.args, heads).config
     except ConversionError as error:
-        return f"the file can't say {said} and will be taken for another network: {error}"
+        return f"the file can't store {said} and looks like another network: {error}"
     if wrong := [name for name in config if found[name] != config[name]]:
-        raise ConversionError(f"{CONFIG} and the tensors do not agree on {listing(wrong)}")
-    return f"the authors' files have no place for heads; to convert again: --config {said}"
+        raise ConversionError(f"{CONFIG} and the tensors disagree on {listing(wrong)}")
+    return f"the authors' files can't store head counts; to convert again, give --config {said}"

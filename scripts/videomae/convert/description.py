@@ -1,6 +1,6 @@
-"""What is this file?  All that it tells, and whether it can be converted; nothing is written.
+"""Describes a file and whether it can be converted; nothing is written.
 
-What decides that are the functions by which it is converted, so that the two agree.
+The functions of the conversion itself decide that, so that both agree.
 """
 
 import math
@@ -23,16 +23,16 @@ from videomae.model.architecture import Architecture
 from videomae.model.datasets import DataSet, data_set
 from videomae.recognition import assumptions, recognize, training_scripts
 
-UNKNOWN = "?"  # stands in an entry where a person has to put the value; the schema refuses it
+UNKNOWN = "?"  # a placeholder for a value that the user must fill in; the schema refuses it
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Description:
-    """All that is known of one file; ``reasons`` say why it can't be converted.
+    """All facts about a file; ``reasons`` say why it can't be converted.
 
-    ``encoder`` describes its encoder alone, if that can be converted and the whole can't.
+    ``encoder`` describes the encoder alone, if only that can be converted.
     """
 
     path: Path
@@ -46,20 +46,20 @@ class Description:
 
     @property
     def missing(self) -> list[str]:
-        """What a person has to give before it can be converted."""
+        """The values that the user must give before the conversion."""
         known = self.network
         return recognize.missing(known.config, known.kind, known.unsettled) if known else []
 
     @property
     def assumptions(self) -> list[dict[str, Any]]:
-        """What is assumed of the network, which no tensor tells."""
+        """The assumptions about the network that no tensor shows."""
         if not self.network or not self.opened:
             return []
         return assumptions.assumed(self.network, self.opened.args, self.opened.entries)
 
     @property
     def unknown_options(self) -> list[str]:
-        """Which training options are none of the authors' scripts."""
+        """The training options that the authors' scripts don't have."""
         if not self.opened:
             return []
         kind = self.network.kind if self.network else "unknown"
@@ -67,19 +67,19 @@ class Description:
 
     @property
     def verdict(self) -> str:
-        """Whether it can be converted; "yet", if only values have to be given."""
+        """Whether the file can be converted; with "yet" if only values are missing."""
         yet = " yet" if self.missing and len(self.reasons) == 1 else ""
         return f"can't be converted{yet}" if self.reasons else "can be converted"
 
     @property
     def data_set(self) -> DataSet | None:
-        """What it was trained on."""
+        """The data set of the training."""
         classes = self.network.num_labels if self.network else None
         return data_set(self.opened.args, classes) if self.opened else None
 
     @property
     def entry(self) -> dict[str, Any] | None:
-        """What config.yaml has to say of it; None where no entry helps."""
+        """The entry for config.yaml; None if no entry helps."""
         if self.verdict == "can't be converted":
             return self.encoder.entry if self.encoder else None
         config = {**self.given, **dict.fromkeys(self.missing, UNKNOWN)}
@@ -91,7 +91,7 @@ class Description:
         return {names.variant_name(self.path.stem): entry}
 
     def lines(self) -> Iterator[str]:
-        """Yield all of it for a person to read, ending with what goes into config.yaml."""
+        """Yield the description for users; the entry for config.yaml comes last."""
         if self.opened is None:
             yield f"{self.path}: {self.verdict}: {self.reasons[0]}"
             return
@@ -111,7 +111,7 @@ class Description:
         if opened.synthetic:
             yield f"synthetic weights: {opened.synthetic}"
         dtypes = ", ".join(f"{name} ({count} tensors)" for name, count in _dtypes(opened).items())
-        broken = ", ".join(f"{n} NaN or infinite in {name}" for name, n in self.not_finite.items())
+        broken = ", ".join(f"{n} not finite in {name}" for name, n in self.not_finite.items())
         yield f"weights: {_values(opened):,} values, {dtypes}, {broken or 'all finite'}"
         if self.network:
             yield from self.network.describe()
@@ -121,7 +121,7 @@ class Description:
         if self.data_set:
             yield one_line(f"data set: {self.data_set.name} ({self.data_set.why})")
         if unknown := self.unknown_options:
-            yield f"not options of the authors' scripts: {listing(unknown, most=100)}"
+            yield f"options that the authors' scripts don't have: {listing(unknown, most=100)}"
         yield from assumptions.lines(self.assumptions)
 
     def _pasted(self) -> Iterator[str]:
@@ -132,12 +132,12 @@ class Description:
             {"variants": self.entry}, sort_keys=False, allow_unicode=True, width=math.inf
         ).rstrip()
         if self.missing:
-            yield f"    # Put what the network was trained with in the place of {UNKNOWN!r}."
+            yield f"    # Replace {UNKNOWN!r} with the value from training."
         if self.data_set and self.data_set.guessed:
             yield f"    # labels: {self.data_set.labels}  # {self.data_set.why}"
 
     def content(self) -> dict[str, Any]:
-        """Give all of it as JSON can hold it."""
+        """Return the description as JSON content."""
         said: dict[str, Any] = {
             "file": str(self.path),
             "convertible": not self.reasons,
@@ -188,9 +188,9 @@ def _dtypes(opened: Checkpoint) -> dict[str, int]:
 def describe(
     path: Path, given: Mapping[str, Any], selection: Selection = reader.EVERYTHING
 ) -> Description:
-    """Find out all about a file by the steps of its conversion, and why each that fails does.
+    """Return the description of a file, with the reason for each failing step of its conversion.
 
-    Of a file that can't be converted as a whole, its encoder is described too.
+    If the file can't be converted as a whole, its encoder is described too.
     """
     described = _describe(path, given, selection)
     broken = selection.part or not described.opened or described.not_finite

@@ -1,4 +1,4 @@
-"""What does a folder of transformers hold?  Its network and its tensors, whoever saved it.
+"""Reads the network and the tensors of a transformers folder, also one of another program.
 
 Up to 5.0.0 and from 5.20.2 on, transformers saves the biases as ``q_bias`` and ``v_bias``; 5.5.1 to
 5.17.0 save ``query.bias`` and ``value.bias``, and a ``key.bias`` that the authors' network hasn't.
@@ -23,34 +23,36 @@ KEY_BIAS = ".attention.attention.key.bias"
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Read a folder's config.json; what it leaves out is as in transformers' VideoMAEConfig.
+    """Return a folder's config.json, with VideoMAEConfig's defaults for missing keys.
 
-    Raises `ConversionError` for what the authors' network can't be.
+    Raises `ConversionError` for values that the authors' network can't have.
     """
     said = read_json(folder / CONFIG)
     with about(CONFIG):
         if said.get("architectures") not in [[name] for name in CLASSES.values()]:
             raise ConversionError(
-                f"architectures is {said.get('architectures')}; only models of "
+                f"architectures is {said.get('architectures')}, but only models of "
                 f"{', '.join(CLASSES.values())} can be restored"
             )
         if isinstance(classes := said.get("num_labels", 0), int) and classes > MOST_CLASSES:
             # VideoMAEConfig would name each of them.
-            raise ConversionError(f"num_labels is {classes}; more than {MOST_CLASSES:,} is a fault")
+            raise ConversionError(
+                f"num_labels is {classes}, but at most {MOST_CLASSES:,} are allowed"
+            )
         if said.get("qv_bias", said.get("qkv_bias")) != said.get("qkv_bias", said.get("qv_bias")):
-            raise ConversionError("qv_bias and qkv_bias mean the same and differ")
+            raise ConversionError("qv_bias and qkv_bias mean the same, but have different values")
         try:
             config: dict[str, Any] = VideoMAEConfig(**said).to_dict()
         except Exception as error:  # whatever its own checks raise
             words = " ".join(str(error).split())
-            raise ConversionError(f"VideoMAEConfig refuses it: {words}") from error
+            raise ConversionError(f"VideoMAEConfig refuses the file: {words}") from error
         if config["hidden_act"] != "gelu":
-            raise ConversionError(f"hidden_act is {config['hidden_act']}; the authors' is gelu")
+            raise ConversionError(f"hidden_act is {config['hidden_act']}, but must be gelu")
     return config
 
 
 def read_architecture(config: Mapping[str, Any]) -> Architecture:
-    """Read the network from what `read_config` gives; refuse one that can't be built."""
+    """Return the network by `read_config`'s values; raise `ConversionError` for a faulty one."""
     kind = next(kind for kind, name in CLASSES.items() if config["architectures"] == [name])
     found: dict[str, Any] = {"qv_bias": config["qv_bias"]}
     with about(CONFIG):
@@ -60,20 +62,22 @@ def read_architecture(config: Mapping[str, Any]) -> Architecture:
             found[name] = config[name]
             if type(found[name]) is not needed or (needed is int and found[name] < 1):
                 size = " above 0" if needed is int else ""
-                raise ConversionError(f"{name} is {found[name]}, not one {needed.__name__}{size}")
+                raise ConversionError(
+                    f"{name} is {found[name]}, but must be one {needed.__name__}{size}"
+                )
         require(found, kind)
     labels = len(config["id2label"]) if kind == "classifier" else None
     return Architecture(kind, found, dict.fromkeys(found, CONFIG), labels)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """Read a folder's tensors from the file or the shards that ``from_pretrained`` takes."""
+    """Return a folder's tensors from the file or the shards that ``from_pretrained`` reads."""
     tensors: dict[str, Tensor] = {}
     for path in _weight_files(folder):
         with about(path.name):
             for name, tensor in _load(path).items():
                 if name in tensors:
-                    raise ConversionError(f"tensor {name} stands in an earlier shard too")
+                    raise ConversionError(f"tensor {name} is also in an earlier shard")
                 tensors[name] = lazy_tensor.read(reader.checked(name, tensor))
     return tensors
 
@@ -88,7 +92,7 @@ def _weight_files(folder: Path) -> list[Path]:
             if not isinstance(shards, dict):
                 raise ConversionError(f"{index.name} has no weight_map")
             return [folder / shard for shard in sorted(set(map(str, shards.values())))]
-    raise ConversionError(f"no weights: neither {WEIGHTS} nor {PICKLED}, whole or in shards")
+    raise ConversionError(f"the folder has no weights: neither {WEIGHTS} nor {PICKLED}, nor shards")
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -96,15 +100,15 @@ def _load(path: Path) -> dict[str, Any]:
         return dict(safetensors_file.entries(path))
     contents, _ = reader.load(path)
     if not isinstance(contents, Mapping):
-        raise ConversionError(f"no state dict but {type(contents).__name__}")
+        raise ConversionError(f"the file must hold a state dict, not {type(contents).__name__}")
     return dict(contents)
 
 
 def without_key_biases(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
-    """Leave out the key's biases, which change nothing, and say so if there are any.
+    """Return tensors without biases of the key, which change nothing, and a note if there were any.
 
-    Such a bias adds the same to all scores of a query, and the softmax takes that away: whatever
-    its values, the network computes the same without it. Raises `ConversionError` for a NaN.
+    Such a bias adds the same value to all scores of a query, and the softmax cancels it. Raises
+    `ConversionError` for biases that are not finite.
     """
     biases = {name: tensor for name, tensor in tensors.items() if name.endswith(KEY_BIAS)}
     if not biases:
@@ -112,7 +116,7 @@ def without_key_biases(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor]
     reader.check_finite(biases)
     largest = max(float(bias.abs().max()) for bias in biases.values())
     said = (
-        f"left behind: {len(biases)} biases of the key (up to {largest:.3g}), which the authors' "
-        "network has not, and which the softmax takes away whatever they are"
+        f"left behind: {len(biases)} biases of the key (up to {largest:.3g}); the authors' network "
+        "has none, and the softmax cancels them"
     )
     return {name: tensor for name, tensor in tensors.items() if name not in biases}, said

@@ -1,8 +1,8 @@
-"""What can go from a checkpoint, since the rest can do its work?
+"""Folds layer scale into weights and removes position tables that transformers computes itself.
 
-transformers' VideoMAE has no layer scale: ``gamma_1`` and ``gamma_2`` multiply what a block adds,
-which is the output of a linear layer, so its weights can be multiplied instead. Learnable positions
-that are still the table they began as are what transformers computes by itself.
+transformers' VideoMAE has no layer scale. ``gamma_1`` and ``gamma_2`` multiply the output of a
+linear layer, so that layer's weights can be multiplied instead. A stored position table that still
+equals the fixed sinusoids is not needed.
 """
 
 import math
@@ -15,7 +15,7 @@ from videomae.convert import weight_mapping
 from videomae.errors import ConversionError, listing
 from videomae.model.architecture import DECODER_POSITIONS, Architecture, tokens
 
-# Each gamma and the linear layer that it multiplies the output of. Source: the authors' Block
+# Each gamma and the linear layer whose output it multiplies. Source: the authors' Block
 # (modeling_finetune.py): x + gamma_1 * attn(norm1(x)), then x + gamma_2 * mlp(norm2(x)).
 SCALED = {"gamma_1": "attn.proj", "gamma_2": "mlp.fc2"}
 
@@ -24,17 +24,17 @@ POSITION_TOLERANCE = 1e-6  # absolute, of values in -1..1
 
 @dataclass(frozen=True)
 class Folded:
-    """The tensors that remain, by the authors' names, and a note on each kind that went."""
+    """The remaining tensors by the authors' names, and a note on each kind that was removed."""
 
     entries: dict[str, Entry]
     notes: tuple[str, ...]
 
 
 def fold(entries: Mapping[str, Entry], architecture: Architecture) -> Folded:
-    """Do without the tensors that transformers has no place for, where that changes nothing.
+    """Return the tensors without layer scale and position tables, computing the same function.
 
-    What is computed is float32, whatever the tensors are. Raises `ConversionError` for any other
-    tensor that is unknown, missing or misshapen, and where folding would change the function.
+    Folded weights are float32. Raises `ConversionError` for any other tensor that is unknown,
+    missing or misshapen, and if folding would change the function.
     """
     gammas = list(_gammas(entries, architecture))
     tables = [name for name in _tables(architecture) if name in entries]
@@ -53,7 +53,7 @@ def fold(entries: Mapping[str, Entry], architecture: Architecture) -> Folded:
 
 
 def _gammas(entries: Mapping[str, Entry], architecture: Architecture) -> Iterator[str]:
-    """Name the gammas: every block of encoder or decoder has both, or none has one."""
+    """Yield the names of the gammas; every block of encoder or decoder must have both, or none."""
     config = architecture.config
     parts = {f"{architecture.prefix}blocks": config["num_hidden_layers"]}
     if architecture.kind == "pretraining":
@@ -63,15 +63,15 @@ def _gammas(entries: Mapping[str, Entry], architecture: Architecture) -> Iterato
         missing = [name for name in names if name not in entries]
         if missing and len(missing) < len(names):
             raise ConversionError(
-                "layer scale is not whole: "
-                f"{listing(merge_layers(missing))} missing, "
-                f"while other {blocks} have it; the authors' network has it everywhere or nowhere"
+                "layer scale is incomplete: "
+                f"{listing(merge_layers(missing))} missing, but other {blocks} have it; the "
+                "authors' network has it in all blocks or in none"
             )
         yield from () if missing else names
 
 
 def _multiply(entries: dict[str, Entry], name: str, scale: Entry) -> None:
-    """Multiply the rows of a linear layer and its bias; refuse what float32 can't hold."""
+    """Multiply a linear layer by a gamma; raises `ConversionError` where float32 overflows."""
     import torch
 
     block, _, short = name.rpartition(".")
@@ -81,7 +81,7 @@ def _multiply(entries: dict[str, Entry], name: str, scale: Entry) -> None:
         factor = widen(entries[target])
         if gamma.shape != factor.shape[:1]:
             raise ConversionError(
-                f"tensor {name} has shape {list(gamma.shape)}; {target} needs {[len(factor)]}"
+                f"tensor {name} has shape {list(gamma.shape)}, but {target} needs {[len(factor)]}"
             )
         rows = gamma.view(-1, *[1] * (factor.dim() - 1))
         product = factor * rows
@@ -90,13 +90,13 @@ def _multiply(entries: dict[str, Entry], name: str, scale: Entry) -> None:
         if lost.any():
             raise ConversionError(
                 f"{name} can't be folded into {target}: {int(lost.sum())} products are too small "
-                "or too large for float32, and transformers' VideoMAE has no layer scale to keep"
+                "or too large for float32, and transformers' VideoMAE has no layer scale"
             )
         entries[target] = product
 
 
 def _tables(architecture: Architecture) -> dict[str, str]:
-    """Name the learnable positions that such a network may have, and what says their width."""
+    """Return the position tables of such a network by name, with the config key of the width."""
     tables = {f"{architecture.prefix}pos_embed": "hidden_size"}
     if architecture.kind == "pretraining":
         tables |= dict.fromkeys(DECODER_POSITIONS, "decoder_hidden_size")
@@ -104,7 +104,7 @@ def _tables(architecture: Architecture) -> dict[str, str]:
 
 
 def _same_positions(name: str, held: Entry, architecture: Architecture) -> str:
-    """Say by how much positions differ from the fixed ones; refuse more than rounding."""
+    """Return a note on a table that equals the fixed positions; raise `ConversionError` if not."""
     from videomae.model.positions import sinusoid_positions
 
     config = architecture.config
@@ -116,12 +116,12 @@ def _same_positions(name: str, held: Entry, architecture: Architecture) -> str:
         sizes = (f"{size} {config.get(size, '?')}" for size in ("num_frames", "image_size"))
         raise ConversionError(
             f"tensor {name} has shape {list(held.shape)}, but {' and '.join(sizes)} "
-            f"make it {shape if known else [1, '?', width]}; correct what is wrong"
+            f"require {shape if known else [1, '?', width]}; correct the wrong value"
         )
     largest = (widen(held) - sinusoid_positions(*shape[1:])).abs().max().item()
     if not largest <= POSITION_TOLERANCE:  # so that a NaN is refused
         raise ConversionError(
-            f"{name} differs by up to {largest:.3g} from the sinusoid positions (allowed: "
-            f"{POSITION_TOLERANCE:g}), and transformers' VideoMAE can compute only those"
+            f"{name} differs by up to {largest:.3g} from the sinusoid positions (limit "
+            f"{POSITION_TOLERANCE:g}), but transformers' VideoMAE has no others"
         )
-    return f"positions: {name} left out, since it is the sinusoid table (to {largest:.2g})"
+    return f"positions: {name} left out, because it is the sinusoid table (to {largest:.2g})"

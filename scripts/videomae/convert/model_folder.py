@@ -1,4 +1,4 @@
-"""How is a transformers folder written?  config.json, the processor's config, the weights."""
+"""Writes a transformers folder: config.json, the processor's config and the weights."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ CLASSES: dict[Kind, str] = {
     "encoder": "VideoMAEModel",
 }
 
-UNSAID = "as in the authors' code"  # where a value comes from that no checkpoint tells
+UNSAID = "as in the authors' code"  # the origin of values that checkpoints don't have
 
 # The key in config.json and model.safetensors that marks synthetic weights; the name is older.
 SYNTHETIC = "rehearsal"
@@ -39,7 +39,7 @@ def model_config(
     synthetic: str | None,
     dtype: str = "float32",
 ) -> dict[str, Any]:
-    """Build config.json; ``qkv_bias`` and ``dtype`` carry the names of every release."""
+    """Return config.json; the dtype and the biases have the key names of every release."""
     config: dict[str, Any] = {
         "architectures": [CLASSES[architecture.kind]],
         "model_type": "videomae",
@@ -62,7 +62,7 @@ def model_config(
 
 
 def processor_config(architecture: Architecture) -> dict[str, Any]:
-    """Build preprocessor_config.json: shorter side to the model's size, centre crop, ImageNet."""
+    """Return preprocessor_config.json: resize the shorter side, centre crop, ImageNet's mean."""
     size = architecture.config["image_size"]
     return {
         "image_processor_type": "VideoMAEImageProcessor",
@@ -82,7 +82,7 @@ def processor_config(architecture: Architecture) -> dict[str, Any]:
 def wrong_values(
     found: Mapping[str, Any], expected: Mapping[str, Any], origin: Mapping[str, str]
 ) -> list[str]:
-    """Name each value that is not as expected, and where the expected one comes from."""
+    """Return a text for each wrong value, with the origin of the expected one."""
     return [
         f"{name} is {found.get(name)!r}, should be {value!r} ({origin.get(name, UNSAID)})"
         for name, value in expected.items()
@@ -91,17 +91,17 @@ def wrong_values(
 
 
 def refuse_oversized(config: Mapping[str, Any], architecture: Architecture) -> None:
-    """Refuse a config.json with sizes far beyond the network's: loading it would make them all.
+    """Raise `ConversionError` for sizes far beyond the network's: loading would allocate them.
 
-    Those that are only wrong may be loaded, and are then told by what they do.
+    Sizes that are only wrong may be loaded; other checks then find them.
     """
     sizes = {name: value for name, value in architecture.config.items() if type(value) is int}
     for name, value in {**sizes, "num_labels": architecture.num_labels or 1000}.items():
         found = config.get(name)
         if isinstance(found, int) and found > MOST_TIMES * value:
             raise ConversionError(
-                f"not loaded, since its {CONFIG} says {name} {found}, more than {MOST_TIMES} times "
-                f"the network's {value}"
+                f"the folder is not loaded: {name} in {CONFIG} is {found}, more than {MOST_TIMES} "
+                f"times the network's {value}"
             )
 
 
@@ -113,19 +113,19 @@ def write_folder(
     progress: Callable[[int, int], object] = lambda *_: None,
     check: Callable[[], object] = lambda: None,
 ) -> None:
-    """Write a model folder, which appears whole or not at all.
+    """Write a model folder, which appears complete or not at all.
 
-    ``progress`` is called with the weights' bytes that are written and all of them, ``check`` last,
-    before it appears: so that it doesn't where that raises. Raises
-    `ConversionError` where the folder already holds something that is not a conversion of ours, and
-    `safetensors_file.NotFiniteError` for values that are not finite.
+    ``progress`` is called with the bytes of weights written so far and in total. ``check`` is
+    called last; if it raises, the folder does not appear. Raises `ConversionError` if the folder
+    holds other files than a conversion, and `safetensors_file.NotFiniteError` for values that are
+    not finite.
     """
     from videomae.checkpoint import (
         safetensors_file,  # NumPy, which reading a config need not import
     )
 
     refuse_strangers(folder)
-    # An earlier conversion goes as a whole, its card too: that states another's figures.
+    # An earlier conversion is removed with its card, which states figures of that conversion.
     with appearing(folder) as new:
         new.mkdir()
         metadata = {"format": "pt"}
@@ -139,34 +139,34 @@ def write_folder(
 
 
 def refuse_strangers(folder: Path) -> None:
-    """Raise `ConversionError` for a folder that holds anything but a conversion of ours."""
+    """Raise `ConversionError` for a folder that holds other files than a conversion's."""
     if folder.is_file():
-        raise ConversionError(f"{folder} is a file, where a folder is to be; give another name")
+        raise ConversionError(f"{folder} is a file, but must be a folder; choose another name")
     held = {path.name for path in folder.iterdir()} if folder.exists() else set()
     ours = set(PUBLISHED if is_model_card(folder / CARD) else CONVERTED)
     if strangers := sorted(held - ours):
         raise ConversionError(
-            f"{folder} holds other files ({listing(strangers)}); give a new or an empty folder"
+            f"{folder} has other files ({listing(strangers)}); choose a new or an empty folder"
         )
 
 
 def is_model_card(path: Path) -> bool:
-    """Tell a model card from any other README.md: it begins with the hub's metadata."""
+    """Return whether a README.md is a model card: it begins with the hub's metadata."""
     start = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     return start.startswith("---\n") and "\nlibrary_name: transformers\n" in start
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; raises `ConversionError` for anything else."""
+    """Return the JSON object in a file; raises `ConversionError` for anything else."""
     return parse_json(path.read_bytes(), path)
 
 
 def parse_json(text: bytes, path: Path) -> dict[str, Any]:
-    """Parse the JSON object that a file holds; raises `ConversionError` for anything else."""
+    """Return the JSON object in a file's text; raises `ConversionError` for anything else."""
     try:
         content = json.loads(text.decode())
     except (ValueError, RecursionError) as error:
         raise ConversionError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(content, dict):
-        raise ConversionError(f"{path}: a JSON object is needed")
+        raise ConversionError(f"{path}: the file must hold a JSON object")
     return content

@@ -1,7 +1,7 @@
-"""Of which bytes, and by which options, is a folder made?  Held to the receipt, and noted.
+"""Checks and records the bytes and the options from which a folder is made.
 
-A receipt tells what a checkpoint was when it came. Converting and verifying are only worth what
-they read, so each hashes the file itself.
+A receipt has the checkpoint's SHA-256 at the time of the download. The file may have changed since,
+so both converting and verifying hash it again.
 """
 
 import argparse
@@ -20,15 +20,15 @@ from videomae.file_state import Watched
 
 
 def add_provenance(parser: argparse.ArgumentParser) -> None:
-    """Let a command take what its checkpoint must be, and what goes before anything can fail."""
-    parser.add_argument("--sha256", help="refuse a checkpoint that has another SHA-256")
-    parser.add_argument("--receipt", type=Path, help="refuse another checkpoint than it describes")
+    """Add the options with the expected checksum, and with files to remove at the start."""
+    parser.add_argument("--sha256", help="the expected SHA-256 of the checkpoint")
+    parser.add_argument("--receipt", type=Path, help="a receipt with the expected SHA-256 (JSON)")
     parser.add_argument(
         "--withdraw",
         action="append",
-        type=_remove,  # while options are read, so that wrong ones leave nothing that says verified
+        type=_remove,  # removed while options are read, so even if others are wrong
         metavar="FILE",
-        help="remove this file first: it states what an earlier verification found",
+        help="a file to remove first: the result of an earlier verification",
     )
 
 
@@ -40,26 +40,26 @@ def _remove(name: str) -> str:
 def watch(
     path: Path, pinned: str | None = None, receipt: Path | None = None, hashing: bool = True
 ) -> Watched:
-    """Watch a checkpoint from here on; refuse another than is pinned, or than its receipt tells.
+    """Return a watch on a checkpoint; raises `ConversionError` for an unexpected SHA-256.
 
-    Where nothing tells what it should be, it need not be hashed.
+    Without an expected SHA-256, ``hashing`` decides whether the file is hashed.
     """
     watched = Watched(path, hashing=hashing or bool(pinned or receipt))
     found = watched.sha256(path)
     if pinned and found != pinned.lower():
-        raise ConversionError(f"SHA-256 is {found}, but {pinned} is pinned")
+        raise ConversionError(f"the file has SHA-256 {found}, but {pinned} is expected")
     if receipt and found != (noted := read_json(receipt).get("sha256")):
         raise ConversionError(
-            f"SHA-256 is {found}, but {receipt} says {noted}: the file was changed since; run "
-            "again, and it is taken as it is now"
+            f"the file has SHA-256 {found}, but {receipt} has {noted}: the file changed after the "
+            "download; run again to use it as it is now"
         )
     return watched
 
 
 def watch_beside(*paths: Path) -> Watched:
-    """Watch what is read beside checkpoint and folder: labels, a clip, a mask, a truth file.
+    """Return a watch on other input files: labels, a clip, a mask, an .npz file.
 
-    A missing file is an error where it is read. One that appears meanwhile is a change too.
+    A missing file raises an error where it is read. A file that appears meanwhile is a change too.
     """
     watched = Watched(*(path for path in paths if path.is_file()))
     watched.places |= {path: None for path in paths if path not in watched.found}
@@ -76,15 +76,15 @@ def refuse_changed(watched: Watched, entries: Mapping[str, Entry] | None = None)
 
 
 def watch_folder(folder: Path) -> Watched:
-    """Hash a folder's files that are there."""
+    """Return a watch on a folder's files, with their hashes."""
     files = [path for name in CONVERTED if (path := folder / name).is_file()]
     return Watched(*files, folder=folder)
 
 
 def changed_files(watched: Watched, after: Mapping[str, str]) -> list[str]:
-    """Name the files of a folder that are not what they were, by their hashes ``after`` the checks.
+    """Return the files of a folder that changed, by their hashes ``after`` the checks.
 
-    It was read many times in between, by transformers too, and could have been another each time.
+    The checks read the folder several times, also by transformers.
     """
     before = {path.name: sha256 for path, (_, sha256) in watched.found.items()}
     others = {name for name in {*before, *after} if before.get(name) != after.get(name)}
@@ -92,13 +92,13 @@ def changed_files(watched: Watched, after: Mapping[str, str]) -> list[str]:
 
 
 def describe(watched: Watched, path: Path) -> dict[str, Any]:
-    """Give what a report tells of the checkpoint."""
+    """Return the facts about the checkpoint for a report."""
     file, sha256 = watched.found[path]
     return {"sha256": sha256, "bytes": file.bytes}
 
 
 def digest(content: Any) -> str:
-    """Give what is the same for the same content, which JSON can hold; hexadecimal."""
+    """Return the SHA-256 of JSON content, in hexadecimal; equal content gives equal hashes."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -108,14 +108,14 @@ def conversion(
     selection: Selection,
     labels: str | None,
 ) -> dict[str, Any]:
-    """Give what a report tells of how a checkpoint is converted; ``labels`` is a SHA-256."""
+    """Return the options of a conversion for a report; ``labels`` is a SHA-256."""
     return {"config": dict(config), "dtype": dtype, **selection.asked(), "labels": labels}
 
 
 def recorded(outputs: Any, use: str) -> dict[str, Any]:
-    """Give what a report tells of the recorded outputs that it was asked to compare.
+    """Return a digest of the recorded outputs for a report, and how they are used.
 
-    Those in a file of one's own are told by the file's hash instead.
+    The hash of an .npz file is recorded elsewhere.
     """
     held = digest(outputs) if isinstance(outputs, dict) and outputs else None
     return {"recorded": held, "recorded_outputs": use}

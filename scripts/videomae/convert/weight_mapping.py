@@ -1,11 +1,11 @@
-"""What is each tensor called there?  One table, read forwards to convert and backwards to prove.
+"""Maps tensor names by one table, read forwards to convert and backwards to verify.
 
-``{}`` stands for a layer number. A tensor that no row names is an error, and so is a row without
-its tensor: nothing is dropped, nothing is left at random.
+``{}`` stands for a layer number. A tensor without a row is an error, and so is a row without its
+tensor: nothing is dropped, and nothing stays random.
 
-Both query and value biases are written under two names. transformers up to 5.5.0 reads ``q_bias``,
-5.5.1 to 5.17.0 reads ``query.bias``, later releases read either; a file with both loads rightly in
-every release. The authors' key has no bias, so there is none to write.
+Query and value biases are written under two names. transformers up to 5.5.0 reads ``q_bias``,
+5.5.1 to 5.17.0 reads ``query.bias``, later releases read either; a file with both works in every
+release. The authors' key has no bias.
 """
 
 import re
@@ -36,41 +36,41 @@ class Rename:
     split: bool = False
 
     def numbered(self, layer: str) -> "Rename":
-        """Put a layer number into every name."""
+        """Return the row with a layer number in every name."""
         targets = tuple(target.replace("{}", layer) for target in self.targets)
         return Rename(self.source.replace("{}", layer), targets, self.split)
 
     def alone(self) -> "Rename":
-        """Give the names in VideoMAEModel, which the other models hold as their ``videomae``."""
+        """Return the row for VideoMAEModel alone, whose names have no prefix ``videomae.``."""
         targets = tuple(target.removeprefix("videomae.") for target in self.targets)
         return Rename(self.source, targets, self.split)
 
     def forwards(self, entry: Kept) -> dict[str, Kept]:
-        """Give the tensors in transformers that hold this tensor of the checkpoint."""
+        """Return the tensors of transformers that are made from this tensor of the checkpoint."""
         if self.split:
             parts: Any = entry.chunk(len(self.targets))
             return dict(zip(self.targets, parts, strict=True))
         return dict.fromkeys(self.targets, entry)
 
     def missing(self, names: Container[str]) -> list[str]:
-        """Name what is not there of the tensor; of several names for the whole, one is enough."""
+        """Return the missing names; one of several names for a whole tensor is enough."""
         absent = [target for target in self.targets if target not in names]
         return absent if self.split or len(absent) == len(self.targets) else []
 
     def backwards(self, tensors: Mapping[str, "Tensor"]) -> "Tensor":
-        """Give the checkpoint's tensor back; of several names for it, those present are equal."""
+        """Return the checkpoint's tensor; raise `ConversionError` if its copies differ."""
         import torch
 
         present = [tensors[target] for target in self.targets if target in tensors]
         if self.split:
             return torch.cat(present)
         if any(not same_bits(present[0], other) for other in present[1:]):
-            raise ConversionError(f"{' and '.join(self.targets)} should be equal and differ")
+            raise ConversionError(f"{' and '.join(self.targets)} differ, but must be equal")
         return present[0]
 
 
 def _block(source: str, target: str) -> Iterator[Rename]:
-    """Rename the tensors of the transformer blocks, the same in encoder and decoder."""
+    """Yield the rows of a transformer block, the same in encoder and decoder."""
     attention = f"{target}attention.attention."
     rows = (f"{attention}query.weight", f"{attention}key.weight", f"{attention}value.weight")
     yield Rename(f"{source}attn.qkv.weight", rows, split=True)
@@ -113,22 +113,22 @@ TABLE: dict[str, Rename] = {
     )
 }
 
-# Tensors of relatives of VideoMAE: a pattern of the name, and what transformers' VideoMAE lacks.
+# Tensors of related networks: a pattern of the name, and what transformers' VideoMAE lacks.
 UNEXPRESSED = {
     r"attn\.(logit_)?scale$": "cosine attention",
     r"relative_position|rel_pos": "relative position biases",
-    r"attn\.k_bias$": "a bias of the key, which the authors' network has not",
+    r"attn\.k_bias$": "a bias of the key, which the authors' network lacks",
     r"attn\.qkv\.bias$": "one bias for query, key and value; the authors have q_bias and v_bias",
     r"[qk]_norm\.": "norms of query and key",
     r"cls_token$": "a class token",
     r"dist_token|head_dist|dist_head": "a distillation token or head",
-    r"gamma_\d$": "layer scale in another place than the authors'",
-    r"^(fc_norm|head)\.": "a part of a head whose rest the file has not",
+    r"gamma_\d$": "layer scale in another place than in the authors' code",
+    r"^(fc_norm|head)\.": "a part of an incomplete head",
 }
 
 
 def renames(architecture: Architecture) -> list[Rename]:
-    """Give the rows, with their layer numbers, for every tensor that such a network has."""
+    """Return the rows, with their layer numbers, for every tensor that such a network has."""
     rows = []
     for name in tensor_shapes(architecture):
         layer = LAYER_NUMBER.search(name)
@@ -138,9 +138,9 @@ def renames(architecture: Architecture) -> list[Rename]:
 
 
 def convert(entries: Mapping[str, Kept], architecture: Architecture) -> dict[str, Kept]:
-    """Rename a checkpoint's tensors for transformers; of two names for one both get it.
+    """Return a checkpoint's tensors by transformers' names; biases appear under two names.
 
-    Raises `ConversionError` for a tensor that the table does not name and for one it misses.
+    Raises `ConversionError` for unknown and for missing tensors.
     """
     check_tensors({name: tuple(entry.shape) for name, entry in entries.items()}, architecture)
     return {
@@ -151,31 +151,31 @@ def convert(entries: Mapping[str, Kept], architecture: Architecture) -> dict[str
 
 
 def check_tensors(shapes: Mapping[str, tuple[int, ...]], architecture: Architecture) -> None:
-    """Refuse a checkpoint unless it holds exactly the tensors of its architecture."""
+    """Raise `ConversionError` unless the tensors are exactly those of the architecture."""
     expected = tensor_shapes(architecture)
     unknown = [name for name in shapes if name not in expected]
     if unknown:
         raise ConversionError(
             f"{len(unknown)} of {len(shapes)} tensors have no place in transformers' VideoMAE "
             f"({architecture.kind}): {listing(map(_explained, merge_layers(unknown)))}. "
-            "Nothing was converted, since without them the model would compute something else"
+            "Nothing was converted, because the model would compute something else without them"
         )
     missing = [name for name in expected if name not in shapes]
     if missing:
         raise ConversionError(
             f"{len(missing)} tensors are missing from the checkpoint: "
-            f"{listing(merge_layers(missing))}. They would be left at random values"
+            f"{listing(merge_layers(missing))}. Without them the model would have random values"
         )
     for name, shape in expected.items():
         if shapes[name] != shape:
             raise ConversionError(
-                f"tensor {name} has shape {list(shapes[name])}; the rest of the network "
+                f"tensor {name} has shape {list(shapes[name])}, but the rest of the network "
                 f"needs {list(shape)}"
             )
 
 
 def _explained(name: str) -> str:
-    """Add to a tensor's name why transformers has no place for it, where that is known."""
+    """Return a tensor's name, with the reason why transformers has no place for it if known."""
     reasons = (reason for pattern, reason in UNEXPRESSED.items() if re.search(pattern, name))
     reason = next(reasons, "")
     return f"{name} ({reason})" if reason else name
@@ -184,24 +184,26 @@ def _explained(name: str) -> str:
 def restore(
     tensors: Mapping[str, "Tensor"], architecture: Architecture
 ) -> Iterator[tuple[str, "Tensor"]]:
-    """Give transformers' tensors back by the authors' names, one by one: the reverse of `convert`.
+    """Return (authors' name, tensor) pairs of transformers' tensors: the reverse of `convert`.
 
-    Raises `ConversionError` for a tensor that is missing or named by no row, before it gives any,
-    and where two names for one tensor hold different values.
+    Raises `ConversionError` for missing and unknown tensors before the first pair, and if two names
+    for one tensor hold different values.
     """
     rows = renames(architecture)
     targets = {target for row in rows for target in row.targets}
     unknown = [name for name in tensors if name not in targets]
     if unknown:
-        raise ConversionError(f"unexpected tensors {listing(merge_layers(unknown))}")
+        raise ConversionError(
+            f"the folder has unexpected tensors: {listing(merge_layers(unknown))}"
+        )
     missing = [name for row in rows for name in row.missing(tensors)]
     if missing:
-        raise ConversionError(f"missing tensors {listing(merge_layers(missing))}")
+        raise ConversionError(f"the folder lacks tensors: {listing(merge_layers(missing))}")
     return ((row.source, row.backwards(tensors)) for row in rows)
 
 
 def same_bits(one: "Tensor", other: "Tensor") -> bool:
-    """Tell whether two tensors are equal to the bit: 0.0 is not -0.0, a NaN is itself."""
+    """Return whether two tensors are equal bit by bit: 0.0 is not -0.0, a NaN equals itself."""
     import torch
 
     if one.shape != other.shape or one.dtype != other.dtype:

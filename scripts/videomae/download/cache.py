@@ -36,7 +36,7 @@ def hold(checkpoint: Path, source: str, ours: Path | None = None) -> None:
 
 
 def fetched(checkpoint: Path, source: str, found: receipts.Content) -> bool:
-    """Tell whether the receipt beside a checkpoint says that these bytes came from the source."""
+    """Return whether the receipt beside a checkpoint says that these bytes came from the source."""
     receipt = checkpoint.with_suffix(".json")
     if not receipt.exists():
         return False

@@ -49,7 +49,7 @@ class Offer:
 
     @property
     def name(self) -> str:
-        """Give a name for parts of just this file: another file's, or an older one's, differ."""
+        """Return a name for parts of just this file: another file's, or an older one's, differ."""
         return sha256(repr(self).encode()).hexdigest()[:16]
 
 
@@ -71,7 +71,7 @@ def fetch(
 
 
 def parts_of(final: Path) -> Path:
-    """Give the folder where what came of a file waits, found again by the next start."""
+    """Return the folder where what came of a file waits, found again by the next start."""
     return final.with_name(f".{final.name}.parts")
 
 
@@ -144,7 +144,7 @@ def _is_page(response: "requests.Response") -> bool:
 
 
 def _cookies() -> "MozillaCookieJar":
-    """Give those that gdown sends, so that both are answered alike."""
+    """Return those that gdown sends, so that both are answered alike."""
     from http.cookiejar import MozillaCookieJar
 
     from gdown.download import DEFAULT_COOKIES_FILE
@@ -195,7 +195,7 @@ def _transfer(offer: Offer, parts: Path, progress: Callable[[int, int | None], N
 
 
 def _part(parts: Path, offer: Offer) -> Path | None:
-    """Give what there is of a file, and remove all else: gdown refuses to choose between two.
+    """Return what there is of a file, and remove all else: gdown refuses to choose between two.
 
     It would write through a link to a file elsewhere.
     """

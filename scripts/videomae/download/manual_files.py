@@ -13,7 +13,7 @@ from videomae.errors import ConversionError
 
 
 def accept(checkpoint: Path, source: str) -> bool:
-    """Tell whether a checkpoint was put there by hand.
+    """Return whether a checkpoint was put there by hand.
 
     Raises `ConversionError` if it was put there for another source than ``source``.
     """
@@ -45,7 +45,7 @@ def discard(checkpoint: Path) -> str:
 
 
 def by_hand(checkpoint: Path) -> bool:
-    """Tell whether there is a file that no download brought here, or not as it is now.
+    """Return whether there is a file that no download brought here, or not as it is now.
 
     Of a link only the link would go, so that is never one.
     """
@@ -60,12 +60,12 @@ def by_hand(checkpoint: Path) -> bool:
 
 
 def fetched(checkpoint: Path) -> receipts.Receipt | None:
-    """Give what a download wrote down of the file that it brought; None without a record."""
+    """Return what a download wrote down of the file that it brought; None without a record."""
     path = record(checkpoint)
     # Snakemake leaves an empty file where a shared checkpoint was linked.
     return receipts.read(path) if path.exists() and path.stat().st_size else None
 
 
 def record(checkpoint: Path) -> Path:
-    """Give the file in which a download writes down what it brought."""
+    """Return the file in which a download writes down what it brought."""
     return checkpoint.absolute().parent.parent / f"logs/download/{checkpoint.stem}.json"

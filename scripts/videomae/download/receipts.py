@@ -28,7 +28,7 @@ class Content(NamedTuple):
     sha256: str
 
     def __str__(self) -> str:
-        """Give it as messages do."""
+        """Return it as messages do."""
         return f"SHA-256 {self.sha256} ({self.bytes:,} bytes)"
 
 
@@ -51,7 +51,7 @@ def content(path: Path) -> Content:
 
 
 def of_hashed(file: Stat, sha256: str) -> Content:
-    """Give the content of a file that was hashed."""
+    """Return the content of a file that was hashed."""
     return Content(file.bytes, sha256)
 
 
@@ -83,7 +83,7 @@ def hold(found: Content, what: str, expected: argparse.Namespace) -> None:
 
 
 def read_lock(path: Path = LOCK) -> dict[str, Content]:
-    """Give what is recorded of each source; nothing without a file."""
+    """Return what is recorded of each source; nothing without a file."""
     if not path.exists():
         return {}
     try:
@@ -122,7 +122,7 @@ def record(receipts: Iterable[Path], path: Path = LOCK) -> None:
 
 
 def _tells_secrets(lock: Path) -> bool:
-    """Tell whether a lock of an earlier version has addresses with their secrets."""
+    """Return whether a lock of an earlier version has addresses with their secrets."""
     entries = json.loads(lock.read_text(encoding="utf-8")) if lock.exists() else {}
     return any(source != shown(source) for source in entries)
 
@@ -148,7 +148,7 @@ def _write(receipt: Path, made: Receipt, times: tuple[int, int] | None) -> None:
 
 
 def of(checkpoint: Path) -> Receipt | None:
-    """Give what the receipt of a checkpoint tells; None without one, and if that is out of date."""
+    """Return what the receipt of a checkpoint tells; None without one, and if that is out of date."""
     receipt = checkpoint.with_suffix(".json")
     if not (receipt.exists() and checkpoint.exists()):
         return None
@@ -157,7 +157,7 @@ def of(checkpoint: Path) -> Receipt | None:
 
 
 def describes(known: Receipt, path: Path) -> Content | None:
-    """Give what a file has instead of what its receipt tells; None if that is right.
+    """Return what a file has instead of what its receipt tells; None if that is right.
 
     Where its size, times or inode are not the receipt's, it is hashed.
     """
@@ -168,7 +168,7 @@ def describes(known: Receipt, path: Path) -> Content | None:
 
 
 def read(receipt: Path) -> Receipt:
-    """Give what a receipt tells."""
+    """Return what a receipt tells."""
     try:
         match json.loads(receipt.read_text(encoding="utf-8")):
             case {"source": str(source), "bytes": int(size), "sha256": str(hashed)} as held:

@@ -41,7 +41,7 @@ class Source:
     whole: str = field(default="", repr=False, compare=False)
 
     def __str__(self) -> str:
-        """Give the source as config.yaml writes it, but without secrets: see `addresses`."""
+        """Return the source as config.yaml writes it, but without secrets: see `addresses`."""
         return f"{self.kind}:{self.address}" if self.kind in SCHEMES else self.address
 
 
@@ -69,7 +69,7 @@ def parse(text: str) -> Source:
 
 
 def _climbs(address: str) -> bool:
-    """Tell whether a path on the hub has parts that lead elsewhere, here or there."""
+    """Return whether a path on the hub has parts that lead elsewhere, here or there."""
     parts = address.split("/")
     return any(part in ("", ".", "..") for part in parts) or "\\" in address
 

@@ -1,7 +1,7 @@
-"""What is a network?  Its kind, its VideoMAEConfig values, and the tensors that they make.
+"""Describes a network: its kind, its VideoMAEConfig values, and the shapes of its tensors.
 
-The number of attention heads is in no tensor: shapes match for any divisor of the hidden size, and
-a wrong one gives wrong logits without a word.
+No tensor shows the number of attention heads: shapes match for any divisor of the hidden size, and
+a wrong number silently gives wrong logits.
 """
 
 import math
@@ -17,20 +17,20 @@ Shape = Sequence[int]
 
 LAYER_NORM_EPS = networks.LAYER_NORM_EPS
 
-# Tokens of a clip that a network can be proven on; the authors' have up to 2,048.
+# Largest number of tokens that can be verified; the authors' networks have up to 2,048.
 MOST_TOKENS = 20_000
 
-# What a clip is cut into: its sides, and by what.
+# The sizes of a clip, and the sizes that divide them into tokens.
 CUT = (("image_size", "patch_size"), ("num_frames", "tubelet_size"))
 
-# The positions of the pre-training model's decoder, which it holds itself.
+# The position table of the pre-training model's decoder, under the names it is saved by.
 DECODER_POSITIONS = ("pos_embed", "decoder.pos_embed")
 
-# Tensors that tell the kinds apart; a pre-training model has all of the decoder's.
+# Tensors that distinguish the kinds; a pre-training model has all of the decoder's.
 PROJECTION = "patch_embed.proj.weight"
 DECODER = ("encoder_to_decoder.weight", "mask_token", "decoder.head.weight")
 
-# VideoMAEConfig values that a person may give, and their types; the first five are in no tensor.
+# VideoMAEConfig values that users may give, and their types; no tensor shows the first five.
 GIVABLE: dict[str, type] = {
     "num_attention_heads": int,
     "decoder_num_attention_heads": int,
@@ -52,13 +52,13 @@ GIVABLE: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a checkpoint's network is.
+    """The network of a checkpoint.
 
-    ``config`` holds values under their VideoMAEConfig names, ``origin`` says where each was found.
-    A classifier of 0 ``num_labels`` has no head: it gives what a head would read.
-    ``prefixed`` is an encoder alone whose names are still those of pre-training. ``unsettled``
-    names values that the tensors allow and nothing confirms; ``strange`` says why the network is
-    another project's, which transformers' VideoMAE can't compute.
+    ``config`` holds VideoMAEConfig values, ``origin`` the source of each. A classifier of 0
+    ``num_labels`` has no head: its outputs are what a head would read. ``prefixed`` means an
+    encoder without decoder whose tensors still have their pre-training names. ``unsettled`` names
+    values that the tensors allow but nothing confirms. ``strange`` gives reasons why the network
+    comes from another project and transformers' VideoMAE can't compute it.
     """
 
     kind: Kind
@@ -70,7 +70,7 @@ class Architecture:
     strange: tuple[str, ...] = ()
 
     def describe(self) -> Iterator[str]:
-        """Yield one line a value: its name, the value, where it was found."""
+        """Yield one line for each value: its name, the value and its source."""
         yield f"kind: {self.kind}"
         for name, value in self.config.items():
             yield f"{name}: {value} ({self.origin[name]})"
@@ -80,12 +80,12 @@ class Architecture:
 
     @property
     def prefix(self) -> str:
-        """What stands before the encoder's tensor names in the checkpoint."""
+        """The prefix of the encoder's tensor names in the checkpoint."""
         return "encoder." if self.kind == "pretraining" or self.prefixed else ""
 
 
 def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
-    """Give every tensor of such a network, by the authors' names and in their order."""
+    """Return the shape of every tensor by the authors' names, in their order."""
     config, encoder = architecture.config, architecture.prefix
     hidden, tubelet, patch = (
         config[name] for name in ("hidden_size", "tubelet_size", "patch_size")
@@ -118,15 +118,15 @@ def tensor_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
 
 
 def tokens(config: Mapping[str, Any]) -> int:
-    """Count the tokens of a clip: patches of a frame times tubelets."""
+    """Return the number of tokens of a clip: patches of a frame times tubelets."""
     patches = (config["image_size"] // config["patch_size"]) ** 2
     return int(patches * (config["num_frames"] // config["tubelet_size"]))
 
 
 def factory(architecture: Architecture) -> str | None:
-    """Name the authors' factory that builds this network, as their option ``model`` says it.
+    """Return the name of the authors' factory (their option ``model``) that builds this network.
 
-    None where no factory does. Frames and the decoder's depth are options of their own.
+    None if no factory does. Other options set the number of frames and the decoder's depth.
     """
     config = architecture.config
     start = networks.PRETRAINED if architecture.kind == "pretraining" else networks.TUNED

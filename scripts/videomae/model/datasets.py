@@ -1,4 +1,4 @@
-"""What was it trained on?  The data sets, and which one the training args or the classes tell."""
+"""The data sets, and how to tell which one a checkpoint was trained on."""
 
 import re
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ ON_HUB = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
 class Protocol(NamedTuple):
-    """How the authors test: the views of a video, and which of its frames one is made of.
+    """How the authors test: the number of views of a video, and the frames of each view.
 
-    ``every`` is the distance of those frames, or None where they span the whole video.
+    ``every`` is the gap between those frames, or None if they span the whole video.
     """
 
     clips: int
@@ -27,7 +27,7 @@ SPARSE = Protocol(2, 3, "one from each of as many equal parts of the video")
 
 
 class Known(NamedTuple):
-    """A data set: title, classes, the list in data/labels/ and how the authors test, if known."""
+    """A data set: title, number of classes, shipped list of labels and test protocol, if known."""
 
     title: str
     classes: int
@@ -35,9 +35,9 @@ class Known(NamedTuple):
     protocol: Protocol | None = None
 
 
-# By what the authors' option data_set may say. Classes: what they hold the network to then (MCG-NJU
-# VideoMAE's datasets.py, OpenGVLab VideoMAEv2's dataset/build.py). Protocols: of the accuracies in
-# both projects' MODEL_ZOO.md, for the data sets that config.yaml has any of.
+# Keys: values of the authors' option data_set. Classes: from MCG-NJU VideoMAE's datasets.py and
+# OpenGVLab VideoMAEv2's dataset/build.py. Protocols: those of the accuracies in both projects'
+# MODEL_ZOO.md, for the data sets in config.yaml.
 DATA_SETS = {
     "Kinetics-400": Known("Kinetics-400", 400, "kinetics400", DENSE),
     "Kinetics-600": Known("Kinetics-600", 600),
@@ -55,7 +55,7 @@ TITLED = {known.title: known for known in DATA_SETS.values()}
 
 @dataclass(frozen=True)
 class DataSet:
-    """What a classifier was trained on, and the shipped list that fits, if one does."""
+    """The data set that a classifier was trained on, and the shipped list of labels that fits."""
 
     name: str
     why: str
@@ -64,7 +64,7 @@ class DataSet:
 
 
 def data_set(args: Mapping[str, Any], classes: int | None) -> DataSet | None:
-    """Tell the data set by the training args, else by the number of classes; never against it."""
+    """Return the data set by the training args, else by the number of classes; None if unknown."""
     name = args.get("data_set")
     if isinstance(name, str):
         known = DATA_SETS.get(name)
@@ -83,43 +83,41 @@ def data_set(args: Mapping[str, Any], classes: int | None) -> DataSet | None:
 
 
 def trained_on(args: Mapping[str, Any], classes: int | None) -> str | None:
-    """Give the title of the data set that the training args name, if its classes are the head's."""
+    """Return the title of the data set in the training args, if its classes match the head's."""
     name = args.get("data_set")
     known = DATA_SETS.get(name) if isinstance(name, str) else None
     return known.title if known and known.classes == classes else None
 
 
 def identifier(name: str) -> str:
-    """Give what a card's metadata calls a data set: its title in the hub's spelling, or its id.
+    """Return a data set's name for a card's metadata: its title in the hub's spelling, or its id.
 
-    The authors name no copy on the hub, so neither does a title. Raises `ConversionError` for what
-    is neither a title in the table nor OWNER/NAME.
+    Raises `ConversionError` if the name is neither a title in the table nor OWNER/NAME.
     """
     if name in TITLED:
         return name.lower().replace(" ", "-")
     if ON_HUB.fullmatch(name):
         return name
     raise ConversionError(
-        f"{name!r} is no data set that is known here{suggestion(name, TITLED)}, nor OWNER/NAME on "
-        f"the hub; known are {', '.join(TITLED)}"
+        f"{name!r} is neither a known data set{suggestion(name, TITLED)} nor OWNER/NAME on the "
+        f"hub; known data sets are {', '.join(TITLED)}"
     )
 
 
 def refuse_other_classes(name: str, classes: int | None, of: str = "this network") -> None:
-    """Raise `ConversionError` if an accuracy on a data set can't be that of a network.
+    """Raise `ConversionError` if a network with these classes has no accuracy on a data set.
 
-    ``classes`` is how many its head tells apart, or None without a head. Of data sets that are not
-    known here nothing is refused.
+    ``classes`` is None for a network without a head. Any number passes for unknown data sets.
     """
-    has = f"tells apart {classes} classes" if classes else "has no head"
+    has = f"has {classes} classes" if classes else "has no head"
     known = TITLED.get(name)
     if known and known.classes != classes:
         raise ConversionError(
-            f"published: an accuracy on {name}, which has {known.classes} classes, can't be that "
-            f"of {of}, which {has}; correct `published`, or leave it out"
+            f"published: {name} has {known.classes} classes, but {of} {has}, so the accuracy can't "
+            "be its own; correct `published`, or leave it out"
         )
 
 
 def protocol(name: str) -> Protocol | None:
-    """Give how the authors test on a data set, where that is known."""
+    """Return how the authors test on a data set; None if unknown."""
     return TITLED[name].protocol if name in TITLED else None

@@ -1,4 +1,4 @@
-"""Whose code and paper is a checkpoint of?  The families of VideoMAE, as config.yaml names them."""
+"""The families of VideoMAE checkpoints, with their code and paper."""
 
 from typing import NamedTuple
 
@@ -10,9 +10,9 @@ class Family(NamedTuple):
     paper: str
 
 
-CLOSEST = "VideoMAE"  # whose network transformers' model is, whatever was trained by which code
+CLOSEST = "VideoMAE"  # the family whose network transformers implements
 
-# Both projects' READMEs.
+# Source: both projects' READMEs.
 FAMILIES = {
     "VideoMAE": Family(
         "https://github.com/MCG-NJU/VideoMAE",

@@ -1,6 +1,6 @@
-"""How do the authors normalise pixels?  By ImageNet's mean and standard deviation, R, G, B.
+"""ImageNet's mean and standard deviation (R, G, B), by which the authors normalise pixels.
 
-Source: their kinetics.py and ssv2.py, and the un-normalising in engine_for_pretraining.py.
+Source: their kinetics.py and ssv2.py, and engine_for_pretraining.py, which reverses it.
 """
 
 MEAN = (0.485, 0.456, 0.406)

@@ -1,6 +1,6 @@
-"""Which labels carry a number beside their name?  Tells class ids from names in lists people write.
+"""Separates class ids from class names in handwritten lists of labels.
 
-A line carries a number if it begins or ends with one that a separator sets off: ``3 walk``,
+A line has a number if it begins or ends with one that a separator sets off: ``3 walk``,
 ``3,walk``, ``3. walk``, ``(3) walk``, ``class 3: walk``, ``walk 3``, ``"walk", 3``, ``walk (3)``,
 ``walk_3``. Without a separator there is none: ``mp3`` and ``4x100 relay`` are names.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from videomae.errors import ConversionError, listing
 
-# Of a line whose white space is single blanks. Repetitions are bounded, so that no line takes long.
+# For lines whose white space is single spaces. Repetitions are bounded, so that no line takes long.
 QUOTES = "\"'`“”‘’"
 BETWEEN = r" ,;:.|=/_<>→–—#\-"
 OPENING, CLOSING = rf"[{QUOTES}#(\[{{<]{{0,3}}", rf"[{QUOTES})\]}}>]{{0,3}}"
@@ -40,12 +40,12 @@ JOINED = (
 HEADER = re.compile(
     r"(?:class|category|action|label|id|idx|index|number|no|nr|name|[\W_])+", re.IGNORECASE
 )
-JSON = 'if the numbers belong to the names, write JSON, {"0": "NAME", …}'
+JSON = 'or, if the numbers are part of the names, write JSON, {"0": "NAME", …}'
 REMEDY = f'write "NUMBER NAME" in every line; {JSON}'
 
 
 class Reading(NamedTuple):
-    """A line taken apart; ``form`` is what is left of it without number, name and quotes."""
+    """The parts of a line; ``form`` is the line without number, name and quotes."""
 
     form: str
     number: str
@@ -53,13 +53,13 @@ class Reading(NamedTuple):
 
 
 def rows(lines: Sequence[str]) -> list[tuple[str, str]] | None:
-    """Take the lines of a list apart into ids and names; None for names alone.
+    """Return the (id, name) of each line of a list; None if the lines are names without ids.
 
-    The list is numbered if every line, but for a header, carries a number on the same side and in
-    the same form. If most lines do and some don't, or in other forms, nobody can tell what is
-    meant: a `ConversionError`. If fewer do, as ``2 people`` among others, the numbers belong to the
-    names; so they do where they are all that tells the lines apart and count them, as in
-    ``class 0``, ``class 1`` …
+    The list is numbered if every line after the header has a number on the same side and in the
+    same form. If only most lines have one, or in different forms, the meaning is unclear: raises
+    `ConversionError`. If few lines have one, such as ``2 people``, the numbers are part of the
+    names. So they are if they alone distinguish the lines and count them, as in ``class 0``,
+    ``class 1`` …
     """
     first = 2 if HEADER.fullmatch(lines[0]) and _whole(lines[1:], SIDES.values()) else 1
     body = lines[first - 1 :]
@@ -75,17 +75,17 @@ def rows(lines: Sequence[str]) -> list[tuple[str, str]] | None:
     ids = [side for side, found in whole.items() if _numbers(found) == {*range(len(body))}]
     if len(whole) > 1 and len(ids) != 1:
         raise ConversionError(
-            f"every line begins and ends with a number, as line {first}, {lines[first - 1]!r}, "
-            f"does, and {'either' if ids else 'neither'} may be its id; {REMEDY}"
+            f"every line begins and ends with a number (line {first}: {lines[first - 1]!r}), and "
+            f"{'either' if ids else 'neither'} may be its id; {REMEDY}"
         )
     chosen = whole[ids[0]] if ids else next(iter(whole.values()))
     return [(reading.number, reading.name) for reading in chosen]
 
 
 def refuse_numbered(labels: Sequence[str]) -> None:
-    """Raise `ConversionError` if labels still carry numbers that are ids of classes, from 0 or 1.
+    """Raise `ConversionError` if labels still contain class ids that count from 0 or 1.
 
-    Numbers that nothing sets off may stay where they count the classes in their order.
+    Numbers without a separator may stay if they count the classes in their order.
     """
     apart = _whole(labels, SIDES.values())
     counting = [[*range(first, first + len(labels))] for first in (0, 1)]
@@ -98,13 +98,13 @@ def refuse_numbered(labels: Sequence[str]) -> None:
             and not (numbers in counting and readings not in apart)
         ):
             raise ConversionError(
-                f"every label carries a number, as {labels[0]!r} does, and these are ids of "
-                f'{len(labels)} classes; give ids and names apart, as in JSON, {{"0": "NAME", …}}'
+                f"every label contains a number, such as {labels[0]!r}, and the numbers are ids of "
+                f'{len(labels)} classes; separate ids and names in JSON, {{"0": "NAME", …}}'
             )
 
 
 def unquoted(text: str) -> str:
-    """Give a name without the quotes around it, of which those inside it may be doubled."""
+    """Return a name without the quotes around it; doubled quotes inside become single ones."""
     closing = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’"}
     if len(text) > 1 and closing.get(text[0]) == text[-1]:
         return text[1:-1].replace(text[0] * 2, text[0])
@@ -123,7 +123,7 @@ def _reading(line: str, pattern: re.Pattern[str]) -> Reading | None:
 
 
 def _whole(lines: Sequence[str], patterns: Iterable[re.Pattern[str]]) -> list[list[Reading]]:
-    """Give the readings by each pattern that every line fits; none of no lines."""
+    """Return the readings by each pattern that matches every line; none if there are no lines."""
     read = [[_reading(line, pattern) for line in lines] for pattern in patterns]
     found = [[one for one in readings if one] for readings in read]
     return [some for some in found if some and len(some) == len(lines)]
@@ -134,7 +134,7 @@ def _numbers(readings: Iterable[Reading]) -> set[float]:
 
 
 def _only_count(readings: Sequence[Reading]) -> bool:
-    """Tell whether the numbers are all that tells several lines apart, and count them from 0."""
+    """Return whether the lines differ only in their numbers, which count them from 0."""
     names = {reading.name for reading in readings}
     numbers = [float(reading.number) for reading in readings]
     return len(names) == 1 < len(numbers) and numbers == [*range(len(numbers))]
@@ -146,7 +146,7 @@ def _refuse_other_forms(
     for number, (reading, line) in enumerate(zip(readings, lines, strict=True), first):
         if reading.form != readings[0].form:
             raise ConversionError(
-                f"every line {side}s with a number, but line {number}, {line!r}, in another form "
+                f"every line {side}s with a number, but line {number}, {line!r}, has another form "
                 f"than line {first}, {lines[0]!r}; {REMEDY}"
             )
 
@@ -161,6 +161,6 @@ def _refuse_most(side: str, lines: Sequence[str], first: int) -> None:
     if len(others) * 2 < len(lines):
         numbered = len(lines) - len(others)
         raise ConversionError(
-            f"{numbered} of {len(lines)} lines {side} with a number, as with an id, but not "
+            f"{numbered} of {len(lines)} lines {side} with a number that looks like an id, but not "
             f"line {listing(others, most=2)}; {REMEDY}"
         )

@@ -1,4 +1,4 @@
-"""What are the classes called?  Reads a list of labels and puts it in class order."""
+"""Reads lists of labels and puts them in class order."""
 
 import argparse
 import csv
@@ -19,22 +19,21 @@ from videomae.model import label_numbering
 SHIPPED = {
     path.stem: path for path in sorted((Path(__file__).parent / "label_lists").glob("*.txt"))
 }
-NONE = "none"  # instead of a list: classes are LABEL_0, LABEL_1 …
+NONE = "none"  # no list: the classes are called LABEL_0, LABEL_1 …
 
-# The keys of config.json that name and count the classes.
+# The keys of config.json that hold the names and the number of the classes.
 MAPS = ("id2label", "label2id", "num_labels")
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[str]:
-    """Read a list of labels in class order: one a line, or JSON or CSV by the name's ending.
+    """Return the labels of a file in class order: JSON or CSV by the suffix, else one a line.
 
-    One a line: labels, or each beside its id, before or after it, as `numbering` tells them apart.
-    JSON: labels, id2label, label2id, or a transformers config.json. CSV: an id and a label in every
-    row, in either order, under a header or none.
+    One a line: the label, with or without its id before or after it (see `label_numbering`).
+    JSON: a list, id2label, label2id, or a transformers config.json. CSV: an id and a label in every
+    row, in either order, with or without a header.
 
-    Raises `ConversionError` for ids that are not 0, 1, 2 …, which are never shifted or padded, for
-    labels that are empty, stand more than once or still carry their ids, and for what is no such
-    list.
+    Raises `ConversionError` for other files, for ids that are not 0, 1, 2 … (they are never shifted
+    or padded), and for labels that are empty, repeated or still contain their ids.
     """
     path = Path(path)
     read = {".json": _from_json, ".csv": _from_csv}.get(path.suffix.lower(), _from_lines)
@@ -48,16 +47,16 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
 
 
 def _checked(labels: list[Any]) -> list[str]:
-    """Give labels without blanks around them; refuse a list that is none of all classes."""
+    """Return labels without spaces around them; raise `ConversionError` for bad ones."""
     if not labels:
-        raise ConversionError("there are no labels in it")
-    _refuse("labels that are not text, at", _where(not isinstance(x, str) for x in labels))
+        raise ConversionError("the file has no labels")
+    _refuse("labels are not text, at", _where(not isinstance(x, str) for x in labels))
     labels = [label.strip() for label in labels]
     odd = (any(unicodedata.category(c) in ("Cc", "Cs") for c in label) for label in labels)
-    _refuse("labels with control characters, or with half of one, at", _where(odd))
-    _refuse("classes without a label:", _where(not label for label in labels))
+    _refuse("labels have control characters or halves of characters, at", _where(odd))
+    _refuse("classes have no label:", _where(not label for label in labels))
     repeated = _repeated((label, number) for number, label in enumerate(labels))
-    _refuse("labels that stand more than once:", repeated)
+    _refuse("labels appear more than once:", repeated)
     label_numbering.refuse_numbered(labels)
     return labels
 
@@ -78,13 +77,13 @@ def _from_lines(text: str) -> list[Any]:
 
 
 def _from_json(text: str) -> list[Any]:
-    # Objects are read as tuples of pairs: in a dictionary, a key that stands twice goes unseen.
+    # Objects are read as tuples of pairs: a dictionary would hide a key that appears twice.
     content = json.loads(text, object_pairs_hook=tuple)
     if isinstance(content, list):
         return content
     if not isinstance(content, tuple):
         raise ConversionError(
-            f"an id2label or label2id object, or a list, is needed, not {type(content).__name__}"
+            f"the file must hold id2label, label2id or a list, not {type(content).__name__}"
         )
     maps = [value for key, value in content if key in MAPS and isinstance(value, (tuple, list))]
     lists = [one if isinstance(one, list) else _in_order(one) for one in maps or [content]]
@@ -94,19 +93,19 @@ def _from_json(text: str) -> list[Any]:
 
 
 def of_config(config: Mapping[str, Any], num_labels: int) -> dict[int, str]:
-    """Give the names that a folder's config.json has for its classes.
+    """Return the class names in a folder's config.json.
 
-    Raises `ConversionError` where they are not one for each class, all different, or where its
-    id2label and label2id are not each other's reverse.
+    Raises `ConversionError` if a class has no name, if two classes have the same name, or if
+    id2label and label2id contradict each other.
     """
     lists = []
     for side, name in enumerate(MAPS[:2]):
         entry = config.get(name)
         if not isinstance(entry, dict):
-            raise ConversionError(f"{name} is {entry!r}, should be a map of {num_labels} entries")
+            raise ConversionError(f"{name} is {entry!r}, should be a map with {num_labels} entries")
         missing = [n for n in map(str, range(num_labels)) if name == MAPS[0] and n not in entry]
         if missing:
-            raise ConversionError(f"{name}[{missing[0]!r}] is None, should be the name of a class")
+            raise ConversionError(f"{name}[{missing[0]!r}] is missing, should be a class name")
         if len(entry) != num_labels:
             raise ConversionError(f"{name} has {len(entry)} entries, should have {num_labels}")
         with about(name):
@@ -116,39 +115,39 @@ def of_config(config: Mapping[str, Any], num_labels: int) -> dict[int, str]:
 
 
 def located(name: str) -> Path:
-    """Give the file of a list that is named as in config.yaml: a shipped list's name, or a path.
+    """Return the file of a list of labels, given by a shipped list's name or by a path.
 
-    Raises `ConversionError` for what is neither.
+    Raises `ConversionError` if it is neither.
     """
     if name not in SHIPPED and not Path(name).is_file():
         raise ConversionError(
-            f"{name}: No such file or directory, and no list of that name"
-            f"{suggestion(name, SHIPPED)}; those are {', '.join(SHIPPED)}"
+            f"{name}: no such file, and no shipped list has that name"
+            f"{suggestion(name, SHIPPED)}; the shipped lists are {', '.join(SHIPPED)}"
         )
     return SHIPPED.get(name, Path(name))
 
 
 def add_option(parser: argparse.ArgumentParser, without: str) -> None:
-    """Let a command take a list of labels as config.yaml names it, a path, or `NONE`.
+    """Add the option ``--labels``: a shipped list's name, a path, or `NONE`.
 
-    ``without`` says what comes of it if there is none.
+    ``without`` is the default in the help text.
     """
     parser.add_argument(
         "--labels",
         type=lambda name: name if name == NONE else located(name),
         metavar="LIST",
-        help="kinetics400, ssv2, ucf101, k710, a file (one label a line, JSON or CSV), or none: "
-        f"LABEL_0, LABEL_1 … (default: {without})",
+        help="the list of labels: kinetics400, ssv2, ucf101, k710, or a file (one label a line, "
+        f"JSON or CSV); none means LABEL_0, LABEL_1 … (default: {without})",
     )
 
 
 def chosen(option: Any) -> Path | None:
-    """Give the list that this option names; None without it, and for `NONE`."""
+    """Return the path of the list that this option names; None without one, and for `NONE`."""
     return None if option in (None, NONE) else Path(option)
 
 
 def _refuse_contradiction(by_id: list[Any], by_label: list[Any]) -> None:
-    """Raise `ConversionError` where a config's id2label and label2id name a class differently."""
+    """Raise `ConversionError` if id2label and label2id name a class differently."""
     pairs = enumerate(zip_longest(by_id, by_label))
     _refuse(
         "id2label and label2id contradict each other, at class",
@@ -161,23 +160,23 @@ def _from_csv(text: str) -> list[Any]:
     for number, row in enumerate(rows, start=1):
         if len(row) != 2:
             raise ConversionError(
-                f"row {number}, {','.join(row)!r}, has {len(row)} columns, must have 2, an id and "
-                "a label (a list of videos names no classes)"
+                f"row {number}, {','.join(row)!r}, has {len(row)} columns, but must have 2, an id "
+                "and a label (a list of videos is not a list of labels)"
             )
     headed = bool(rows) and not any(map(_is_id, rows[0]))
     return _in_order(rows[1:] if headed else rows)
 
 
 def _in_order(rows: Sequence[Sequence[Any]], sides: Sequence[int] = (0, 1)) -> list[Any]:
-    """Find out on which side of the pairs the ids are, and give the labels by them."""
+    """Return the labels in the order of their ids, which may be on either side of the pairs."""
     if not rows:
         return []
     sides = [side for side in sides if all(_is_id(row[side]) for row in rows)]
     if len(sides) != 1:
         numbers = "both are" if sides else "neither is"
         raise ConversionError(
-            f"{len(rows)} pairs of an id and a label are needed, but of the two {numbers} always a "
-            f"whole number; the first pair is {rows[0][0]!r}, {rows[0][1]!r}"
+            f"{len(rows)} pairs must each have an id and a label, but {numbers} always a whole "
+            f"number; the first pair is {rows[0][0]!r}, {rows[0][1]!r}"
         )
     labels = [row[1 - sides[0]] for row in rows]
     ids = [int(row[sides[0]]) for row in rows]
@@ -186,14 +185,14 @@ def _in_order(rows: Sequence[Sequence[Any]], sides: Sequence[int] = (0, 1)) -> l
 
 
 def _check_ids(ids: list[int], labels: list[Any]) -> None:
-    _refuse("ids that stand more than once:", _repeated(zip(ids, labels, strict=True)))
+    _refuse("ids appear more than once:", _repeated(zip(ids, labels, strict=True)))
     known = set(ids)
     missing = [str(number) for number in range(len(ids)) if number not in known]
     if missing:
         raise ConversionError(
-            f"{len(ids)} ids run from {min(ids)} to {max(ids)}, must run from 0 to {len(ids) - 1} "
-            f"without gaps; there is no {listing(missing)}; nothing is shifted or filled in, so "
-            "number the labels as the training did"
+            f"{len(ids)} ids run from {min(ids)} to {max(ids)}, but must run from 0 to "
+            f"{len(ids) - 1} without gaps; missing: {listing(missing)}; ids are never shifted or "
+            "filled in, so number the labels as in training"
         )
 
 
@@ -206,7 +205,7 @@ def _where(wrong: Iterable[bool]) -> list[str]:
 
 
 def _repeated(pairs: Iterable[tuple[Any, Any]]) -> list[str]:
-    """Tell what stands in several of the pairs, and with what."""
+    """Return the values that appear in several of the pairs, each with its partners."""
     others: dict[Any, list[str]] = {}
     for value, other in pairs:
         others.setdefault(value, []).append(str(other))
@@ -219,9 +218,9 @@ def _refuse(what: str, found: list[str]) -> None:
 
 
 def id2label(num_labels: int, path: str | os.PathLike[str] | None) -> dict[int, str]:
-    """Name each class; without a list they are ``LABEL_0``, ``LABEL_1`` … as in transformers.
+    """Return the name of each class; without a list ``LABEL_0``, ``LABEL_1`` … as in transformers.
 
-    Raises `ConversionError` if the list is not as long as the classifier's head has rows.
+    Raises `ConversionError` if the list has another length than the classifier's head.
     """
     if path is None:
         return {number: f"LABEL_{number}" for number in range(num_labels)}
@@ -229,7 +228,7 @@ def id2label(num_labels: int, path: str | os.PathLike[str] | None) -> dict[int, 
     if len(labels) != num_labels:
         raise ConversionError(
             f"{path} has {len(labels)} labels, but the checkpoint's head has {num_labels} classes; "
-            "give the list of the data set it was trained on"
+            "give the list of the data set that it was trained on"
         )
     return dict(enumerate(labels))
 
@@ -237,9 +236,10 @@ def id2label(num_labels: int, path: str | os.PathLike[str] | None) -> dict[int, 
 def faults(
     names: Mapping[int, str], numbers: Mapping[str, int], expected: Mapping[int, str] | None
 ) -> list[str]:
-    """Say what is wrong with the labels of a loaded model; with None expected, names may be any.
+    """Return the faults in the labels of a loaded model; with ``expected`` None any names pass.
 
-    Letters and digits count: others write the same labels in capitals, or with underscores.
+    Only letters and digits are compared: others write the same labels in capitals or with
+    underscores.
     """
     wanted = expected or names
     spelt = plain if len({plain(name) for name in wanted.values()}) == len(wanted) else str
@@ -258,5 +258,5 @@ def faults(
 
 
 def plain(label: str) -> str:
-    """Give a label's letters and digits, in small letters."""
+    """Return a label's letters and digits in lower case."""
     return "".join(c for c in label.casefold() if c.isalnum())

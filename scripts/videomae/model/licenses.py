@@ -1,4 +1,4 @@
-"""Which licenses does the hub know?  Their identifiers, and what a license of one's own needs."""
+"""The identifiers of licenses on the hub, and the check of a stated license."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,11 +8,11 @@ from videomae.errors import ConversionError, suggestion
 # The keys of a card's metadata, and of config.yaml, that state the license.
 KEYS = ("license", "license_name", "license_link")
 
-# The identifier for what has none. The hub shows its name and link in place of it.
+# The identifier of all other licenses. The hub shows the license's name and link instead.
 OTHER = "other"
 
-# The hub's list (huggingface/hub-docs, docs/hub/repositories-licenses.md, of 2024), and what cards
-# state since. For one that is missing here, `other` does; the hub is asked before a push anyway.
+# From huggingface/hub-docs, docs/hub/repositories-licenses.md (2024), and newer ones seen in cards.
+# For a license that is missing here, users write `other`. The hub checks it again before a push.
 IDENTIFIERS = tuple(
     """
         afl-3.0 agpl-3.0 apache-2.0 apple-amlr apple-ascl artistic-2.0 bigcode-openrail-m
@@ -31,22 +31,22 @@ IDENTIFIERS = tuple(
 
 
 def check(stated: Mapping[str, Any]) -> None:
-    """Refuse a license that the hub doesn't know, and half a license of one's own.
+    """Raise `ConversionError` for an unknown license, or for `other` without its name and link.
 
-    ``stated`` is a card's metadata, or as much of it as is about the license; none at all is fine.
+    ``stated`` is a card's metadata, or its keys about the license; it may be empty.
     """
     license_ = stated.get("license")
     beside = [key for key in KEYS[1:] if key in stated]
     if license_ is not None and license_ not in IDENTIFIERS:
         raise ConversionError(
-            f"license: {license_!r} is no identifier that the hub knows"
-            f"{suggestion(str(license_), IDENTIFIERS)}; for a license that has none, write {OTHER} "
-            "with license_name and license_link beside it"
+            f"license: {license_!r} is not an identifier of the hub"
+            f"{suggestion(str(license_), IDENTIFIERS)}; for a license without one, write {OTHER} "
+            "and give license_name and license_link too"
         )
     if license_ == OTHER and len(beside) < 2:
         raise ConversionError(
-            f"license: {OTHER} needs a license_name and a license_link beside it; "
-            f"there is {beside[0] if beside else 'neither'}"
+            f"license: {OTHER} needs both license_name and license_link, but "
+            f"{beside[0] if beside else 'neither'} is given"
         )
     if license_ != OTHER and beside:
-        raise ConversionError(f"{beside[0]}: this goes with `license: {OTHER}` only; remove it")
+        raise ConversionError(f"{beside[0]}: this key needs `license: {OTHER}`; remove it")

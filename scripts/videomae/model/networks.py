@@ -1,4 +1,4 @@
-"""Which networks did the authors publish?  Their sizes, and what builds each by name."""
+"""The networks that the authors published: their sizes and the names of their factories."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Network:
-    """One of the networks that the authors published, encoder and pre-training decoder."""
+    """The sizes of a published network: its encoder and its pre-training decoder."""
 
     hidden_size: int
     num_hidden_layers: int
@@ -35,13 +35,13 @@ NETWORKS = {
 # The authors give every LayerNorm this eps (modeling_finetune.py, modeling_pretrain.py).
 LAYER_NORM_EPS = 1e-6
 
-TUNED, PRETRAINED = "vit", "pretrain_videomae"  # how names of factories begin, for each kind
+TUNED, PRETRAINED = "vit", "pretrain_videomae"  # prefixes of the factories' names, by kind
 
 FACTORY = re.compile(rf"({TUNED}|{PRETRAINED})_({'|'.join(NETWORKS)})_patch(\d+)_(\d+)")
 
 
 class Factory(NamedTuple):
-    """What a factory's name says: which kind and size of network, cut and made for what."""
+    """The parts of a factory's name: kind, size, patch size and image size."""
 
     name: str
     pretraining: bool
@@ -56,7 +56,7 @@ class Factory(NamedTuple):
 
 
 def factory_of(name: str) -> Factory | None:
-    """Read the name of a factory, of any patch and image size; None for any other name."""
+    """Return the parts of a factory's name; None for any other name."""
     match = FACTORY.fullmatch(name)
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""Which positions do the authors' networks add?  Fixed ones, in no tensor."""
+"""The fixed position table that the authors' networks add; checkpoints don't store it."""
 
 import numpy as np
 import torch
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def sinusoid_positions(tokens: int, width: int) -> Tensor:
-    """Give the fixed position table, (1, tokens, width), float32 computed in float64.
+    """Return the fixed position table of shape (1, tokens, width), float32 computed in float64.
 
     Source: the authors' get_sinusoid_encoding_table: sine in even columns, cosine in odd ones, of
     position / 10000 ** (2 * (column // 2) / width).

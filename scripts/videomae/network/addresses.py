@@ -33,7 +33,7 @@ QUERY = re.compile(r"(?<=[^\s?'\"(])\?[^\s'\"<>)]+")
 
 @cache
 def shown(text: str) -> str:
-    """Give a source as it is stored and shown: a web address without user and query.
+    """Return a source as it is stored and shown: a web address without user and query.
 
     A query may also say which file is meant, as in ?file=7. So a mark made from the parameters
     that are no secret by their names stays, as a fragment: two files have two names, and a new
@@ -68,12 +68,12 @@ def shown(text: str) -> str:
 
 
 def is_marked(address: str) -> bool:
-    """Tell whether an address as it is shown had a query that says which file is meant."""
+    """Return whether an address as it is shown had a query that says which file is meant."""
     return MARK.fullmatch(urlsplit(address).fragment) is not None
 
 
 def redacted(text: str) -> str:
-    """Give a text, such as a client's error, without users and queries of addresses in it."""
+    """Return a text, such as a client's error, without users and queries of addresses in it."""
     return QUERY.sub("", USER.sub("", text))
 
 

@@ -46,12 +46,12 @@ class Progress:
 
 
 def _unit(amount: float) -> tuple[str, float]:
-    """Give the largest unit that an amount has one of, and its bytes."""
+    """Return the largest unit that an amount has one of, and its bytes."""
     return next(((unit, size) for unit, size in UNITS.items() if amount >= size), ("kB", 1e3))
 
 
 def duration(seconds: float) -> str:
-    """Give a time as people say it."""
+    """Return a time as people say it."""
     return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
 
 

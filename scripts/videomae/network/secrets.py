@@ -28,22 +28,22 @@ def provide(whole: Iterable[str]) -> None:
 
 
 def without_secrets() -> str:
-    """Give the beginning of a shell line whose step needs no secret."""
+    """Return the beginning of a shell line whose step needs no secret."""
     return f"unset {' '.join(TOKENS)} {ALL};"
 
 
 def with_token() -> str:
-    """Give the beginning of a shell line whose step talks to the hub."""
+    """Return the beginning of a shell line whose step talks to the hub."""
     return f"unset {ALL};"
 
 
 def with_address(shown: str) -> str:
-    """Give the beginning of a shell line whose step downloads from an address."""
+    """Return the beginning of a shell line whose step downloads from an address."""
     return f"export {ADDRESS}=${{{variable(shown)}-}}; {without_secrets()}"
 
 
 def whole_address(shown: str) -> str:
-    """Give the whole address of a download, from the environment if it is there.
+    """Return the whole address of a download, from the environment if it is there.
 
     It is taken out of the environment, which children of this process inherit. Raises
     `ConversionError` if it is another's, and for an address whose query is not known.

@@ -18,5 +18,5 @@ READ = re.compile(
 
 
 def loadable(names: Iterable[str]) -> list[str]:
-    """Give the names that loaders look for, sorted."""
+    """Return the names that loaders look for, sorted."""
     return sorted(name for name in names if "/" not in name and READ.fullmatch(name))

@@ -14,12 +14,12 @@ MARKUP = re.compile(r"[&<>`|\\\[\]*~$]|(?<!\w)_|_(?!\w)|(?<=https)://|(?<=http):
 
 
 def plain(text: object) -> str:
-    """Give a text as it is to be read, in one line, with what Markdown would act on as entities."""
+    """Return a text as it is to be read, in one line, with what Markdown would act on as entities."""
     return MARKUP.sub(lambda found: "".join(f"&#{ord(c)};" for c in found[0]), one_line(str(text)))
 
 
 def code(text: object) -> str:
-    """Give a text as code, in one line, also within a table."""
+    """Return a text as code, in one line, also within a table."""
     line = one_line(str(text)).replace("|", "\\|")
     longest = max(map(len, re.findall("`+", line)), default=0)
     fence = "`" * (longest + 1)
@@ -28,5 +28,5 @@ def code(text: object) -> str:
 
 
 def address(url: str) -> str:
-    """Give an address as the target of a link, which it can't end."""
+    """Return an address as the target of a link, which it can't end."""
     return quote(one_line(url), safe="/:?#&=%@+,;~!$'*-._")

@@ -69,7 +69,7 @@ class Change:
     removed: list[str]
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything to commit."""
+        """Return whether there is anything to commit."""
         return bool(self.sent or self.removed)
 
 
@@ -231,7 +231,7 @@ def _check_card(api: HfApi, card: File) -> None:
 
 
 def _look(api: HfApi, target: Target) -> Held:
-    """Give what the hub has at a target; a branch that isn't there would start from main."""
+    """Return what the hub has at a target; a branch that isn't there would start from main."""
     try:
         return _held(api, target.repo_id, target.revision)
     except RevisionNotFoundError:

@@ -58,7 +58,7 @@ class File:
         return self.identity.size if self.content is None else len(self.content)
 
     def addition(self) -> CommitOperationAdd:
-        """Give what adds this file to a commit.
+        """Return what adds this file to a commit.
 
         A large file is left for the hub's client to hash: through Xet it then hashes what it sends
         as it sends it, and would believe any hash that is known before.
@@ -68,7 +68,7 @@ class File:
         )
 
     def was_written_to(self) -> bool:
-        """Tell whether a large file is another now, or may have been another meanwhile."""
+        """Return whether a large file is another now, or may have been another meanwhile."""
         if self.content is not None:
             return False
         try:
@@ -77,7 +77,7 @@ class File:
             return True
 
     def is_at(self, hash_: str | None) -> bool:
-        """Tell whether the hub's hash of a file (SHA-256, or git's for small files) is of this."""
+        """Return whether the hub's hash of a file (SHA-256, or git's for small files) is of this."""
         if hash_ is not None and len(hash_) == GIT_HASH:
             return self.content is not None and git_hash(self.content) == hash_
         return hash_ == self.sha256

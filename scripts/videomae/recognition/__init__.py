@@ -1,1 +1,1 @@
-"""Which network a checkpoint holds, by its tensors, its options and the table of networks."""
+"""Recognises the network in a checkpoint by its tensors, training options and known networks."""

@@ -1,7 +1,7 @@
-"""What is assumed of a network, since no tensor tells it?  And what in the file confirms each?
+"""Lists the assumptions about a network that no tensor shows, and what confirms each of them.
 
-Two networks can have the same tensors and compute different things. Whatever is proven of a folder
-is proven for the network that is described here.
+Two networks can have the same tensors and compute different outputs. Verification compares with
+the network that is described here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,7 @@ NOTHING = "nothing in the file"
 OPTIONS = "the authors' training options"
 GIVEN = "given"
 
-# What every one of the authors' networks does (modeling_finetune.py, modeling_pretrain.py).
+# Common to all networks of the authors (modeling_finetune.py, modeling_pretrain.py).
 ATTENTION = "softmax of products, scaled by 1 over the root of a head's width"
 ACTIVATION = "GELU, exact"
 PIXELS = "ImageNet's mean and standard deviation"
@@ -26,17 +26,17 @@ POOLING = {True: "mean of all tokens", False: "first token"}
 def assumed(
     architecture: Architecture, args: Mapping[str, Any], names: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """Give what is assumed: ``what``, its ``value``, and ``origin``, where that is from.
+    """Return the assumptions: for each ``what``, its ``value`` and the ``origin`` of the value.
 
     ``names`` are the tensors'. An origin is `OPTIONS`, `GIVEN`, `NOTHING`, "the authors' SIZE
-    network", or the option that says it (``args.NAME``) in a file of another script.
+    network", or an option (``args.NAME``) in a file of another script.
     """
     rows = _rows(architecture, args, set(names))
     return [{"what": what, "value": value, "origin": origin} for what, value, origin in rows]
 
 
 def lines(assumptions: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield one line for each thing that is assumed."""
+    """Yield one line for each assumption."""
     for row in assumptions:
         yield f"assumed: {row['what']}: {row['value']} ({row['origin']})"
 
@@ -51,7 +51,7 @@ def _rows(
         said = args.get(name) is not None
         return f"args.{name}" if said and theirs == NOTHING else theirs
 
-    if f"{architecture.prefix}pos_embed" not in names:  # else they are compared with that tensor
+    if f"{architecture.prefix}pos_embed" not in names:  # a stored table is compared instead
         yield "positions", SINUSOIDS, theirs
     if kind == "pretraining" and not names.intersection(DECODER_POSITIONS):
         yield "positions of the decoder", SINUSOIDS, theirs
@@ -70,6 +70,6 @@ def _rows(
 
 
 def _of_heads(origin: str) -> str:
-    """Say where a head count is from, of a factory's name by the size of network that it names."""
+    """Return the origin of a head count; for a factory's name the size of its network."""
     made = factory_of(origin.removeprefix("args.model "))
     return f"the authors' {made.size} network" if made else origin

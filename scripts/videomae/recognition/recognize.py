@@ -1,9 +1,9 @@
-"""Which network is it?  Tensor shapes, training args and the authors' table to VideoMAEConfig.
+"""Derives VideoMAEConfig values from tensor shapes, training args and the authors' networks.
 
-A value is looked for in this order, and where it was found is kept beside it: the tensors
-themselves, the training ``args`` inside the checkpoint, the table of the authors' networks. What a
-person gives must agree with what is found. The number of attention heads is in no tensor: shapes
-match for any divisor of the hidden size, and a wrong one gives wrong logits without a word.
+Values come from the tensors, then from the training ``args`` in the checkpoint, then from the table
+of the authors' networks; the origin of each is stored with it. Values that the user gives must
+agree with those found. No tensor shows the number of attention heads: shapes match for any divisor
+of the hidden size, and a wrong number silently gives wrong logits.
 """
 
 import re
@@ -27,11 +27,10 @@ from videomae.recognition import related_projects, training_options
 def read_architecture(
     shapes: Mapping[str, Shape], args: Mapping[str, Any], given: Mapping[str, Any]
 ) -> Architecture:
-    """Read the network from a state dict's shapes, its training args and what a person gives.
+    """Return the network by a state dict's shapes, its training args and the user's values.
 
-    Raises `ConversionError` where a value is found nowhere, where two places contradict each
-    other, where the tensors are not a VideoMAE at all, and where options say that the network
-    computes something else.
+    Raises `ConversionError` if a value is unknown, if two sources contradict each other, if the
+    tensors are no VideoMAE, and if options show that the network computes something else.
     """
     architecture = find(shapes, args, given)
     if architecture.strange:
@@ -43,13 +42,13 @@ def read_architecture(
 def find(
     shapes: Mapping[str, Shape], args: Mapping[str, Any], given: Mapping[str, Any]
 ) -> Architecture:
-    """Read what there is of the network, as `read_architecture` does, which may not be all."""
+    """Return the network as `read_architecture` does, but allow unknown values."""
     kind = _kind(shapes)
     prefixed = kind == "encoder" and PROJECTION not in shapes
     prefix = "encoder." if kind == "pretraining" or prefixed else ""
     found = _Findings()
     tensors = {name: (value, where) for name, value, where in _from_tensors(shapes, kind, prefix)}
-    # Without fc_norm a classifier may pool or not; that it does not is left to be confirmed.
+    # A classifier without fc_norm may pool or not; something else must confirm that it doesn't.
     pooled, where = tensors["use_mean_pooling"]
     if doubtful := kind == "classifier" and not pooled:
         del tensors["use_mean_pooling"]
@@ -73,14 +72,14 @@ def find(
 def _from_options(
     args: Mapping[str, Any], kind: Kind, config: dict[str, Any]
 ) -> Iterator[tuple[str, Any, str]]:
-    """Read the training options: each for itself, then the factory that one of them names."""
+    """Yield the values in the training options, then those of the factory that they name."""
     yield from training_options.values(args, kind)
     if made := training_options.factory(args, kind, config):
         yield from training_options.of_factory(made, args, config.get("decoder_hidden_size"))
 
 
 class _Findings:
-    """Values with where they were found; a second, different value is an error."""
+    """Values and their origins; a second, different value raises `ConversionError`."""
 
     def __init__(self) -> None:
         self.config: dict[str, Any] = {}
@@ -92,19 +91,19 @@ class _Findings:
         elif self.config[name] != value:
             hint = related_projects.hint(name, self.origin[name], origin)
             raise ConversionError(
-                f"{name} is contradictory: {self.config[name]} ({self.origin[name]}) "
-                f"but {value} ({origin}); correct the one that is wrong{hint}"
+                f"{name} has two values: {self.config[name]} ({self.origin[name]}) and "
+                f"{value} ({origin}); correct the wrong one{hint}"
             )
 
 
 def _kind(shapes: Mapping[str, Shape]) -> Kind:
-    """Tell the kind; a part of a decoder is refused, since the rest would be random."""
+    """Return the kind of network; raise `ConversionError` for an incomplete decoder."""
     decoder = [name for name in shapes if name in DECODER or name.startswith("decoder.")]
     if decoder:
         if missing := [name for name in DECODER if name not in shapes]:
             raise ConversionError(
-                f"the decoder is not whole: {', '.join(missing)} missing, while the file has "
-                f"{listing(decoder)}. Without those the encoder alone could be converted"
+                f"the decoder is incomplete: {', '.join(missing)} missing, but the file has "
+                f"{listing(decoder)}; save the file without these to convert the encoder alone"
             )
         return "pretraining"
     # VideoMAE V2's repositories on the hub have fc_norm and no head, for features.
@@ -114,10 +113,10 @@ def _kind(shapes: Mapping[str, Shape]) -> Kind:
     if {PROJECTION, f"encoder.{PROJECTION}"} & shapes.keys():
         return "encoder"
     raise ConversionError(
-        f"the tensors are neither a VideoMAE classifier ({PROJECTION} and head.weight) "
+        f"the tensors are not a VideoMAE: neither a classifier ({PROJECTION} and head.weight) "
         f"nor a pre-training model ({', '.join(DECODER)}) nor an encoder alone "
         f"({PROJECTION}, or encoder.{PROJECTION}); "
-        f"they begin with {', '.join(list(shapes)[:4])}"
+        f"the first ones are {', '.join(list(shapes)[:4])}"
     )
 
 
@@ -127,14 +126,14 @@ def _from_tensors(
     projection = f"{prefix}{PROJECTION}"
     shape = _shape(shapes, projection, 5)
     if shape[3] != shape[4]:
-        raise ConversionError(f"{projection} has patches of {shape[3]}x{shape[4]}: not square")
+        raise ConversionError(f"{projection} has patches of {shape[3]}x{shape[4]}, not squares")
     for name, size in zip(
         ("hidden_size", "num_channels", "tubelet_size", "patch_size"), shape, strict=False
     ):
         yield name, size, projection
     yield from _blocks(shapes, prefix, "")
     final = prefix + ("fc_norm.weight" if kind == "classifier" else "norm.weight")
-    # Of an encoder alone it says whether VideoMAEModel ends without the norm.
+    # For an encoder alone, use_mean_pooling means that VideoMAEModel has no final norm.
     pooled = {"classifier": final in shapes, "pretraining": False, "encoder": final not in shapes}
     yield "use_mean_pooling", pooled[kind], final
     yield "qv_bias", *_has_bias(shapes, prefix)
@@ -145,11 +144,11 @@ def _from_tensors(
 
 
 def _blocks(shapes: Mapping[str, Shape], prefix: str, name: str) -> Iterator[tuple[str, int, str]]:
-    """Find the number of transformer blocks under a prefix and the width of their MLP."""
+    """Yield the number of transformer blocks under a prefix and the width of their MLP."""
     pattern = re.compile(re.escape(prefix) + r"blocks\.(\d+)\.")
     layers = {int(match[1]) for match in map(pattern.match, shapes) if match}
     if layers != set(range(len(layers))) or not layers:
-        raise ConversionError(f"{prefix}blocks are not numbered 0, 1, 2 …: {sorted(layers)}")
+        raise ConversionError(f"{prefix}blocks must be numbered 0, 1, 2 …, not {sorted(layers)}")
     yield f"{name}num_hidden_layers", len(layers), f"{prefix}blocks.*"
     mlp = f"{prefix}blocks.0.mlp.fc1.weight"
     yield f"{name}intermediate_size", _shape(shapes, mlp, 2)[0], mlp
@@ -164,12 +163,12 @@ def _shape(shapes: Mapping[str, Shape], name: str, dimensions: int) -> Shape:
     shape = shapes.get(name, ())
     if len(shape) != dimensions:
         held = f"has shape {list(shape)}" if name in shapes else "is missing"
-        raise ConversionError(f"tensor {name} {held}; one of {dimensions} dimensions is needed")
+        raise ConversionError(f"tensor {name} {held}; it must have {dimensions} dimensions")
     return shape
 
 
 def _from_table(config: Mapping[str, Any], kind: Kind) -> Iterator[tuple[str, Any, str]]:
-    """Look the network up among the authors' by its widths and depth."""
+    """Yield the values of the authors' network with the same widths and depth."""
     for name, network in NETWORKS.items():
         measured = ("hidden_size", "num_hidden_layers", "intermediate_size", "patch_size")
         if all(config[value] == getattr(network, value) for value in measured):
@@ -191,7 +190,7 @@ def _heads(
 
 
 def missing(config: Mapping[str, Any], kind: Kind, unsettled: Sequence[str] = ()) -> list[str]:
-    """Name the values that must be known of such a network and are in no tensor, nor in here."""
+    """Return the names of the necessary values that are unknown or unsettled."""
     needed = ["num_attention_heads", "num_frames", "image_size"]
     if kind == "pretraining":
         needed.append("decoder_num_attention_heads")
@@ -199,19 +198,19 @@ def missing(config: Mapping[str, Any], kind: Kind, unsettled: Sequence[str] = ()
 
 
 def require(config: Mapping[str, Any], kind: Kind, unsettled: Sequence[str] = ()) -> None:
-    """Refuse a network that is not known to the last value, or that can't be built."""
+    """Raise `ConversionError` for a network with unknown values, or one that can't be built."""
     if config["num_channels"] != 3:
         raise ConversionError(
-            f"num_channels is {config['num_channels']}; only RGB (3) can be converted, since the "
-            "image processor's mean and standard deviation have three values, and so have those "
-            "that the loss of pre-training is computed with"
+            f"num_channels is {config['num_channels']}, but only 3 (RGB) can be converted: the "
+            "image processor and the loss of pre-training use a mean and a standard deviation of "
+            "three values"
         )
     if unknown := missing(config, kind):
         raise ConversionError(
-            f"{', '.join(unknown)} can't be read from this checkpoint: no tensor tells, its "
-            f"training args do not say, and its network ({config['hidden_size']} wide, "
-            f"{config['num_hidden_layers']} layers) is none of the authors'. Give what it was "
-            f"trained with (config.yaml: config, or --config NAME=VALUE)"
+            f"{', '.join(unknown)} can't be read from this checkpoint: neither its tensors nor "
+            f"its training args show it, and its network ({config['hidden_size']} wide, "
+            f"{config['num_hidden_layers']} layers) is not one of the authors'. Give the value "
+            f"from training (config.yaml: config, or --config NAME=VALUE)"
             + "".join(f". Also: {related_projects.DOUBTFUL[name]}" for name in unsettled)
         )
     if unsettled:
@@ -232,5 +231,5 @@ def require(config: Mapping[str, Any], kind: Kind, unsettled: Sequence[str] = ()
     if (tokens := tubelets * side**2) > MOST_TOKENS:
         raise ConversionError(
             f"num_frames {config['num_frames']} and image_size {config['image_size']} make a clip "
-            f"of {tokens:,} tokens; above {MOST_TOKENS:,} nothing can be verified"
+            f"of {tokens:,} tokens; at most {MOST_TOKENS:,} can be verified"
         )

@@ -1,8 +1,8 @@
-"""Is the network another project's?  What options say that no tensor tells.
+"""Recognises networks of other projects by training options, where tensors show no difference.
 
-Projects that build on VideoMAE keep its tensors' names and shapes, and compute something else:
-other positions, a part of the tokens, another head. Each row says which options tell, and why
-transformers' VideoMAE can't compute the network.
+Projects that build on VideoMAE use the same names and shapes of tensors but compute something else:
+other positions, a part of the tokens, another head. Each row has the options that show this, and
+the reason why transformers' VideoMAE can't compute the network.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,8 +23,8 @@ from videomae.recognition.signs import (
 from videomae.recognition.training_options import shown
 
 DETECTION = (
-    "its head classifies regions of the mean over time of all tokens, and not clips by their first "
-    "token, under the very names of the authors' --use_cls"
+    "its head classifies regions of the mean of all tokens over time, and not clips by their first "
+    "token; its tensors have the same names as with the authors' --use_cls"
 )
 VIDEOMAE = "MCG-NJU/VideoMAE at 14ef8d8, modeling_finetune.py"
 
@@ -34,8 +34,8 @@ SIGNS = (
         ("use_cls_token", "remove_pos_emb"),
         ANY,
         signs.present,
-        "it adds positions of three dimensions (sine and cosine of frame, row and column apart) "
-        "that are in no tensor",
+        "it adds three-dimensional positions (separate sines and cosines of frame, row and column) "
+        "that no tensor holds",
         "ruiwang2021/mvd at 45b877a, modeling_finetune.py",
     ),
     Sign(
@@ -43,7 +43,7 @@ SIGNS = (
         ("mcm",),
         FINETUNED,
         signs.true,
-        "it drops the tokens that change least (mcm_ratio, 40 % by default) before the blocks",
+        "before the blocks it drops the tokens that change least (mcm_ratio, by default 40 %)",
         "sunilhoho/EVEREST at 8ebdd70, modeling_finetune.py",
     ),
     Sign(
@@ -51,7 +51,7 @@ SIGNS = (
         ("motion_centric_masking_ratio",),
         (PRETRAINING,),
         signs.present,
-        "it chooses by motion which tokens are seen and which its decoder has",
+        "it chooses the tokens of its encoder and decoder by motion",
         "sunilhoho/EVEREST at 8ebdd70, modeling_pretrain.py",
     ),
     Sign(
@@ -59,17 +59,17 @@ SIGNS = (
         ("num_segment",),
         FINETUNED,
         signs.other_sizes,
-        f"its positions are interpolated from those of {FRAMES} frames of {SIZE} pixels, and are "
-        "in no tensor",
+        f"its positions are interpolated from those of {FRAMES} frames of {SIZE} pixels, and no "
+        "tensor holds them",
         "OpenGVLab/InternVideo at 3965eef, InternVideo1/Pretrain/VideoMAE/run_class_finetuning.py",
     ),
     Sign(
-        "VideoMAE V2's, fine-tuned from a file at another size and with other frames",
+        "VideoMAE V2's, fine-tuned with another image size and another number of frames",
         ("with_checkpoint",),
         FINETUNED,
         signs.tuned_at_other_sizes,
-        f"their script takes the positions for those of {FRAMES} frames and interpolates them, and "
-        "keeps them in no tensor",
+        f"their script interpolates the positions from those of {FRAMES} frames, and no tensor "
+        "holds them",
         "OpenGVLab/VideoMAEv2 at 29eab1e, run_class_finetuning.py",
     ),
     Sign(
@@ -85,7 +85,7 @@ SIGNS = (
         ("use_learnable_pos_emb",),
         ANY,
         signs.no_table,
-        "they would be in a tensor pos_embed, which the file has not",
+        "they would be in a tensor pos_embed, but the file has none",
         VIDEOMAE,
     ),
     Sign(
@@ -93,11 +93,11 @@ SIGNS = (
         ("mask_ratio",),
         (CLASSIFIER,),
         signs.masked,
-        "it drops that part of the tokens at random and shuffles them, when it is tested too",
+        "even in tests it drops that share of the tokens at random and shuffles the others",
         "XinyuSun/MME at 17689a9, finetune/model.py",
     ),
     Sign(
-        "an action detector, as VideoMAE-Action-Detection trains them",
+        "an action detector of VideoMAE-Action-Detection",
         ("data_set", "head_type", "eval_kinetics", "close_amp", "val_freq"),
         (CLASSIFIER,),
         signs.detector,
@@ -110,7 +110,7 @@ SIGNS = (
         ("attn_type",),
         ANY,
         signs.other_than("joint", "none"),
-        "its attention is local and global by turns",
+        "its attention alternates between local and global",
         "sunlicai/MAE-DFER at 80b651d, modeling_finetune.py",
     ),
     Sign(
@@ -118,7 +118,7 @@ SIGNS = (
         ("keep_temporal_dim",),
         (CLASSIFIER,),
         signs.true,
-        "it pools rows and columns alone and gives outputs for each tubelet",
+        "it pools only over rows and columns and gives outputs for each tubelet",
         "sunlicai/MAE-DFER at 80b651d, modeling_finetune.py",
     ),
     Sign(
@@ -126,7 +126,7 @@ SIGNS = (
         ("head_activation_func",),
         (CLASSIFIER,),
         signs.other_than("none", "identity", ""),
-        "a function follows its head",
+        "it applies a function to the outputs of its head",
         "sunlicai/MAE-DFER at 80b651d, modeling_finetune.py",
     ),
     Sign(
@@ -134,7 +134,7 @@ SIGNS = (
         ("ffn_adapt", "vpt"),
         FINETUNED,
         signs.true,
-        "it has adapters beside the MLPs, or tokens that were learned",
+        "it has adapters beside the MLPs, or learned tokens",
         "ShoufaChen/AdaptFormer at 6967d67, models/vit_video.py",
     ),
     Sign(
@@ -142,15 +142,15 @@ SIGNS = (
         ("cos_attn",),
         ANY,
         signs.true,
-        "attention is of the cosines of queries and keys",
+        "its attention uses the cosines of queries and keys",
         "OpenGVLab/VideoMAEv2 at 29eab1e, models/modeling_finetune.py",
     ),
     Sign(
-        "one with another scale",
+        "one with another attention scale",
         ("qk_scale",),
         ANY,
         signs.other_scale,
-        "attention is scaled by it, and not by 1 over the root of a head's width",
+        "it scales attention by this value, and not by 1 / sqrt(head width)",
         VIDEOMAE,
     ),
     Sign(
@@ -158,7 +158,7 @@ SIGNS = (
         ("act_layer", "hidden_act"),
         ANY,
         signs.other_than(*signs.GELU),
-        "the MLPs' activation is not GELU, which the folder's config says",
+        "its MLPs have another activation than GELU, which the folder's config states",
         VIDEOMAE,
     ),
     Sign(
@@ -166,8 +166,8 @@ SIGNS = (
         ("layer_norm_eps", "norm_eps"),
         ANY,
         signs.other_eps,
-        f"the layer norms' eps is not the authors' {LAYER_NORM_EPS:g}, which the folder's config "
-        "says",
+        f"its layer norms have another eps than the authors' {LAYER_NORM_EPS:g}, which the "
+        "folder's config states",
         VIDEOMAE,
     ),
     Sign(
@@ -193,7 +193,7 @@ SIGNS = (
         ("target_type",),
         (PRETRAINING,),
         signs.other_than("pixel"),
-        "its decoder predicts features of another network, and no pixels",
+        "its decoder predicts features of another network, not pixels",
         "QUVA-Lab/SIGMA at 9876f09 and fmthoker/SMILE at ba5c369, run_mae_pretraining.py",
     ),
     Sign(
@@ -201,40 +201,40 @@ SIGNS = (
         ("use_frame_diff_as_target",),
         (PRETRAINING,),
         signs.true,
-        "its decoder predicts differences between frames too",
+        "its decoder also predicts differences between frames",
         "sunlicai/MAE-DFER at 80b651d, run_mae_pretraining.py",
     ),
 )
 
 
-# What the tensors allow and nothing may confirm, and how to settle it.
+# Values that the tensors allow but nothing may confirm, and how the user can settle them.
 DOUBTFUL = {
     "use_mean_pooling": (
-        "the head follows norm, and nothing in the file says what it reads: the first token, as "
-        "by the authors' --use_cls, or regions of the mean over time, as in an action detector "
-        "(VideoMAE-Action-Detection), whose tensors are the same and which can't be converted. If "
-        "it is the former, give use_mean_pooling: false (config.yaml: config, or --config "
+        "the head follows norm, and nothing in the file shows what it reads: the first token (the "
+        "authors' --use_cls) or regions of the mean over time (an action detector of "
+        "VideoMAE-Action-Detection, which has the same tensors and can't be converted). If it "
+        "reads the first token, give use_mean_pooling: false (config.yaml: config, or --config "
         "use_mean_pooling=false)"
     )
 }
 
 
 def hint(name: str, origin: str, other: str) -> str:
-    """Say whose network a contradiction between two origins may show; empty if nobody's."""
+    """Return a hint that two contradictory values may show an action detector; empty if not."""
     if name != "use_mean_pooling" or not origin.startswith("args.") or "tensor" not in other:
         return ""
     return (
-        ". Options that say true beside a head that follows norm are an action detector's "
-        f"(VideoMAE-Action-Detection): {DETECTION}, which transformers' VideoMAE can't compute"
+        ". The option is true and the head follows norm, as in an action detector of "
+        f"VideoMAE-Action-Detection: {DETECTION}, so transformers' VideoMAE can't compute it"
     )
 
 
 def reasons(
     args: Mapping[str, Any], kind: str, config: Mapping[str, Any], names: Iterable[str]
 ) -> list[str]:
-    """Say why a network is another project's, a text for each reason; none for VideoMAE's.
+    """Return the reasons why a network belongs to another project; none for VideoMAE's own.
 
-    ``config`` has what is known of the network's values, ``names`` are its tensors'.
+    ``config`` has the known values of the network, ``names`` are its tensors'.
     """
     file = signs.File(args, config, frozenset(names))
     found: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""What can an option say of a network?  Judgements of one option, for `relatives`.
+"""Functions that judge one training option, for `related_projects`.
 
-Each is given the file and the option's name, and says whether the option tells of a network that
+Each takes the file and the option's name, and returns whether the option shows a network that
 transformers' VideoMAE can't compute.
 """
 
@@ -16,13 +16,13 @@ CLASSIFIER, ENCODER, PRETRAINING = "classifier", "encoder", "pretraining"
 FINETUNED = (CLASSIFIER, ENCODER)
 ANY = (CLASSIFIER, ENCODER, PRETRAINING)
 
-# What InternVideo1 and UMT interpolate positions from: 16 frames of 224 pixels in tubelets of 2.
+# InternVideo1 and UMT interpolate positions of 16 frames of 224 pixels in tubelets of 2.
 FRAMES, SIZE, TUBELETS = 16, 224, 8
 GELU = ("gelu", "nn.gelu", "torch.nn.gelu", "torch.nn.modules.activation.gelu")
 
 
 class File(NamedTuple):
-    """What a sign is looked for in: options, the network's values, and its tensors' names."""
+    """A checkpoint's training options, the network's values, and its tensors' names."""
 
     args: Mapping[str, Any]
     config: Mapping[str, Any]
@@ -30,7 +30,7 @@ class File(NamedTuple):
 
     @property
     def table(self) -> bool:
-        """Whether positions are in a tensor, which is compared with the fixed ones."""
+        """Whether the positions are stored in a tensor, which is compared with the fixed ones."""
         return any(name.split(".")[-1] == "pos_embed" for name in self.names)
 
 
@@ -39,10 +39,10 @@ Says = Callable[[File, str], bool]
 
 @dataclass(frozen=True)
 class Sign:
-    """Options that tell a project's network from VideoMAE's.
+    """Options that distinguish a project's network from VideoMAE's.
 
-    ``whose`` completes "the network is …", ``says`` judges one option that is there, ``reason`` is
-    what transformers' VideoMAE can't compute, ``source`` where their code does so.
+    ``whose`` completes "the network is …", ``says`` judges one existing option, ``reason`` says
+    what transformers' VideoMAE can't compute, ``source`` is the place in that project's code.
     """
 
     whose: str
@@ -54,33 +54,33 @@ class Sign:
 
 
 def present(_: File, __: str) -> bool:
-    """Being there at all says it."""
+    """Return True: the option's presence is enough."""
     return True
 
 
 def true(file: File, option: str) -> bool:
-    """Being true says it."""
+    """Return whether the option is true."""
     return bool(boolean(file.args, option))
 
 
 def false(file: File, option: str) -> bool:
-    """Being false says it."""
+    """Return whether the option is false."""
     return boolean(file.args, option) is False
 
 
 def other_than(*values: str) -> Says:
-    """Give a judgement: any other text than these says it, whatever the letters' case."""
+    """Return a function that tests for any other text than these, ignoring case."""
     return lambda file, option: _text(file.args[option]) not in values
 
 
 def _text(value: Any) -> str:
-    """Give a value as text in small letters: of a class that was not loaded, its name."""
+    """Return a value as lower-case text; for a shadow the name of its class."""
     loaded = isinstance(value, type) and issubclass(value, Shadow)
     return (value.name if loaded else value if isinstance(value, str) else shown(value)).lower()
 
 
 def masked(file: File, option: str) -> bool:
-    """Say whether tokens are dropped, or shuffled where the first is what the head reads."""
+    """Return whether tokens are dropped, or shuffled while the head reads the first one."""
     try:
         return not float(file.args[option]) <= 0 or "fc_norm.weight" not in file.names
     except (TypeError, ValueError, OverflowError):
@@ -88,16 +88,16 @@ def masked(file: File, option: str) -> bool:
 
 
 def other_sizes(file: File, _: str) -> bool:
-    """Say whether frames or size are not those that InternVideo1's positions are for."""
+    """Return whether frames or image size differ from those of InternVideo1's positions."""
     frames, size = file.config.get("num_frames", FRAMES), file.config.get("image_size", SIZE)
     return not file.table and (frames, size) != (FRAMES, SIZE)
 
 
 def tuned_at_other_sizes(file: File, _: str) -> bool:
-    """Say whether V2's script interpolated the table of a network that it began from a file.
+    """Return whether V2's script interpolated the position table of the network it fine-tuned.
 
-    It does so once for another size and once for other frames than 16. The first alone changes
-    nothing, the second alone fails.
+    It does so for another image size and for another number of frames than 16. The first alone
+    changes nothing; the second alone fails.
     """
     if file.table or "head_drop_rate" not in file.args or not file.args.get("finetune"):
         return False
@@ -106,7 +106,7 @@ def tuned_at_other_sizes(file: File, _: str) -> bool:
 
 
 def other_patches(file: File, _: str) -> bool:
-    """Say whether a clip has other patches than 8 x 14 x 14, or 8 x 16 x 16 of 14 pixels."""
+    """Return whether a clip has other patches than 8 x 14 x 14, or 8 x 16 x 16 of 14 pixels."""
     config = file.config
     if file.table or not {"num_frames", "image_size"} <= config.keys():
         return False
@@ -116,12 +116,12 @@ def other_patches(file: File, _: str) -> bool:
 
 
 def no_table(file: File, option: str) -> bool:
-    """Say whether positions are to be learned and in no tensor."""
+    """Return whether positions are learnable but stored in no tensor."""
     return true(file, option) and not file.table
 
 
 def other_scale(file: File, option: str) -> bool:
-    """Say whether attention is scaled by something else than 1 over the root of a head's width."""
+    """Return whether the attention scale is not 1 / sqrt(head width)."""
     heads = file.config.get("num_attention_heads")
     try:
         scale = float(file.args[option])
@@ -134,7 +134,7 @@ def other_scale(file: File, option: str) -> bool:
 
 
 def other_eps(file: File, option: str) -> bool:
-    """Say whether the layer norms' eps is not the authors'."""
+    """Return whether the layer norms' eps differs from the authors'."""
     try:
         return float(file.args[option]) != LAYER_NORM_EPS
     except (TypeError, ValueError, OverflowError):
@@ -142,10 +142,10 @@ def other_eps(file: File, option: str) -> bool:
 
 
 def detector(file: File, option: str) -> bool:
-    """Say whether a head after ``norm`` is a detector's.
+    """Return whether a head after ``norm`` belongs to an action detector.
 
-    VideoMAE-Action-Detection's script has none of the options of testing on clips; SMILE's, which
-    also has ``val_freq``, has them.
+    VideoMAE-Action-Detection's script has no options for testing on clips; SMILE's, which also has
+    ``val_freq``, has them.
     """
     if "fc_norm.weight" in file.names:
         return False

@@ -1,7 +1,7 @@
-"""What do the training options in a file say of its network?
+"""Reads VideoMAEConfig values from the training options in a file.
 
-They are of any type, since any program may have written them. A number may be written as text or
-as a float; what can be read in no way is an error, and never passed over.
+Options may have any type, because any program may have written them. A number may be text or a
+float. An option that can't be read raises an error; it is never skipped.
 """
 
 import reprlib
@@ -14,9 +14,9 @@ from videomae.checkpoint.unpickler import Shadow
 from videomae.errors import ConversionError, listing, one_line
 from videomae.model.networks import Factory, factory_of
 
-# Options that are a value of VideoMAEConfig by another name, and the kinds of network that they
-# are of. The last ones are parameters of the authors' classes (modeling_finetune.py,
-# modeling_pretrain.py), which their scripts don't offer and others' do.
+# Options that are VideoMAEConfig values under another name, and the kind of network they apply to.
+# The last ones are parameters of the authors' classes (modeling_finetune.py, modeling_pretrain.py);
+# only other projects' scripts offer them as options.
 SAID = {
     "tubelet_size": ("tubelet_size", "any"),
     "decoder_depth": ("decoder_num_hidden_layers", "pretraining"),
@@ -31,21 +31,21 @@ SAID = {
     "decoder_embed_dim": ("decoder_hidden_size", "pretraining"),
     "decoder_num_heads": ("decoder_num_attention_heads", "pretraining"),
 }
-LARGEST = 2**53  # whole numbers that a float holds exactly; no size of a network comes near
+LARGEST = 2**53  # a float holds all whole numbers up to this exactly
 TRUTH = {"true": True, "false": False, "1": True, "0": False}
 
-# Fine-tuning by V2's script gives the factory the images' size; V1's leaves it to the factory, and
-# so do both scripts of pre-training (create_model in each). Of these, V2's fine-tuning alone has:
+# Only V2's fine-tuning script passes the image size to the factory (create_model in each script).
+# Only that script has this option:
 SIZE_IS_GIVEN = "head_drop_rate"
 
 Said = tuple[str, Any, str]
 
 
 def values(args: Mapping[str, Any], kind: str) -> Iterator[Said]:
-    """Give what the options say: a name of VideoMAEConfig, the value, and which option says so."""
-    if kind == "classifier":  # an encoder alone may be of a network that pooled, or not
+    """Yield (VideoMAEConfig name, value, option) for each value in the training options."""
+    if kind == "classifier":  # an encoder alone may come from a network with or without pooling
         yield from _pooling(args)
-    # Fine-tuning builds the network for all segments' frames together.
+    # Fine-tuning builds the network for the frames of all segments together.
     if (frames := integer(args, "num_frames")) is not None:
         segments = integer(args, "num_segments")
         frames *= 1 if kind == "pretraining" or segments is None else segments
@@ -58,21 +58,21 @@ def values(args: Mapping[str, Any], kind: str) -> Iterator[Said]:
         if of in (kind, "any") and (number := integer(args, option)) is not None:
             yield name, number, f"args.{option}"
     normalised = boolean(args, "normlize_target") if kind == "pretraining" else None
-    if normalised is not None:  # the option is spelled so
+    if normalised is not None:  # the authors' spelling
         yield "norm_pix_loss", normalised, "args.normlize_target"
 
 
 def _pooling(args: Mapping[str, Any]) -> Iterator[Said]:
     if (pooling := boolean(args, "use_mean_pooling")) is not None:
         yield "use_mean_pooling", pooling, "args.use_mean_pooling"
-    if (first := boolean(args, "use_cls")) is not None:  # what sets the other to false
+    if (first := boolean(args, "use_cls")) is not None:  # it sets use_mean_pooling to false
         yield "use_mean_pooling", not first, "args.use_cls"
 
 
 def factory(args: Mapping[str, Any], kind: str, config: Mapping[str, Any]) -> Factory | None:
-    """Give the authors' factory that the option ``model`` names; None for another's name.
+    """Return the authors' factory that the option ``model`` names; None for any other name.
 
-    Raises `ConversionError` if the network, as its tensors say, is not what that factory builds.
+    Raises `ConversionError` if the tensors are not of the network that this factory builds.
     """
     name = args.get("model")
     if name is None:
@@ -91,14 +91,14 @@ def factory(args: Mapping[str, Any], kind: str, config: Mapping[str, Any]) -> Fa
             wrong.append(f"{value} {config[value]}, not {expected}")
     if wrong:
         raise ConversionError(
-            f"args.model is {name}, but the tensors are of another network: "
-            f"{listing(wrong)}; one of them belongs to another file"
+            f"args.model is {name}, but the tensors belong to another network: "
+            f"{listing(wrong)}; correct args.model, or use the right file"
         )
     return made
 
 
 def _may_be(kind: str, pretraining: bool) -> bool:
-    """Say whether a network of a kind can be what a factory builds, or a part of it."""
+    """Return whether a network of this kind can be what a factory builds, or a part of it."""
     return kind == "encoder" or pretraining == (kind == "pretraining")
 
 
@@ -107,7 +107,7 @@ def _described(made: Factory) -> str:
 
 
 def of_factory(made: Factory, args: Mapping[str, Any], decoder_hidden_size: Any) -> Iterator[Said]:
-    """Give what no tensor tells of what a factory builds: heads, and the size of its images."""
+    """Yield a factory's values that no tensor shows: attention heads and image size."""
     origin = f"args.model {made.name}"
     yield "num_attention_heads", made.network.num_attention_heads, origin
     if decoder_hidden_size == made.network.decoder_hidden_size:
@@ -117,11 +117,11 @@ def of_factory(made: Factory, args: Mapping[str, Any], decoder_hidden_size: Any)
 
 
 def check(args: Mapping[str, Any], config: Mapping[str, Any], num_labels: int | None) -> None:
-    """Refuse options that contradict the network in what is no value of VideoMAEConfig."""
+    """Raise `ConversionError` if other options contradict the network: classes, MLP and window."""
     classes = integer(args, "nb_classes")
     if num_labels and classes not in (None, num_labels):
         raise ConversionError(
-            f"the head has {num_labels} classes (tensor head.weight), but args.nb_classes says "
+            f"the head has {num_labels} classes (tensor head.weight), but args.nb_classes is "
             f"{classes}; one of them belongs to another network"
         )
     _check_ratio(args, config)
@@ -138,21 +138,22 @@ def _check_ratio(args: Mapping[str, Any], config: Mapping[str, Any]) -> None:
         raise _unreadable("mlp_ratio", ratio, "a number") from None
     if width != config["intermediate_size"]:
         raise ConversionError(
-            f"args.mlp_ratio {ratio} makes the MLP {width} wide, but the tensors' is "
+            f"args.mlp_ratio {ratio} makes the MLP {width} wide, but the tensors have "
             f"{config['intermediate_size']}; one of them belongs to another network"
         )
 
 
 def _check_window(args: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Compare the patches of a clip, of frames and rows and columns, with frames and image size.
+    """Raise `ConversionError` if args.window_size contradicts the frames and the image size.
 
-    The scripts count one segment's frames, V1's and those after it by 2 whatever the tubelets are.
+    The scripts count the frames of one segment. V1 and its successors divide them by 2, whatever
+    the tubelet size.
     """
     window = args.get("window_size")
     if window is None or not {"num_frames", "image_size"} <= config.keys():
         return
     counts = numbers("window_size", window)
-    if len(counts) not in (2, 3):  # their comments have a form without frames
+    if len(counts) not in (2, 3):  # the scripts' comments mention a form without frames
         raise _unreadable("window_size", window, "three numbers")
     segment = integer(args, "num_frames") or config["num_frames"]
     tubelets = {segment // config["tubelet_size"], segment // 2}
@@ -170,7 +171,7 @@ def _check_window(args: Mapping[str, Any], config: Mapping[str, Any]) -> None:
 
 
 def integer(args: Mapping[str, Any], option: str) -> int | None:
-    """Read an option that is a whole number; None if it is not there, or None."""
+    """Return an option as a whole number; None if it is missing or None."""
     value = args.get(option)
     return None if value is None else _integer(option, value)
 
@@ -186,7 +187,7 @@ def _integer(option: str, value: Any) -> int:
 
 
 def boolean(args: Mapping[str, Any], option: str) -> bool | None:
-    """Read an option that is true or false; None if it is not there, or None."""
+    """Return an option as true or false; None if it is missing or None."""
     value = args.get(option)
     if value is None or isinstance(value, bool):
         return value
@@ -198,14 +199,14 @@ def boolean(args: Mapping[str, Any], option: str) -> bool | None:
 
 
 def numbers(option: str, value: Any) -> list[int]:
-    """Read an option that is several whole numbers."""
+    """Return an option as a list of whole numbers."""
     if not isinstance(value, list | tuple):
         raise _unreadable(option, value, "a list of whole numbers")
     return [_integer(option, number) for number in value]
 
 
 def side(args: Mapping[str, Any], option: str, what: str) -> int | None:
-    """Read the side of a square, which can be said by one number or by two."""
+    """Return the side of a square, which an option gives as one or two numbers."""
     size = args.get(option)
     if size is None:
         return None
@@ -216,19 +217,19 @@ def side(args: Mapping[str, Any], option: str, what: str) -> int | None:
         if len(sides) in (1, 2) and sides[0] == sides[-1]:
             return sides[0]
     raise ConversionError(
-        f"args.{option} is {shown(list(size))}; transformers' VideoMAE takes {what} only"
+        f"args.{option} is {shown(list(size))}, but transformers' VideoMAE takes only {what}"
     )
 
 
 def shown(value: Any) -> str:
-    """Show an option's value for a message, however large and of whatever type."""
+    """Return an option's value for a message, of any size and type."""
     if isinstance(value, int) and abs(value) > LARGEST:  # Python itself refuses to print some
         return f"a number of {value.bit_length()} bits"
     plain = isinstance(value, str | int | float | list | tuple | dict) or value is None
     try:
         return one_line(reprlib.repr(value), most=120) if plain else f"a {_type(value)}"
     except ValueError:  # such a number in a list
-        return f"a {_type(value)} of numbers that are too large"
+        return f"a {_type(value)} with numbers that are too large"
 
 
 def _type(value: Any) -> str:
@@ -238,10 +239,10 @@ def _type(value: Any) -> str:
 
 
 def _unreadable(option: str, value: Any, needed: str) -> ConversionError:
-    """Say which option can't be read, with its value and type."""
+    """Return the error for an option that can't be read, with its value and type."""
     told = shown(value)
     of_type = "" if told.startswith("a ") else f" (of type {_type(value)})"
     return ConversionError(
-        f"args.{option} is {told}{of_type}, which can't be read as {needed}; it says what "
-        "the network is, so correct it in the file, or save the file without it"
+        f"args.{option} is {told}{of_type}, but must be {needed} because it describes the network; "
+        "correct it in the file, or save the file without it"
     )

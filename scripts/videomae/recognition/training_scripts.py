@@ -1,7 +1,7 @@
-"""Which options do the authors' training scripts have?  And which has a file beside those?
+"""The options of the authors' training scripts, and the unknown options in a file.
 
-A checkpoint of those scripts holds all of them as ``args``. Projects that build on VideoMAE keep
-the scripts and add options of their own, so that the options tell whose network it is where no
+A checkpoint of those scripts holds all of them as ``args``. Projects that build on VideoMAE add
+options to the same scripts, so the options show which project a network comes from even if no
 tensor does.
 """
 
@@ -20,8 +20,8 @@ SCRIPTS: tuple[Script, ...] = (
     "V2 pre-training",
 )
 
-# Which scripts have which options, by what these concern. ``window_size`` and ``patch_size`` are
-# put there by the scripts themselves.
+# Options by topic, and the scripts that have them. The scripts themselves add ``window_size`` and
+# ``patch_size``.
 _ALL = "V1 fine-tuning, V2 fine-tuning, V1 pre-training, V2 pre-training"
 _TUNING = "V1 fine-tuning, V2 fine-tuning"
 _PRETRAINING = "V1 pre-training, V2 pre-training"
@@ -64,8 +64,8 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("run", "V2 fine-tuning, V2 pre-training", "with_checkpoint"),
 )
 
-# What is added only in some runs: by the start of several processes (utils.py of both), and by
-# DeepSpeed's own `add_config_arguments`.
+# Options of some runs only: added at the start of several processes (utils.py of both), and by
+# DeepSpeed's `add_config_arguments`.
 STARTED = frozenset(["rank", "gpu", "distributed", "dist_backend"])
 DEEPSPEED = frozenset(
     ["deepspeed", "deepspeed_config", "deepspeed_mpi", "deepscale", "deepscale_config"]
@@ -82,25 +82,25 @@ OPTIONS: dict[Script, frozenset[str]] = {
     for script in SCRIPTS
 }
 
-# So many of a script's options must be there to say that it wrote them: all but a few, which other
-# commits of it may not have had.
+# The share of a script's options that a file must have to be recognised. Other commits of the
+# script may lack a few.
 RECOGNISED = 0.9
 
 
 def of_kind(kind: str) -> tuple[Script, ...]:
-    """Name the scripts that train a kind of network; of an encoder alone, all of them."""
+    """Return the scripts that train a kind of network; for an encoder alone all of them."""
     tuning, pretraining = SCRIPTS[:2], SCRIPTS[2:]
     return {"classifier": tuning, "pretraining": pretraining}.get(kind, SCRIPTS)
 
 
 def unknown(args: Mapping[Any, Any], kind: str) -> list[str]:
-    """Name the options that the authors' scripts for such a network do not have, as a file does."""
+    """Return the options in a file that the authors' scripts for such a network don't have."""
     known = ADDED.union(*(OPTIONS[script] for script in of_kind(kind)))
     return [one_line(str(name), most=120) for name in args if name not in known]
 
 
 def recognised(args: Mapping[Any, Any], kind: str) -> Script | None:
-    """Name the authors' script that wrote such options; None if another may have."""
+    """Return the authors' script that wrote these options; None if another may have."""
     for script in of_kind(kind):
         known = OPTIONS[script]
         if set(args) <= known | ADDED and len(known & set(args)) >= RECOGNISED * len(known):

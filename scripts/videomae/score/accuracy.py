@@ -34,7 +34,7 @@ class Share(NamedTuple):
         return 100 * max(low, 0.0), 100 * min(high, 1.0)
 
     def json(self) -> dict[str, Any]:
-        """Give it for a report."""
+        """Return it for a report."""
         low, high = self.interval
         return {
             "percent": self.percent,
@@ -88,7 +88,7 @@ def _classes(predictions: Iterable[Prediction], unread: Iterable[int]) -> dict[i
 
 
 def _confusions(predictions: Iterable[Prediction]) -> list[Confusion]:
-    """Give what is taken for what, the most frequent first."""
+    """Return what is taken for what, the most frequent first."""
     pairs = Counter((each.label, each.predicted) for each in predictions if not each.right)
     ordered = sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))
     return [Confusion(label, predicted, videos) for (label, predicted), videos in ordered]

@@ -91,7 +91,7 @@ def _prediction(
 
 
 def content(compared: Sequence[Compared]) -> list[dict[str, Any]]:
-    """Give the steps as JSON values."""
+    """Return the steps as JSON values."""
     return [
         {
             "changed": each.step.choice,

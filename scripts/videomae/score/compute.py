@@ -76,7 +76,7 @@ class Work:
                 self._compute(left, model, way, lines, progress)
 
     def records(self, entries: Sequence[Entry], model: Model, way: Way) -> dict[str, Record]:
-        """Give what is there of all videos; refuse to go on without some."""
+        """Return what is there of all videos; refuse to go on without some."""
         paths = [entry.path for entry in entries]
         found = self._kept(model, way).read(self.root, paths)
         if absent := [path for path in paths if path not in found]:

@@ -116,5 +116,5 @@ def _pixels(frame: VideoFrame) -> Frame:
 
 
 def _said(error: Exception) -> str:
-    """Give the decoder's reason without the path, and without a log that threads share."""
+    """Return the decoder's reason without the path, and without a log that threads share."""
     return one_line(getattr(error, "strerror", None) or str(error), most=300)

@@ -28,7 +28,7 @@ def choose(outcome: Outcome) -> list[Scored]:
 
 
 def content(outcome: Outcome, chosen: Sequence[Scored], root: Path) -> Iterator[dict[str, Any]]:
-    """Give each as JSON values: its path, its label, the likeliest classes, a picture."""
+    """Return each as JSON values: its path, its label, the likeliest classes, a picture."""
     for video in chosen:
         if video.prediction:
             scores, best = video.prediction.scores, video.prediction.order[:BEST]

@@ -29,7 +29,7 @@ class State(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> "State":
-        """Give a file's; of none what no file has."""
+        """Return a file's; of none what no file has."""
         try:
             found = path.stat()
         except OSError:
@@ -52,7 +52,7 @@ class Record:
     logits: Logits | None = None
 
     def line(self) -> str:
-        """Give the record as one line."""
+        """Return the record as one line."""
         fields: dict[str, Any] = {"path": self.path, "state": self.state}
         if self.logits is None:
             fields["unreadable"] = self.unreadable
@@ -83,7 +83,7 @@ class Kept:
         self.digest = hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def read(self, root: Path, paths: Iterable[str]) -> dict[str, Record]:
-        """Give what is there of videos that are still what they were, by path."""
+        """Return what is there of videos that are still what they were, by path."""
         wanted = set(paths)
         found: dict[str, Record] = {}
         for file in sorted(self.folder.glob(f"{self.digest}.*.jsonl")):

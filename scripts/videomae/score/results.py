@@ -117,7 +117,7 @@ def save(outcome: Outcome, facts: Mapping[str, Any], json_path: Path, csv_path: 
 
 
 def content(outcome: Outcome, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the report as JSON values; ``facts`` are what was scored and how."""
+    """Return the report as JSON values; ``facts`` are what was scored and how."""
     counted, names = outcome.accuracy, outcome.names
     return {
         **facts,
@@ -142,7 +142,7 @@ def content(outcome: Outcome, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rows(outcome: Outcome) -> Iterator[list[Any]]:
-    """Give a line for each video: its label, the likeliest classes with their scores."""
+    """Return a line for each video: its label, the likeliest classes with their scores."""
     best = range(1, min(BEST, len(outcome.names)) + 1)
     head = ["video", "frames", "state", "label", "right", "score of label"]
     yield [*head, *(f"{what} {n}" for n in best for what in ("class", "score"))]
@@ -162,7 +162,7 @@ def _rows(outcome: Outcome) -> Iterator[list[Any]]:
 
 
 def _cells(row: Sequence[Any]) -> list[Any]:
-    """Give a row that does nothing to a terminal, whatever labels and paths hold."""
+    """Return a row that does nothing to a terminal, whatever labels and paths hold."""
     return [one_line(cell, most=100_000) if isinstance(cell, str) else cell for cell in row]
 
 

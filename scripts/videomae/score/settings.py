@@ -43,7 +43,7 @@ class Asked:
 
 
 def read(score: Score | None, variants: Mapping[str, Variant], results: Path) -> dict[str, Asked]:
-    """Give what is asked of each variant that is to be scored; nothing without ``score``.
+    """Return what is asked of each variant that is to be scored; nothing without ``score``.
 
     ``results`` is where folders are that are converted already, and what was computed of videos.
     """
@@ -71,7 +71,7 @@ def read(score: Score | None, variants: Mapping[str, Variant], results: Path) ->
 
 
 def classifies(variant: Variant, converted: Path) -> bool:
-    """Tell whether a variant has a head, by its folder or its entry; where neither tells, yes."""
+    """Return whether a variant has a head, by its folder or its entry; where neither tells, yes."""
     if (converted / model_folder.CONFIG).is_file():
         config = model_folder.read_json(converted / model_folder.CONFIG)
         kinds = config.get("architectures")
@@ -82,7 +82,7 @@ def classifies(variant: Variant, converted: Path) -> bool:
 
 
 def _protocol(variant: Variant) -> str | None:
-    """Give the protocol of the data set that an entry names, by accuracy, labels or training."""
+    """Return the protocol of the data set that an entry names, by accuracy, labels or training."""
     entry = variant.entry
     shipped = {known.labels: title for title, known in datasets.TITLED.items() if known.labels}
     named = [entry.published.dataset] if entry.published else []
@@ -92,7 +92,7 @@ def _protocol(variant: Variant) -> str | None:
 
 
 def _lists(score: Score, protocols: Mapping[str, str | None]) -> dict[str, str]:
-    """Give the list of each protocol; one list is for one data set."""
+    """Return the list of each protocol; one list is for one data set."""
     unknown = [name for name, protocol in protocols.items() if protocol is None]
     if unknown:
         raise ConversionError(

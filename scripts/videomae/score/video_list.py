@@ -47,7 +47,7 @@ def read(path: Path, classes: int) -> list[Entry]:
 
 
 def missing(entries: Iterable[Entry], root: Path) -> list[Entry]:
-    """Give the entries without a file."""
+    """Return the entries without a file."""
     return [entry for entry in entries if not (root / entry.path).is_file()]
 
 

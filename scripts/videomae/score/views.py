@@ -28,7 +28,7 @@ class Offset(NamedTuple):
 
 
 def loaded(protocol: Protocol, total: int) -> list[int]:
-    """Give the frames of a video of ``total`` that its clips are taken from, in order.
+    """Return the frames of a video of ``total`` that its clips are taken from, in order.
 
     Dense: every ``rate``-th, the last of them again until there are enough for a clip. Segments:
     the beginnings of as many equal parts as all clips have frames.
@@ -41,7 +41,7 @@ def loaded(protocol: Protocol, total: int) -> list[int]:
 
 
 def clips(protocol: Protocol, total: int) -> list[list[int]]:
-    """Give the frames of each clip of a video of ``total`` frames.
+    """Return the frames of each clip of a video of ``total`` frames.
 
     Dense clips begin at equal distances, the last one ends with what is loaded; a single one is in
     the middle. Clips of segments take turns.
@@ -54,14 +54,14 @@ def clips(protocol: Protocol, total: int) -> list[list[int]]:
 
 
 def resized(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """Give width and height with the shorter side as asked, the longer one rounded down."""
+    """Return width and height with the shorter side as asked, the longer one rounded down."""
     if width >= height:
         return short_side * width // height, short_side
     return short_side, short_side * height // width
 
 
 def offsets(width: int, height: int, crops: int) -> list[Offset]:
-    """Give where each square crop of a frame begins: along the longer side, at equal distances.
+    """Return where each square crop of a frame begins: along the longer side, at equal distances.
 
     Of a square frame all are the same; a single one is in the middle.
     """
@@ -70,7 +70,7 @@ def offsets(width: int, height: int, crops: int) -> list[Offset]:
 
 
 def _spread(room: int, number: int) -> list[int]:
-    """Give so many offsets from 0 to ``room``, rounded down in floats as the authors do."""
+    """Return so many offsets from 0 to ``room``, rounded down in floats as the authors do."""
     if number == 1:
         return [room // 2]
     return [int(each * (room / (number - 1))) for each in range(number)]

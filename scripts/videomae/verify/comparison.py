@@ -35,7 +35,7 @@ class Comparison:
     expected: dict[str, Tensor] = field(default_factory=dict)
 
     def largest(self) -> float:
-        """Give the largest difference of any step, of its scale; NaN if there is one."""
+        """Return the largest difference of any step, of its scale; NaN if there is one."""
         return self.differences[worst(self.differences)]
 
     def first_parting(self) -> str:
@@ -80,7 +80,7 @@ def lockstep(model: torch.nn.Module, steps: Iterator[Step]) -> Iterator[Comparis
 
 
 def _observed(model: Any) -> dict[str, torch.nn.Module]:
-    """Give the modules of transformers' model whose outputs are steps of the reference."""
+    """Return the modules of transformers' model whose outputs are steps of the reference."""
     encoder = model.base_model  # itself, if it is one alone
     modules = {"patch embedding with positions": encoder.embeddings}
     parts = {"encoder": encoder.encoder.layer}
@@ -96,14 +96,14 @@ def _observed(model: Any) -> dict[str, torch.nn.Module]:
 
 
 def difference(found: Tensor, expected: Tensor) -> float:
-    """Give the largest difference of any element; infinite for other shapes, NaN for a NaN."""
+    """Return the largest difference of any element; infinite for other shapes, NaN for a NaN."""
     if found.shape != expected.shape:
         return float("inf")
     return (found.float() - expected.float()).abs().max().item()
 
 
 def furthest(found: Tensor, expected: Tensor) -> float:
-    """Give the largest difference of any clip's step, of that clip's scale; NaN if there is one."""
+    """Return the largest difference of any clip's step, of that clip's scale; NaN if there is one."""
     if found.shape != expected.shape:
         return float("inf")
     pairs = zip(found, expected, strict=True)
@@ -117,7 +117,7 @@ def worst(differences: Mapping[str, float]) -> str:
 
 
 def scale(values: Tensor) -> float:
-    """Give the root mean square: what a difference is measured against."""
+    """Return the root mean square: what a difference is measured against."""
     # In float64, since the squares of float32 values may be beyond it, and allow any difference.
     return values.double().square().mean().sqrt().item()
 
@@ -142,13 +142,13 @@ class Run:
         return logits(self.output)
 
     def difference(self, clip: int = 0) -> float:
-        """Give the largest difference of any logit of a clip."""
+        """Return the largest difference of any logit of a clip."""
         if self.logits.shape != self.expected.shape:
             return float("inf")
         return difference(self.logits[clip], self.expected[clip])
 
     def tolerance(self, clip: int = 0) -> float:
-        """Give what that may be."""
+        """Return what that may be."""
         return OUTPUT_TOLERANCE * scale(self.expected[clip])
 
 
@@ -177,7 +177,7 @@ def forward(model: Any, pixels: Tensor, mask: Tensor | None) -> Any:
 
 
 def logits(output: Any) -> Tensor:
-    """Give what a model of transformers put out: its logits, or the tokens of an encoder alone."""
+    """Return what a model of transformers put out: its logits, or the tokens of an encoder alone."""
     held: Tensor = output.logits if hasattr(output, "logits") else output.last_hidden_state
     return held
 
@@ -196,7 +196,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def positions(model: Any) -> dict[Any, Tensor]:
-    """Give the position tables of a loaded model, by what holds each: (1, tokens, width)."""
+    """Return the position tables of a loaded model, by what holds each: (1, tokens, width)."""
     owners = [model.base_model.embeddings, model]
     return {one: one.position_embeddings for one in owners if hasattr(one, "position_embeddings")}
 

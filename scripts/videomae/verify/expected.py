@@ -34,7 +34,7 @@ class ExpectedConfig:
     compare_labels: bool = True
 
     def values(self, folder: Path) -> dict[str, Any]:
-        """Give every value; ``folder`` is where labels come from that are not compared."""
+        """Return every value; ``folder`` is where labels come from that are not compared."""
         names = labels.id2label(self.architecture.num_labels or 0, self.label_list)
         if not self.compare_labels:
             with suppress(ConversionError, OSError):

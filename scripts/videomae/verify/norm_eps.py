@@ -51,13 +51,13 @@ def eps_effect(reference: Reference, hidden: Tensor, outputs: Tensor) -> EpsEffe
 
 
 def has_final_norm(architecture: Architecture) -> bool:
-    """Tell whether the network has a norm that transformers builds with an eps of its own."""
+    """Return whether the network has a norm that transformers builds with an eps of its own."""
     pooled = architecture.kind == "classifier" and architecture.config["use_mean_pooling"]
     return architecture.kind == "pretraining" or bool(pooled)
 
 
 def shrinking(variance: float) -> float:
-    """Give the share by which transformers' eps makes a norm's values smaller, of 0.68 at most."""
+    """Return the share by which transformers' eps makes a norm's values smaller, of 0.68 at most."""
     authors, theirs = variance + LAYER_NORM_EPS, variance + TRANSFORMERS_FINAL_NORM_EPS
     # 1 - sqrt(authors / theirs), without taking two numbers from each other that are nearly equal.
     share = (theirs - authors) / theirs

@@ -94,7 +94,7 @@ class Verification:
         return self.report
 
     def _steps(self) -> Iterator[str | Check]:
-        """Give what each step is, and then its checks."""
+        """Return what each step is, and then its checks."""
         folder, architecture, stored = self.folder, self.architecture, self.network.stored
         yield "comparing config and processor"
         yield folder_files.file_names(folder)

@@ -59,7 +59,7 @@ class Recorded:
 
     @property
     def files(self) -> dict[str, str]:
-        """Give the paths of the clip and the mask, without those that are computed."""
+        """Return the paths of the clip and the mask, without those that are computed."""
         clip = {} if self.clip == "synthetic" else {"clip": str(self.clip)}
         computed = self.mask is None or str(self.mask).startswith("synthetic:")
         return clip if computed else {**clip, "mask": str(self.mask)}

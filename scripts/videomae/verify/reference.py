@@ -136,7 +136,7 @@ class Reference:
         return patches.flatten(2).transpose(1, 2)
 
     def _positions(self, names: Iterable[str], shape: Sequence[int]) -> Tensor:
-        """Give positions for tokens of such a shape, learned ones if a tensor holds them."""
+        """Return positions for tokens of such a shape, learned ones if a tensor holds them."""
         learned = [self._tensor(name) for name in names if name in self.tensors]
         table = learned[0] if learned else sinusoid_positions(shape[1], shape[2])
         return table[:, : shape[1]].to(self.device)
@@ -211,7 +211,7 @@ def patches(frames: Tensor, config: Mapping[str, Any]) -> Tensor:
 
 
 def patch_statistics(cut: Tensor) -> tuple[Tensor, Tensor]:
-    """Give each patch's mean and deviation (unbiased, plus 1e-6), by channel, of `patches`."""
+    """Return each patch's mean and deviation (unbiased, plus 1e-6), by channel, of `patches`."""
     variance, average = torch.var_mean(cut, dim=-2, keepdim=True)
     return average, variance.sqrt() + 1e-6
 

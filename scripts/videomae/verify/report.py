@@ -23,7 +23,7 @@ class Check:
     message: str = ""
 
     def __str__(self) -> str:
-        """Give the check as one line of a log."""
+        """Return the check as one line of a log."""
         figures = f" {_figure(self.value)} (limit {_figure(self.limit)})" if self.limit else ""
         outcome = "ok    " if self.passed else "FAILED"
         return f"{outcome} {self.name}{figures}{': ' if self.message else ''}{self.message}"
@@ -65,7 +65,7 @@ class Report:
         return summary.status(self.passed, self.recorded)
 
     def said(self) -> str:
-        """Give the figures and what was not compared, for one line."""
+        """Return the figures and what was not compared, for one line."""
         compared = "" if self.facts.get("labels") != NOT_COMPARED else ", labels not compared"
         return (
             f"outputs differ from the authors' network's by {_figure(self.max_abs_difference)} "
@@ -73,7 +73,7 @@ class Report:
         )
 
     def failure(self) -> str:
-        """Give the reason in one line: the first check that failed, and which others did."""
+        """Return the reason in one line: the first check that failed, and which others did."""
         failed = [check for check in self.checks if not check.passed]
         others = f" (also failed: {', '.join(c.name for c in failed[1:])})" if failed[1:] else ""
         return f"{failed[0].name}: {failed[0].message}{others}"

@@ -24,7 +24,7 @@ Report = Mapping[str, Any]
 
 
 def status(passed: bool, recorded: Report) -> str:
-    """Give a report's status: what confirms the network, if anything but the tensors does."""
+    """Return a report's status: what confirms the network, if anything but the tensors does."""
     if not passed:
         return FAILED
     if recorded["status"] != "agrees":
@@ -33,12 +33,12 @@ def status(passed: bool, recorded: Report) -> str:
 
 
 def shown(report: Report) -> str:
-    """Give the status as tables show it; "verified" for an earlier release's report."""
+    """Return the status as tables show it; "verified" for an earlier release's report."""
     return str(report.get("status", "verified"))
 
 
 def notes(report: Report) -> str:
-    """Give the notes after the status, in brackets with a space before; empty for none."""
+    """Return the notes after the status, in brackets with a space before; empty for none."""
     said = []
     if report.get("recorded", {}).get("status") == "differs":
         said.append("recorded outputs differ")
@@ -83,7 +83,7 @@ def meaning(report: Report) -> str:
 
 
 def assumed(report: Report) -> list[dict[str, str]]:
-    """List the properties that no tensor shows, each with its ``value`` and ``origin``."""
+    """Return the properties that no tensor shows, each with its ``value`` and ``origin``."""
     rows = [
         {key: one_line(str(one.get(key, ""))) for key in ("what", "value", "origin")}
         for one in report.get("assumptions", [])

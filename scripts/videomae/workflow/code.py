@@ -29,7 +29,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 
 
 def files(command: str) -> list[Path]:
-    """Give the files of the package that a subcommand's results depend on, sorted."""
+    """Return the files of the package that a subcommand's results depend on, sorted."""
     places = [f"cli/{command.replace('-', '_')}.py", "cli/options.py", *ROOMS[command]]
     found = [*PACKAGE.glob("*.py")]
     for place in map(PACKAGE.joinpath, places):
@@ -39,7 +39,7 @@ def files(command: str) -> list[Path]:
 
 @cache
 def digest(command: str) -> str:
-    """Give what changes with any of those files; hexadecimal."""
+    """Return what changes with any of those files; hexadecimal."""
     content = hashlib.sha256()
     for path in files(command):
         content.update(f"{path.relative_to(PACKAGE)}\0".encode())

@@ -21,7 +21,7 @@ def software_deployment(workflow: Any) -> set[str]:
 
 
 def config_is_given(workflow: Any) -> bool:
-    """Tell whether another workflow imports this one with a config of its own.
+    """Return whether another workflow imports this one with a config of its own.
 
     Then the config.yaml in the working directory is that workflow's, and not checked by ours.
     """
@@ -29,12 +29,12 @@ def config_is_given(workflow: Any) -> bool:
 
 
 def is_imported(workflow: Any) -> bool:
-    """Tell whether another workflow imports this one, whose report has words of its own."""
+    """Return whether another workflow imports this one, whose report has words of its own."""
     return not workflow.modifier.is_main_snakefile()
 
 
 def results_address(workflow: Any) -> str:
-    """Give where results are: a folder, with a module's prefix, or an address in object storage.
+    """Return where results are: a folder, with a module's prefix, or an address in object storage.
 
     State, tables and plans read results that are no input of a job. Raises `ConversionError` for a
     storage that can't be read here.
@@ -47,19 +47,19 @@ def results_address(workflow: Any) -> str:
 
 
 def storage_options(workflow: Any) -> Any:
-    """Give the options of the storage that results are in, such as its address, if there is one."""
+    """Return the options of the storage that results are in, such as its address, if there is one."""
     if workflow.storage_settings.default_storage_provider is None:
         return None
     return workflow.storage_registry.default_storage_provider.settings
 
 
 def reports_only(workflow: Any) -> bool:
-    """Tell whether Snakemake was started with --report, and runs no jobs."""
+    """Return whether Snakemake was started with --report, and runs no jobs."""
     return workflow.execution_settings is None
 
 
 def videomae_command(workflow: Any, python: str) -> str:
-    """Give the path of the command beside ``python``, or its name in an environment of its own."""
+    """Return the path of the command beside ``python``, or its name in an environment of its own."""
     if software_deployment(workflow):
         return "videomae"
     return str(Path(python).with_name("videomae"))

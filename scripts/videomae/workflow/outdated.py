@@ -46,7 +46,7 @@ class Requested:
 
 
 def requested(variant: Variant, recorded_outputs: str) -> Requested:
-    """Give what is asked of a variant."""
+    """Return what is asked of a variant."""
     entry = variant.entry
     convert = provenance.conversion(entry.config.given, entry.dtype, entry.selection, None)
     outputs = None if variant.truth else json.loads(variant.recorded_option)
@@ -60,7 +60,7 @@ def requested(variant: Variant, recorded_outputs: str) -> Requested:
 
 
 def _listed(name: str) -> str:
-    """Give the path of a list of labels that config.yaml names."""
+    """Return the path of a list of labels that config.yaml names."""
     return str(labels.SHIPPED.get(name, name))
 
 
@@ -95,7 +95,7 @@ def _sha256_of(path: Path, _stat: tuple[Any, ...]) -> str:
 def steps(
     variant: Variant, request: Requested, results: Path, say: Say = lambda _: None
 ) -> dict[str, str]:
-    """Give the steps of a variant whose results are outdated, each with the reason in a line.
+    """Return the steps of a variant whose results are outdated, each with the reason in a line.
 
     ``say`` is called with a line where a file is hashed.
     """
@@ -104,7 +104,7 @@ def steps(
 
 
 def marks(step: str, variant: str, why: str | None, results: Path) -> list[Path]:
-    """Give the mark of a step that is, or was, to be done again; written anew if there is a reason.
+    """Return the mark of a step that is, or was, to be done again; written anew if there is a reason.
 
     As an input that is younger than what the step made it has Snakemake do that again, whatever it
     has noted. So it stays, or the step would have another set of inputs.
@@ -174,7 +174,7 @@ def _receipt(variant: Variant, receipt: Path, known: receipts.Receipt, say: Say)
 
 
 def _file(variant: Variant) -> Path | None:
-    """Give the file of this machine that a checkpoint is, or is a link to; None without one."""
+    """Return the file of this machine that a checkpoint is, or is a link to; None without one."""
     place = variant.place
     if results_location.are_here(place):
         return place if place.exists() else None

@@ -47,7 +47,7 @@ def hold_log(log: IO[str]) -> None:
 
 
 def log_is_held(path: Path) -> bool:
-    """Tell whether the job that writes a log is running, here or on another node."""
+    """Return whether the job that writes a log is running, here or on another node."""
     try:
         with path.open() as log:
             fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -76,7 +76,7 @@ def none_alive(directory: Path) -> Iterator[None]:
 
 
 def alive(directory: Path) -> bool:
-    """Tell whether a run is alive in a directory; one that is just starting there only waits."""
+    """Return whether a run is alive in a directory; one that is just starting there only waits."""
     path = directory / ALIVE
     if not path.exists():
         return False

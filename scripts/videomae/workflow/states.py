@@ -54,7 +54,7 @@ class StepState(NamedTuple):
 
 
 def step_state(results: Path, output: str, log: Path, done: bool = True) -> StepState:
-    """Give the state of the job that makes a file among the results, and writes a log.
+    """Return the state of the job that makes a file among the results, and writes a log.
 
     ``done`` is False where the file is there and known to be outdated.
     """
@@ -139,14 +139,14 @@ def _log_of_verify(log: Path) -> Path:
 
 
 def _failed_later(log: Path, later: Path) -> bool:
-    """Tell whether a log gives no reason, and one of a later step, written after it, does."""
+    """Return whether a log gives no reason, and one of a later step, written after it, does."""
     if not (log.exists() and last_words(later)) or last_words(log):
         return False
     return log.stat().st_mtime <= later.stat().st_mtime
 
 
 def _logs_of_missing_inputs(results: Path) -> Iterator[Path]:
-    """Give the logs of shared inputs (clip, mask, labels) that are not there."""
+    """Return the logs of shared inputs (clip, mask, labels) that are not there."""
     for kind in INPUTS:
         for log in sorted((results / f"logs/{kind}").rglob("*.log")):
             name = log.relative_to(results / "logs").with_suffix("")
@@ -155,13 +155,13 @@ def _logs_of_missing_inputs(results: Path) -> Iterator[Path]:
 
 
 def last_line(log: Path) -> str:
-    """Give the last line that a log has, on one line of a terminal."""
+    """Return the last line that a log has, on one line of a terminal."""
     lines = log.read_text(errors="replace").split("\n") if log.exists() else []
     return next((one_line(line) for line in reversed(lines) if line.strip()), "")
 
 
 def took(benchmark: Path) -> tuple[float, float]:
-    """Give the seconds that a step took and the most memory, in MB; 0 where none was written."""
+    """Return the seconds that a step took and the most memory, in MB; 0 where none was written."""
     # There was no space for it, or the step was too quick for its memory to be seen.
     with suppress(OSError, ValueError, KeyError), benchmark.open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))

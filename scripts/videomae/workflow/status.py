@@ -68,7 +68,7 @@ def _cell(results: Path, step: str, name: str) -> StepState:
 
 
 def _scoring(results: Path, name: str) -> StepState:
-    """Give the state of a variant's scoring, whose parts may be jobs of their own."""
+    """Return the state of a variant's scoring, whose parts may be jobs of their own."""
     merged = step_state(results, f"scores/{name}.json", results / f"logs/merge/{name}.log")
     parts = []
     for log in sorted((results / f"logs/score/{name}").glob("*.log")):

@@ -200,7 +200,10 @@ def test_what_storage_can_not_do_is_refused(storage: Storage, tmp_path: Path) ->
     workflow = lay(tmp_path / "run")
     outcome = storage.run(workflow, "--config", "keep_checkpoints=false")
     assert outcome.code == 1
-    assert "keep_checkpoints: false removes checkpoints here, not from s3://" in outcome.output
+    assert (
+        "keep_checkpoints: false removes local checkpoints only, not those in s3://"
+        in outcome.output
+    )
 
 
 def test_edit_is_noticed_from_elsewhere_where_snakemake_has_no_notes(

@@ -128,7 +128,7 @@ def _of_attention() -> Iterator[Mutation]:
             drop = partial(_drop, tuple(ATTENTION + name for name in names))
             yield Mutation(f"{' and '.join(names)} dropped", drop, f"{ATTENTION}{names[0]}")
         scale = partial(_each, (ATTENTION + short,), partial(torch.mul, other=1.01))
-        yield Mutation(f"{short} unlike {long}", scale, "should be equal and differ")
+        yield Mutation(f"{short} unlike {long}", scale, "differ, but must be equal")
     key_bias = partial(_add, f"{ATTENTION}key.bias", torch.ones(1))
     yield Mutation("a bias for the key added", key_bias, "key.bias")
 

@@ -133,28 +133,36 @@ def families() -> list[Family]:
 
 def _of_projects() -> Iterable[Family]:
     mvd, everest = "relatives/mvd-finetuned.pth", "relatives/everest-mcm.pth"
-    yield Family("MVD, as it saves", mvd, "the network is MVD's. It adds positions of three dim")
+    yield Family(
+        "MVD, as it saves", mvd, "the network is MVD's. It adds three-dimensional positions"
+    )
     yield Family("MVD, by remove_pos_emb", TUNED, "MVD's", _says(remove_pos_emb=False))
     alone = _both(_encoder, _says(use_cls_token=False))
     yield Family("MVD's encoder", TUNED, "MVD's", alone)
     yield Family(
-        "EVEREST, as it saves", everest, "EVEREST's. It drops the tokens that change least"
+        "EVEREST, as it saves",
+        everest,
+        "EVEREST's. Before the blocks it drops the tokens that change least",
     )
     yield Family("EVEREST, in text", TUNED, "args.mcm is 'True'", _says(mcm="True"))
     yield Family("InternVideo1, size", TUNED, "InternVideo1's", _says(num_segment=1, **BEGUN))
     frames = _at(8, 224, num_segment=1, **BEGUN)
     yield Family("InternVideo1, frames", TUNED, "interpolated from those of 16 frames", frames)
     small = _at(4, 64, head_drop_rate=0.0, with_checkpoint=False, **BEGUN)
-    yield Family("VideoMAE V2, size and frames", TUNED, "fine-tuned from a file", small)
+    yield Family("VideoMAE V2, size and frames", TUNED, "fine-tuned with another image size", small)
     yield Family("UMT, size", TUNED, "UMT's", _says(use_learnable_pos_emb=False))
     missing = _at(16, 224, use_learnable_pos_emb=True)
     yield Family("learnable positions, not in the file", TUNED, "in a tensor pos_embed", missing)
-    yield Family("MME, masked", TUNED, "MME's. It drops that part", _says(mask_ratio=0.5))
-    yield Family("MME, first token", CLS, "shuffles them", _says(mask_ratio=0.0))
+    yield Family(
+        "MME, masked", TUNED, "MME's. Even in tests it drops that share", _says(mask_ratio=0.5)
+    )
+    yield Family("MME, first token", CLS, "shuffles the others", _says(mask_ratio=0.0))
     yield Family("MAE-DFER, attention", TUNED, "MAE-DFER's", _says(attn_type="local_global"))
     yield Family("MAE-DFER, pooling", TUNED, "for each tubelet", _says(keep_temporal_dim=True))
     sigmoid = _says(head_activation_func="sigmoid")
-    yield Family("MAE-DFER, head", TUNED, "a function follows its head".capitalize(), sigmoid)
+    yield Family(
+        "MAE-DFER, head", TUNED, "It applies a function to the outputs of its head", sigmoid
+    )
     for option in ("ffn_adapt", "vpt"):
         yield Family(f"AdaptFormer, {option}", TUNED, "AdaptFormer's", _says(**{option: True}))
 
@@ -176,7 +184,7 @@ def _of_heads() -> Iterable[Family]:
 
 def _of_parameters() -> Iterable[Family]:
     yield Family("cosine attention", V2, "cosine attention", _says(cos_attn=True))
-    yield Family("another scale", TUNED, "another scale", _says(qk_scale=1.0))
+    yield Family("another scale", TUNED, "another attention scale", _says(qk_scale=1.0))
     for option, value in (("act_layer", "nn.ReLU"), ("hidden_act", "gelu_new")):
         yield Family(f"{option} {value}", TUNED, "another activation", _says(**{option: value}))
     yield Family("eps 1e-5", TUNED, "another eps", _says(layer_norm_eps=1e-5))
@@ -188,7 +196,12 @@ def _of_parameters() -> Iterable[Family]:
 
 def _of_pretraining() -> Iterable[Family]:
     everest = _says(motion_centric_masking_ratio=0.7)
-    yield Family("EVEREST's pre-training", PRETRAINED, "EVEREST's. It chooses by motion", everest)
+    yield Family(
+        "EVEREST's pre-training",
+        PRETRAINED,
+        "EVEREST's. It chooses the tokens of its encoder and decoder by motion",
+        everest,
+    )
     features = _says(target_type="dino_v1")
     yield Family("SIGMA's pre-training", PRETRAINED, "predicts features", features)
     frames = _says(use_frame_diff_as_target=True)
@@ -199,36 +212,36 @@ def _of_pretraining() -> Iterable[Family]:
 
 def _of_types() -> Iterable[Family]:
     """Give files whose options contradict their tensors, or each other, in any type."""
-    another = "args.model is {}, but the tensors are of another network"
+    another = "args.model is {}, but the tensors belong to another network"
     for name in ("vit_small_patch16_224", "vit_base_patch16_384", "vit_huge_patch8_64"):
         yield Family(f"model {name}", TUNED, another.format(name), _says(model=name))
     name = "pretrain_videomae_small_patch16_224"
     kind = f"{another.format(name)}: a classifier, not a pre-training model"
     yield Family(f"model {name}", TUNED, kind, _says(model=name))
     wrong: list[tuple[str, str, Any, str]] = [
-        (TUNED, "nb_classes", "400", "args.nb_classes says 400"),
-        (TUNED, "nb_classes", 400.0, "args.nb_classes says 400"),
+        (TUNED, "nb_classes", "400", "args.nb_classes is 400"),
+        (TUNED, "nb_classes", 400.0, "args.nb_classes is 400"),
         (TUNED, "nb_classes", [7], "args.nb_classes is [7] (of type list)"),
         (TUNED, "nb_classes", True, "args.nb_classes is True (of type bool)"),
-        (TUNED, "tubelet_size", "4", "tubelet_size is contradictory: 2"),
+        (TUNED, "tubelet_size", "4", "tubelet_size has two values: 2"),
         (TUNED, "tubelet_size", 2.5, "args.tubelet_size is 2.5 (of type float)"),
-        (TUNED, "use_mean_pooling", 0, "use_mean_pooling is contradictory: True"),
-        (TUNED, "use_mean_pooling", "False", "use_mean_pooling is contradictory: True"),
+        (TUNED, "use_mean_pooling", 0, "use_mean_pooling has two values: True"),
+        (TUNED, "use_mean_pooling", "False", "use_mean_pooling has two values: True"),
         (TUNED, "use_mean_pooling", "mean", "args.use_mean_pooling is 'mean' (of type str)"),
-        (TUNED, "use_cls", True, "use_mean_pooling is contradictory: True"),
+        (TUNED, "use_cls", True, "use_mean_pooling has two values: True"),
         (TUNED, "num_frames", 16.0, "args.window_size is [4, 4, 4], but num_frames 16"),
         (TUNED, "num_frames", "eight", "args.num_frames is 'eight' (of type str)"),
         (TUNED, "input_size", "224", "args.window_size is [4, 4, 4], but num_frames 8 and"),
         (TUNED, "input_size", {"size": 64}, "args.input_size is {'size': 64} (of type dict)"),
         (TUNED, "window_size", (8, 4, 4), "make it [4, 4, 4]"),
         (TUNED, "window_size", "4", "args.window_size is '4' (of type str)"),
-        (TUNED, "patch_size", "14", "patch_size is contradictory: 16"),
-        (TUNED, "patch_size", (16, 8), "takes square patches only"),
+        (TUNED, "patch_size", "14", "patch_size has two values: 16"),
+        (TUNED, "patch_size", (16, 8), "takes only square patches"),
         (TUNED, "model", ["vit_small_patch16_224"], "args.model is ['vit_small"),
-        (TUNED, "num_heads", 6, "num_attention_heads is contradictory: 6 (args.num_heads)"),
-        (TUNED, "embed_dim", 384, "hidden_size is contradictory: 48"),
+        (TUNED, "num_heads", 6, "num_attention_heads has two values: 6 (args.num_heads)"),
+        (TUNED, "embed_dim", 384, "hidden_size has two values: 48"),
         (TUNED, "mlp_ratio", 2.0, "args.mlp_ratio 2.0 makes the MLP 96 wide"),
-        (PRETRAINED, "decoder_depth", "4", "decoder_num_hidden_layers is contradictory: 2"),
+        (PRETRAINED, "decoder_depth", "4", "decoder_num_hidden_layers has two values: 2"),
         (PRETRAINED, "normlize_target", "norm", "args.normlize_target is 'norm'"),
     ]
     for file, option, value, hint in wrong:

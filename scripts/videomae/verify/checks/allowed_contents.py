@@ -140,7 +140,7 @@ def foreign_files(folder: Path) -> Iterator[str]:
 
 
 def has_pickled_twin(folder: Path) -> bool:
-    """Tell whether a folder has pickled weights beside its safetensors."""
+    """Return whether a folder has pickled weights beside its safetensors."""
     sets = [name for name in WEIGHTS if (folder / name).exists()]
     return {".safetensors" in name for name in sets} == {True, False}
 
@@ -216,7 +216,7 @@ def loaded_faults(
 
 
 def _plain(value: Any) -> Any:
-    """Give a value as JSON would hold it, so that a class of transformers' own equals its dict."""
+    """Return a value as JSON would hold it, so that a class of transformers' own equals its dict."""
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]
     if isinstance(value, Mapping) or hasattr(value, "keys"):

@@ -54,7 +54,7 @@ def _labels(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Check:
 
 
 def _labels_without_list(folder: Path, expected: ExpectedConfig) -> Check:
-    """Tell whether there is a label for each class."""
+    """Return whether there is a label for each class."""
     try:
         number = len(expected.labels_of(folder))
     except ConversionError as error:

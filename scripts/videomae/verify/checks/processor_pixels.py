@@ -129,7 +129,7 @@ def pixel_checks(processor: Any, size: int, name: str) -> Iterator[Check]:
 
 
 def _share(found: Tensor, expected: Tensor) -> float:
-    """Give the share of pixels that differ by more than rounding in float32."""
+    """Return the share of pixels that differ by more than rounding in float32."""
     if found.shape != expected.shape:
         return 1.0
     return (~((found - expected).abs() <= PIXEL_TOLERANCE)).float().mean().item()

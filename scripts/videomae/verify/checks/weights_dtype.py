@@ -12,7 +12,7 @@ from videomae.verify.report import Check
 
 
 def of_folder(folder: Path) -> tuple[str, Check]:
-    """Give the precision that a folder is of, and whether its config and its weights agree on it.
+    """Return the precision that a folder is of, and whether its config and its weights agree on it.
 
     Where they don't, or can't be read, that is what config.json says, else float32.
     """
@@ -32,6 +32,6 @@ def of_folder(folder: Path) -> tuple[str, Check]:
 
 
 def _said(config: Mapping[str, Any]) -> str:
-    """Give what a config says; releases differ in the name of the key."""
+    """Return what a config says; releases differ in the name of the key."""
     names = [str(config[key]) for key in ("dtype", "torch_dtype") if config.get(key) is not None]
     return " and ".join(dict.fromkeys(name.removeprefix("torch.") for name in names)) or "nothing"

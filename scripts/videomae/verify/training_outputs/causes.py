@@ -94,7 +94,7 @@ def _other_heads(file: TruthFile, original: Reference) -> str:
 
 
 def _agrees(file: TruthFile, reference: Reference) -> bool:
-    """Tell whether a reference gives what was recorded for the first clip."""
+    """Return whether a reference gives what was recorded for the first clip."""
     agrees = []
     for step, value in reference.steps(*file.inputs(0, reference.device)):
         for name in file.outputs:

@@ -52,7 +52,7 @@ class Compared:
 
     @property
     def tolerance(self) -> float:
-        """Give what the folder's difference may be."""
+        """Return what the folder's difference may be."""
         return LIMIT * self.scale + self.eps + self.rounding
 
 
@@ -165,7 +165,7 @@ class Truth:
         return outputs
 
     def _network(self, compared: list[Compared], steps: dict[str, float]) -> Check:
-        """Tell whether the reference is the network at all; the message says what differs first."""
+        """Return whether the reference is the network at all; the message says what differs first."""
         shares = {str(n): _share(one.reference, one.scale) for n, one in enumerate(compared)}
         share, of = shares[worst(shares)], compared[int(worst(shares))]
         if share <= LIMIT:
@@ -185,7 +185,7 @@ class Truth:
 
 
 def _finals(reference: Reference, hidden: Tensor) -> dict[tuple[str, float], Tensor]:
-    """Give the outputs that follow from the final norm's input, by step and that norm's eps."""
+    """Return the outputs that follow from the final norm's input, by step and that norm's eps."""
     outputs = {}
     for eps in (LAYER_NORM_EPS, TRANSFORMERS_FINAL_NORM_EPS):
         outputs[FEATURES, eps] = reference.features(hidden, eps).cpu()
@@ -219,7 +219,7 @@ def _of_model(
 
 
 def _largest(values: Iterable[float]) -> float:
-    """Give the largest, of which NaN is larger than any number."""
+    """Return the largest, of which NaN is larger than any number."""
     named = {str(number): float(value) for number, value in enumerate(values)}
     return named[worst(named)]
 

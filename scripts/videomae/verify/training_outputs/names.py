@@ -27,7 +27,7 @@ class Place:
 
 
 def places(architecture: Architecture, hidden: int) -> dict[str, Place]:
-    """Give every array that may be in a file, by name, in the order of computing.
+    """Return every array that may be in a file, by name, in the order of computing.
 
     ``hidden`` is how many tokens of a clip the mask hides.
     """
@@ -67,7 +67,7 @@ def places(architecture: Architecture, hidden: int) -> dict[str, Place]:
 
 
 def known_names(found: Iterable[str], architecture: Architecture) -> dict[str, str]:
-    """Give what each array is called in the file, by the name that it is known by here."""
+    """Return what each array is called in the file, by the name that it is known by here."""
     known = ["pixels", "mask", *places(architecture, 1)]
     if architecture.kind == "classifier":
         known.remove("mask")

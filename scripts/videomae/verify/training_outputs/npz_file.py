@@ -63,12 +63,12 @@ class TruthFile:
         return len(self.pixels)
 
     def inputs(self, clip: int, device: torch.device) -> tuple[Tensor, Tensor | None]:
-        """Give one clip's pixels and mask, on a device."""
+        """Return one clip's pixels and mask, on a device."""
         mask = None if self.mask is None else self.mask[clip : clip + 1].to(device)
         return self.pixels[clip : clip + 1].to(device), mask
 
     def output(self, name: str, clip: int) -> Tensor:
-        """Give what was recorded for one clip under the name of an output."""
+        """Return what was recorded for one clip under the name of an output."""
         values = self.arrays[name]
         assert values is not None  # `read` refuses an output of another shape
         return values[clip : clip + 1]
@@ -173,7 +173,7 @@ def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype
 
 
 def _layout(header: Header, architecture: Architecture) -> bool:
-    """Tell whether frames come before channels; raises for pixels that the network doesn't take."""
+    """Return whether frames come before channels; raises for pixels that the network doesn't take."""
     config, origin = architecture.config, architecture.origin
     frames, size, channels = (config[name] for name in ("num_frames", "image_size", "num_channels"))
     of_authors, of_transformers = (channels, frames, size, size), (frames, channels, size, size)
