@@ -186,7 +186,7 @@ class Stated(Model):
     recorded: Maybe[TextOrKeys[Recorded]] = Field(
         default=None,
         description="what your training code's own network gives, an .npz file "
-        "(docs/verification-truth.md); or recorded outputs, with the conditions they were recorded "
+        "(docs/verification.md); or recorded outputs, with the conditions they were recorded "
         "in (named by `under`, or given here)",
     )
 
