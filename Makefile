@@ -9,7 +9,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --extra score --extra report --n
            --generate-hashes --no-header --no-annotate --python-version 3.11 --python-platform linux
 
 .PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report test-storage \
-        test-torchvision test-slurm test-kubernetes test-container test-long mutations fuzz faults bench lint dry-run schema lock format clean
+        test-torchvision test-slurm test-kubernetes test-container test-long mutations fuzz faults bench lint docs dry-run schema lock format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -98,6 +98,9 @@ lint: $(VENV)/development.done     ## check style, types and the workflow
 	$(BIN)/lint-imports
 	$(BIN)/hadolint envs/Containerfile
 	$(BIN)/snakemake --lint
+
+docs: $(VENV)/development.done     ## build the pages of docs/ as a site in site/, and check their links
+	$(BIN)/mkdocs build --strict --quiet
 
 dry-run: $(VENV)/workflow.done     ## plan the real thirteen and the rehearsal, running nothing
 	$(BIN)/snakemake --dry-run --quiet rules

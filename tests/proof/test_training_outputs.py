@@ -26,7 +26,7 @@ from tests.proof.test_reference import HALF
 from tests.standins.network import Network, of_three_axes
 from tests.workflow.test_workflow import every, row
 
-DOCS = ROOT / "docs/verification-truth.md"
+DOCS = ROOT / "docs/verification.md"
 GIVES = {"num_attention_heads": 3, "num_frames": 8, "image_size": 64}
 ARRAYS = dict[str, Any]
 

@@ -307,10 +307,10 @@ def test_table_of_data_sets_agrees_with_the_shipped_lists() -> None:
 # -- the documents ---------------------------------------------------------------------------------
 
 
-def test_readme_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    readme = (ROOT / "README.md").read_text()
-    shown = re.search(r"videomae inspect (.*)\n```\n\n```\n((?:.*\n)*?)```", readme)
+    page = (ROOT / "docs/own-checkpoints.md").read_text()
+    shown = re.search(r"videomae inspect (.*)\n```\n\n```\n((?:.*\n)*?)```", page)
     assert shown
     pieces = map(re.escape, shown[2].split("  …\n"))
     assert re.fullmatch("(.*\n)+".join(pieces), describe(*shown[1].split()).output)

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recorded",
         type=_recorded,
         metavar="TRUTH.npz",
-        help="what your training code's own network gives, as docs/verification-truth.md writes "
+        help="what your training code's own network gives, as docs/verification.md writes "
         "it; or recorded outputs as in config.yaml (JSON)",
     )
     parser.add_argument(

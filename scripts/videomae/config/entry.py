@@ -198,7 +198,7 @@ class Stated(Model):
     recorded: Maybe[TextOrKeys[Recorded]] = Field(
         default=None,
         description="outputs of your training code's own network, as an .npz file "
-        "(docs/verification-truth.md); or recorded outputs and the conditions of the recording "
+        "(docs/verification.md); or recorded outputs and the conditions of the recording "
         "(named by `under`, or given here)",
     )
 
