@@ -139,7 +139,7 @@ def test_card_of_an_encoder_says_so_and_its_snippet_runs(
     convert(file, tmp_path / "it")
     command("verify", file, tmp_path / "it", *HEADS, "--passed", tmp_path / "report.json")
     text = model_card.model_card(json.loads((tmp_path / "report.json").read_text()), RECEIPT)
-    assert "VideoMAE (encoder alone)" in text
+    assert "VideoMAE video encoder" in text
     assert "no head and no decoder" in text
     assert "eps 1e-5" not in text
     monkeypatch.chdir(tmp_path)

@@ -99,7 +99,7 @@ def test_network_is_chosen_by_its_prefix(tmp_path: Path) -> None:
     double = {name: 2 * value for name, value in network("ema_model.").items()}
     counters = {"initted": torch.tensor(True), "step": torch.tensor(3)}
     path = save(network("online_model.") | double | counters, tmp_path / "it.pth")
-    with pytest.raises(ConversionError, match=r"2 networks in one state dict.*weights: NAME"):
+    with pytest.raises(ConversionError, match=r"the state dict has 2 networks.*by `weights`"):
         open_checkpoint(path)
     opened = open_checkpoint(path, Selection("ema_model"))
     assert opened.container == "state_dict: ema_model"

@@ -47,7 +47,7 @@ def test_names_become_the_authors(theirs: list[str]) -> None:
 
 def test_names_that_differ_in_wrappers_alone_are_refused() -> None:
     names = [*AUTHORS, "blocks.0.attn._orig_mod.proj.weight"]
-    with pytest.raises(ConversionError, match="would have one name"):
+    with pytest.raises(ConversionError, match="the same name"):
         authors_names(names)
 
 

@@ -55,9 +55,9 @@ def _found(names: list[str]) -> tuple[str | None, str]:
     found = [(root, anchor) for anchor in VOCABULARIES for root in _before(anchor, names)]
     if len(found) > 1:
         raise ConversionError(
-            f"{len(found)} networks in one state dict, under "
-            f"{listing(root or 'no prefix' for root, _ in found)}; weights: NAME takes the one "
-            "with that prefix"
+            f"the state dict has {len(found)} networks, under "
+            f"{listing(root or 'no prefix' for root, _ in found)}; choose one by `weights`: its "
+            "prefix"
         )
     return found[0] if found else (None, PROJECTION)
 
@@ -80,7 +80,7 @@ def authors_names(names: Iterable[str]) -> dict[str, str]:
     holders = Counter(mapped.values())
     twice = [name for name, short in mapped.items() if holders[short] > 1]
     if twice:
-        raise ConversionError(f"tensors that would have one name without prefix: {listing(twice)}")
+        raise ConversionError(f"tensors have the same name without prefix: {listing(twice)}")
     return mapped
 
 

@@ -178,13 +178,13 @@ class Stated(Model):
     )
     part: Maybe[Literal["encoder"]] = Field(
         default=None,
-        description="encoder takes the encoder alone, and leaves out what stands beside it in the "
-        "file: another decoder, a detector's head",
+        description="encoder converts the encoder alone, without a decoder, a head or a detector "
+        "beside it in the file",
     )
     leave_behind: Maybe[Unique[Text]] = Field(
         default=None,
-        description="names of tensors that are no part of the network, with * for any text, such "
-        "as teacher_head.*",
+        description="tensors in the file that do not belong to the network, by name; * stands for "
+        "any text, as in teacher_head.*",
     )
     dtype: Literal["float32", "float16", "bfloat16"] = Field(
         default="float32",

@@ -10,7 +10,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from videomae.compatibility.releases import said
 from videomae.convert.model_folder import CLASSES, WEIGHTS
-from videomae.errors import ConversionError, one_line
+from videomae.errors import ConversionError, listing, one_line
 from videomae.model import datasets
 from videomae.model.architecture import Kind
 from videomae.model.families import CLOSEST, FAMILIES
@@ -24,6 +24,7 @@ WHAT: dict[Kind, str] = {
     "pretraining": "masked autoencoder for pre-training",
     "encoder": "video encoder, without a head and without a decoder,",
 }
+FEATURES = "video encoder, without a head, for the features of clips,"
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,16 @@ def model_card(
     elif not stated.datasets and report["data_set"]:
         stated = replace(stated, datasets=[report["data_set"]])
     published = stated.published
+    headless = _headless(report)
     card = ModelCard.from_template(
         _metadata(report, stated),
         template_path=str(TEMPLATE),
         variant=report["variant"],
         kind=report["kind"],
         model_class=CLASSES[report["kind"]],
-        what=WHAT[report["kind"]],
+        what=FEATURES if headless else WHAT[report["kind"]],
+        headless=headless,
+        left_out=listing(report.get("left_out", ()), most=20),
         output=_output(report),
         synthetic=report["rehearsal"],
         report=report,
@@ -114,8 +118,15 @@ def check_receipt(report: Mapping[str, Any], receipt: Mapping[str, Any]) -> None
         )
 
 
+def _headless(report: Mapping[str, Any]) -> bool:
+    """Return whether a classifier has no head; reports of earlier releases have none of these."""
+    return report["kind"] == "classifier" and report.get("classes") == 0
+
+
 def _output(report: Mapping[str, Any]) -> str:
     """Say in a few words what the model gives."""
+    if _headless(report):
+        return f"{report['config']['hidden_size']} features of a clip, as `logits`"
     if report["kind"] == "classifier":
         classes = report.get("classes")
         return f"a score for each of {classes} classes" if classes else "a score for each class"
@@ -141,7 +152,7 @@ def _metadata(report: Mapping[str, Any], stated: Stated) -> ModelCardData:
         license_name=stated.license_name,
         license_link=stated.license_link,
         library_name=metadata.LIBRARY,
-        pipeline_tag=metadata.TASK if report["kind"] == "classifier" else None,
+        pipeline_tag=metadata.TASK if report.get("classes") else None,
         tags=["videomae", "video", *(["synthetic-weights"] if report["rehearsal"] else [])],
         datasets=[datasets.identifier(name) for name in stated.datasets] or None,
         base_model=base if base and "/" in base else None,  # the hub takes no bare name
