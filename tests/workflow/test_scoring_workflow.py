@@ -65,7 +65,7 @@ def test_table_has_what_was_scored_and_why_others_were_not(tmp_path: Path) -> No
     assert stale.split() == ["stale", "not", "scored"]
     assert bad.split() == ["bad", "FAILED"]
     assert failures[1:] == [
-        f"bad failed to be scored ({log}):",
+        f"bad: scoring failed ({log}):",
         "  list.csv line 2: 400 is no class of the head",
     ]
 

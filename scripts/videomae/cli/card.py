@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-set", action="append", default=[], help="what it was trained on")
     parser.add_argument("--base-model", help="what it was fine-tuned from; on the hub OWNER/NAME")
     parser.add_argument(
-        "--loaded", type=Path, nargs="*", default=[], help="reports of releases it loads rightly in"
+        "--loaded", type=Path, nargs="*", default=[], help="reports of releases it was tested with"
     )
     parser.add_argument(
         "--scores", type=Path, nargs="*", default=[], help="accuracy measured here (JSON)"

@@ -1,4 +1,4 @@
-"""In which releases of transformers do the folders load rightly?  Read from what the jobs leave."""
+"""With which releases of transformers were the folders tested?  Read from the jobs' files."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +41,7 @@ def table(
 
 
 def existing(variant: str, results: Path) -> list[Path]:
-    """Return the reports of the releases in which a converted folder was found right."""
+    """Return the reports of the releases in which a converted folder gives the right outputs."""
     where = {"place": "models", "variant": variant, "release": "*"}
     found = results.glob(RIGHT.format(**where))
     return sorted(found, key=lambda path: _parts(path.stem))

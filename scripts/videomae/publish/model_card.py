@@ -21,7 +21,7 @@ NAME = re.compile(r"[\w .+-]+", re.ASCII)
 TEMPLATE = Path(__file__).parent / "templates/card.md.jinja"
 WHAT: dict[Kind, str] = {
     "classifier": "video classifier",
-    "pretraining": "masked autoencoder for pre-training",
+    "pretraining": "pre-training model (masked autoencoder)",
     "encoder": "video encoder, without a head and without a decoder,",
 }
 FEATURES = "video encoder, without a head, for the features of clips,"
@@ -130,7 +130,11 @@ def _output(report: Mapping[str, Any]) -> str:
     if report["kind"] == "classifier":
         classes = report.get("classes")
         return f"a score for each of {classes} classes" if classes else "a score for each class"
-    return "the hidden patches" if report["kind"] == "pretraining" else "a vector for each token"
+    return (
+        "the pixels of the hidden patches"
+        if report["kind"] == "pretraining"
+        else "a vector for each token"
+    )
 
 
 def _distance(stated: Stated) -> int | None:

@@ -31,7 +31,7 @@ def table(variants: Mapping[str, Asked], results: Path) -> str:
         rows.append((name, "not scored" if failed is None else "FAILED", "", "", "", ""))
         if failed:
             log, reason = failed
-            failures.append(f"\n{name} failed to be scored ({log}):\n  {reason}")
+            failures.append(f"\n{name}: scoring failed ({log}):\n  {reason}")
     right = ("left", *["right"] * (len(HEADERS) - 1))
     drawn = tabulate(rows, HEADERS, disable_numparse=True, colalign=right) if rows else ""
     return "\n".join([drawn, *failures])
