@@ -1,4 +1,4 @@
-"""What all rules share: settings read once, paths, and functions for inputs, params and resources."""
+"""Shared by all rules: settings, paths, and functions for inputs, params and resources."""
 
 import re
 import shlex
@@ -44,7 +44,7 @@ secrets.provide(
 CHECKPOINT = "results/checkpoints/{variant}.pth"
 RECEIPT = "results/checkpoints/{variant}.json"
 DISCARDED = "results/discarded/{variant}.txt"
-# What the last step leaves where folders are pushed, or would be.
+# The output of the last step if folders are pushed, or a push is planned.
 PUSHED = {
     "push": "results/pushed/{variant}.json",
     "push_plan": "results/push_plan/{variant}.txt",
@@ -87,7 +87,7 @@ wildcard_constraints:
 DEPLOYMENT = engine.software_deployment(workflow)
 if "apptainer" in DEPLOYMENT and not SETTINGS.container:
     raise WorkflowError(
-        "--sdm apptainer: config.yaml names no container; make an image from envs/Containerfile "
+        "--sdm apptainer: config.yaml has no `container`; make an image from envs/Containerfile "
         "and give its path or address as `container`"
     )
 VIDEOMAE = shlex.quote(engine.videomae_command(workflow, sys.executable))
@@ -138,7 +138,7 @@ def again(step, name):
     """Return the mark by which Snakemake does a step again, if it is or was outdated."""
     why = planned_again(name).get(step)
     if why is not None:
-        logger.info(f"{name}: {step} is done again: {why}")
+        logger.info(f"{name}: {step} runs again: {why}")
     with one_line_errors(f"{name}: "):
         return named(outdated.marks(step, name, why, RESULTS))
 
@@ -233,7 +233,7 @@ def scores_requested(wildcards):
     """Return the results of all variants that config.yaml asks to be scored."""
     if not SCORED:
         raise WorkflowError(
-            "nothing is to be scored: give --config 'score={videos: LIST}', and variants with a head"
+            "there is nothing to score: give --config 'score={videos: LIST}' and variants with a head"
         )
     return expand(inputs.SCORES, variant=SCORED)
 
@@ -255,8 +255,8 @@ def pages_to_show(wildcards):
 def environment_failure(wildcards):
     """Return what a log says at its end where pip failed."""
     return (
-        f"error: transformers {wildcards.release} and what it is pinned with can't be installed "
-        "under this Python; pip's own words are above"
+        f"error: transformers {wildcards.release} and its pinned packages can't be installed with "
+        "this Python; pip's message is above"
     )
 
 

@@ -1,7 +1,7 @@
-"""Snakemake's logger plugin ``videomae``: a line whenever a variant is done or has failed.
+"""Snakemake's logger plugin ``videomae``: prints a line when a variant is done or has failed.
 
-profiles/default asks for it (``logger: videomae``); it adds lines and leaves Snakemake's own.
-Snakemake finds it by its name. What it is told is documented in snakemake-interface-logger-plugins.
+profiles/default enables it (``logger: videomae``); Snakemake's own lines stay. Snakemake finds it
+by its name. Its events are documented in snakemake-interface-logger-plugins.
 """
 
 import logging
@@ -14,21 +14,21 @@ from videomae.workflow.progress_line import Progress
 
 
 class LogHandler(LogHandlerBase):
-    """Counts the jobs of each variant's last step, and prints a line for people."""
+    """Counts the jobs of each variant's last step, and prints the progress line."""
 
     def __post_init__(self) -> None:
-        """Begin to count."""
+        """Start with empty counts."""
         self.progress = Progress()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take notice of a job that begins, ends or fails.
+        """Record a job that begins, ends or fails.
 
-        Snakemake says that a job has ended before it counts it as ended. An error that is raised
-        here, and it would wait for that job for ever.
+        Snakemake logs a finished job before it counts the job as finished. If this method raised an
+        error, Snakemake would wait for that job for ever.
         """
         try:
             if line := self._line(vars(record)):
-                # Said as Snakemake says its own lines, or the two would mix.
+                # Printed through Snakemake's logger, so that lines don't mix.
                 logging.getLogger(record.name).info(line)
         except Exception:
             self.handleError(record)
@@ -47,7 +47,7 @@ class LogHandler(LogHandlerBase):
 
     @property
     def writes_to_stream(self) -> bool:
-        """No: Snakemake's own messages stay."""
+        """False: Snakemake's own messages stay."""
         return False
 
     @property
@@ -57,12 +57,12 @@ class LogHandler(LogHandlerBase):
 
     @property
     def has_filter(self) -> bool:
-        """Yes: it takes every event."""
+        """True: it takes every event."""
         return True
 
     @property
     def has_formatter(self) -> bool:
-        """Yes: it prints lines of its own."""
+        """True: it prints its own lines."""
         return True
 
     @property

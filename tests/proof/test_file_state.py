@@ -140,10 +140,10 @@ def test_checkpoint_that_is_not_its_receipts_or_not_the_pinned_one_is_refused(
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     outcome = command(step, path, place, "--receipt", receipt, *options)
     assert outcome.code == 1
-    assert f"SHA-256 is {found}, but {receipt} has {was}: the file changed" in outcome.output
+    assert f"SHA-256 {found}, but {receipt} has {was}: the file changed" in outcome.output
     outcome = command(step, path, place, f"--sha256={was}", *options)
     assert outcome.code == 1
-    assert f"SHA-256 is {found}, but {was} is expected" in outcome.output
+    assert f"SHA-256 {found}, but {was} is expected" in outcome.output
     assert not (tmp_path / "out").exists()
 
 
@@ -191,7 +191,7 @@ def test_weights_that_change_while_they_are_verified_never_pass(
     checks = {check["name"]: check for check in json.loads(report.read_text())["checks"]}
     said = checks["files unchanged"]["message"]
     assert WEIGHTS in said or str(model) in said
-    assert "changed while it was verified" in said
+    assert "changed during verification" in said
     assert not (tmp_path / "passed.json").exists()
 
 

@@ -78,7 +78,7 @@ def test_space_is_asked_for_where_the_checkpoints_go(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free[path]))
     assert f"\ndisk: 1.0 GB needed in {zoo}, 2.0 GB free" in disk_space.check([variant], tmp_path)
     free[zoo] = 10**8
-    with pytest.raises(ConversionError, match=f"{zoo}, 0.1 GB free; 0.9 GB more must be freed"):
+    with pytest.raises(ConversionError, match=f"{zoo}, 0.1 GB free; free 0.9 GB more"):
         disk_space.check([variant], tmp_path)
 
 

@@ -66,7 +66,7 @@ def test_encoder_alone_is_converted_aloud_and_verified(name: str, tmp_path: Path
     path = save(state, tmp_path / "it.pth", source)
     said = convert(path, tmp_path / "folder").output
     assert "kind: encoder" in said
-    assert "no head and no decoder, so it becomes a VideoMAEModel" in said
+    assert "no head and no decoder, so the model is a VideoMAEModel" in said
     outcome = command(
         "verify", path, tmp_path / "folder", *HEADS, "--passed", tmp_path / "report.json"
     )

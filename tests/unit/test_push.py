@@ -125,8 +125,8 @@ def test_other_content_is_overwritten_on_request_only(base: Path, hub: HubStandI
     hub.add_file("model", "lab/model", "config.json", b"{}")
     outcome = push(base, "lab/model")
     assert outcome.code == 1
-    assert "lab/model on the hub holds config.json, not the same as here" in outcome.output
-    assert "push.overwrite: true replaces" in outcome.output
+    assert "lab/model on the hub has another config.json" in outcome.output
+    assert "to replace them, set push.overwrite: true" in outcome.output
     assert hub.repos["model", "lab/model"].branches["main"].files["config.json"] == b"{}"
     assert push(base, "lab/model", "--overwrite").code == 0
     files = hub.repos["model", "lab/model"].branches["main"].files
@@ -145,8 +145,8 @@ def test_file_that_arrives_otherwise_is_noticed_and_removed(base: Path, hub: Hub
     outcome = push(base, "lab/model", "--public")
     assert outcome.code == 1
     assert (
-        "not what was sent: config.json differ; they were removed there; push again. The "
-        "repository that was created for it may be there: lab/model"
+        "other files than were sent: config.json differ; they were removed there; push again. The "
+        "repository lab/model was created and may still exist"
     ) in outcome.output
     assert "config.json" not in hub.repos["model", "lab/model"].branches["main"].files
     assert not (base / "pushed.json").exists()
@@ -159,9 +159,7 @@ def test_file_that_arrives_otherwise_and_can_not_be_removed_is_said_to_be_there(
     hub.meanwhile("GET", "/revision/[0-9a-f]{40}", lambda: hub.fail("POST", "/commit/", 403))
     outcome = push(base, "lab/model")
     assert outcome.code == 1
-    assert "config.json differ; they are still there, since removing them failed too (" in (
-        outcome.output
-    )
+    assert "config.json differ; removing them failed too (" in (outcome.output)
 
 
 def uploads(hub: HubStandIn, branch: str = "main") -> list[Commit]:
@@ -260,10 +258,8 @@ def test_what_loaders_would_read_is_refused_by_name_or_removed_in_the_same_commi
     for option in ((), ("--dry-run",)):
         outcome = push(base, "lab/model", *option)
         assert outcome.code == 1
-        assert f"holds {', '.join(READ)}, which loaders would read beside what was" in (
-            outcome.output
-        )
-        assert "push.overwrite: true removes them" in outcome.output
+        assert f"has {', '.join(READ)}, which loaders would read beside the" in (outcome.output)
+        assert "to remove them, set push.overwrite: true" in outcome.output
         assert not (base / "pushed.json").exists()
     said = plan(base, hub, "--overwrite")
     assert re.findall(r"^  removed +(\S+)$", said, re.M) == list(READ)
@@ -368,7 +364,7 @@ def test_file_that_is_swapped_at_any_stage_and_back_never_arrives_otherwise(
         if outcome.code:
             refused += 1
             assert now is first, (there, back, outcome.output)
-            assert f"changed while it was sent: {name}; nothing was committed" in outcome.output
+            assert f"changed during the push: {name}; nothing was committed" in outcome.output
             assert not (base / "pushed.json").exists()
         else:
             assert now.files[name] == right, (there, back)
@@ -387,7 +383,7 @@ def test_new_repository_whose_push_fails_holds_nothing_and_is_named(
     outcome = push(base, "lab/model", "--public")
     assert outcome.code == 1
     assert "error: " in outcome.output
-    assert "The repository that was created for it may be there: lab/model" in outcome.output
+    assert "The repository lab/model was created and may still exist" in outcome.output
     assert files_at(hub) == {".gitattributes"}
 
 
@@ -408,7 +404,7 @@ def plan(base: Path, hub: HubStandIn, *options: str) -> str:
 
 def test_dry_run_says_what_would_go_and_writes_nothing(base: Path, hub: HubStandIn) -> None:
     said = plan(base, hub)
-    assert "lab/model, branch main, private, whose repository would be created:" in said
+    assert "lab/model, branch main, private (this repository would be created):" in said
     size = (base / "model/model.safetensors").stat().st_size
     assert re.search(rf"^  new +{size:,} bytes  model.safetensors$", said, re.M)
     assert "  one commit of 4 files, " in said
@@ -417,7 +413,7 @@ def test_dry_run_says_what_would_go_and_writes_nothing(base: Path, hub: HubStand
     assert "lab/model, branch main, public:" in (said := plan(base, hub))
     assert said.count("  same ") == 4
     assert "no commit needed" in said
-    assert "lab/model, branch v2, public, whose branch would be created:" in (
+    assert "lab/model, branch v2, public (this branch would be created):" in (
         said := plan(base, hub, "--revision=v2")
     )
     assert "no commit needed" in said
@@ -431,7 +427,7 @@ def test_dry_run_refuses_what_a_push_would_refuse(base: Path, hub: HubStandIn) -
     hub.add_file("model", "lab/model", "config.json", b"{}")
     outcome = push(base, "lab/model", "--dry-run")
     assert outcome.code == 1
-    assert "push.overwrite: true replaces" in outcome.output
+    assert "to replace them, set push.overwrite: true" in outcome.output
 
 
 @pytest.mark.usefixtures("hub")
@@ -547,14 +543,14 @@ def test_too_long_a_wait_ends_the_push_at_once(base: Path, hub: HubStandIn) -> N
 @pytest.mark.parametrize(
     ("account", "token", "message"),
     [
-        (Account("alice", orgs=["lab"]), "", "there is no token for the hub; log in with `hf"),
+        (Account("alice", orgs=["lab"]), "", "the hub needs a token; log in with `hf"),
         pytest.param(
             *(Account("alice", orgs=["lab"]), "hf_other", "the hub rejects the token"),
             marks=pytest.mark.full,
         ),
-        (Account("alice", orgs=["club"]), TOKEN, "lab is none that the token of alice may write"),
+        (Account("alice", orgs=["club"]), TOKEN, "the token of alice can't write to lab"),
         pytest.param(
-            *(Account("alice", orgs=["lab"], can_write=False), TOKEN, "alice may only read"),
+            *(Account("alice", orgs=["lab"], can_write=False), TOKEN, "alice is read-only"),
             marks=pytest.mark.full,
         ),
     ],
@@ -577,7 +573,7 @@ def test_push_that_would_fail_stops_the_run_before_anything_is_downloaded(
 def test_hub_that_can_not_be_reached_is_the_reason_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    with pytest.raises(ConversionError, match=r"push\.enabled: the hub can't be asked.*4 times"):
+    with pytest.raises(ConversionError, match=r"push\.enabled: the hub does not answer.*4 times"):
         check_access("lab", wait=0)
 
 
@@ -585,7 +581,7 @@ def test_access_is_asked_for_again_while_the_hub_is_busy(hub: HubStandIn) -> Non
     hub.fail("GET", "whoami", 429, times=3)
     check_access("lab", wait=0)
     hub.fail("GET", "whoami", 429, times=4)
-    with pytest.raises(ConversionError, match=r"the hub can't be asked: .*rate limit"):
+    with pytest.raises(ConversionError, match=r"the hub does not answer: .*rate limit"):
         check_access("lab", wait=0)
 
 
@@ -619,16 +615,16 @@ def test_unverified_folder_is_not_pushed(base: Path, hub: HubStandIn) -> None:
 def test_folder_changed_after_verification_is_not_pushed(base: Path, hub: HubStandIn) -> None:
     with (base / "model/config.json").open("a") as file:
         file.write("\n")
-    assert "is not what was verified: config.json changed since" in refused(base, hub)
+    assert "changed after its verification: config.json" in refused(base, hub)
 
 
 def test_report_that_does_not_know_every_file_is_not_enough(base: Path, hub: HubStandIn) -> None:
     report = json.loads((base / "report.json").read_text())
     del report["sha256"]["model.safetensors"]
     (base / "report.json").write_text(json.dumps(report))
-    assert "is not what was verified: model.safetensors" in refused(base, hub)
+    assert "changed after its verification: model.safetensors" in refused(base, hub)
 
 
 def test_folder_without_its_card_is_not_pushed(base: Path, hub: HubStandIn) -> None:
     (base / "model/README.md").unlink()
-    assert "is not complete: README.md missing" in refused(base, hub)
+    assert "is incomplete: README.md missing" in refused(base, hub)

@@ -48,7 +48,7 @@ def test_file_at_hand_is_linked_with_its_receipt_or_neither_is_made(
     outcome = command(*asked, "--sha256", "0" * 64)
     assert outcome.code == 1
     found = receipts.content(path)
-    assert f"it.pth: what came from {path} has {found}, but {'0' * 64}" in outcome.output
+    assert f"it.pth: the file from {path} has {found}, but {'0' * 64}" in outcome.output
     assert list(tmp_path.iterdir()) == []
     assert command(*asked, "--sha256", found.sha256).code == 0
     assert link.readlink() == path
@@ -73,7 +73,7 @@ def test_receipt_is_refused_to_what_is_no_checkpoint_or_another(
         (link, ("--sha256", "0" * 64), f"mine: {link} (a link to {link.resolve()}) has {found}, "),
         (link, locked, f"checkpoints.lock recorded SHA-256 {'1' * 64} ({found.bytes + 1:,} bytes)"),
         (link, locked, f"{DRIVE}; remove that entry from checkpoints.lock if the file was "),
-        (link, locked, f"if not, remove {link}: it is brought again"),
+        (link, locked, f"else remove {link} to download it again"),
     ):
         outcome = command("receipt", path, receipt, *source, *options)
         assert outcome.code == 1
@@ -136,7 +136,7 @@ def test_variant_is_held_to_its_pin_or_else_to_the_lock(
     assert variant().held_to == ["--locked", DRIVE, "1", "1" * 64]
     assert variant(sha256="1" * 64).held_to == [f"--sha256={'1' * 64}"]
     assert variant(checkpoint="gdrive:1234567890").held_to == []
-    message = rf"variants\.it\.sha256: config\.yaml expects {'a' * 64}, but checkpoints\.lock has SHA-256 1"
+    message = rf"\.it\.sha256: config\.yaml expects {'a' * 64}, but checkpoints\.lock has SHA-256 1"
     with pytest.raises(ConversionError, match=message):
         variant(sha256="A" * 64)
     assert not variant().contradicted

@@ -44,7 +44,7 @@ def test_step_whose_log_tells_nothing_was_killed(tmp_path: Path) -> None:
     log(tmp_path, "convert", "state dict: model\n")
     found = state("it", tmp_path, push=None)
     assert found.status == "FAILED at convert"
-    assert found.reason.startswith("its log ends without a reason: it was killed")
+    assert found.reason.startswith("the log ends without a reason: the job was killed")
 
 
 def test_step_that_is_older_than_the_one_before_counts_as_missing(tmp_path: Path) -> None:

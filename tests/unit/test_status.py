@@ -35,7 +35,7 @@ def test_every_step_is_done_running_failed_or_waiting(
     doing = tmp_path / "results/logs/convert/epoch-10.log"
     doing.write_text("reading it\nwriting it: 1.2 of 2.5 GB\n\n")
     said = table(tmp_path)
-    assert "a run is not alive in" in said
+    assert "no run is alive in" in said
     for directory in (tmp_path, "."):  # as people call it
         called = command("status", "--directory", directory).output
         assert row(called, "epoch-10") == ["done", "done", "interrupted", "waiting", "waiting"]
@@ -43,7 +43,7 @@ def test_every_step_is_done_running_failed_or_waiting(
     assert row(said, "epoch-10") == ["done", "done", "interrupted", "waiting", "waiting"]
     assert said.index("epoch-2 ") < said.index("epoch-10 ")
     assert f"epoch-2 failed at convert ({log}):\n  it is broken" in said
-    assert "its log ends without a reason: it was killed" in said
+    assert "the log ends without a reason: the job was killed" in said
     run_lock.hold(tmp_path)
     try:
         with doing.open("a") as held:
@@ -116,4 +116,4 @@ def test_status_of_a_finished_run(finished: Workflow) -> None:
 def test_where_nothing_has_run_it_says_so(tmp_path: Path) -> None:
     outcome = command("status", "--directory", tmp_path)
     assert outcome.code == 1
-    assert "there is none, so nothing has run there" in outcome.output
+    assert "no such folder, so no run has started there" in outcome.output

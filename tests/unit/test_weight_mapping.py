@@ -59,7 +59,9 @@ def test_biases_that_differ_between_their_names_are_refused(tensors: dict[str, T
     converted = weight_mapping.convert(tensors, CLASSIFIER)
     name = "videomae.encoder.layer.0.attention.attention.q_bias"
     converted[name] = converted[name] + 1
-    with pytest.raises(ConversionError, match=r"q_bias and .*query\.bias should be equal"):
+    with pytest.raises(
+        ConversionError, match=r"q_bias and .*query\.bias differ, but must be equal"
+    ):
         dict(weight_mapping.restore(converted, CLASSIFIER))
 
 

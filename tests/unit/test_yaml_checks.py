@@ -80,7 +80,7 @@ def test_file_of_somebody_else_is_checked_and_nothing_in_it_runs(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (GOOD, "a config.yaml of this workflow: tiny"),
+        (GOOD, "safe and valid; variants: tiny"),
         (
             GOOD.replace("num_frames", "num_frame"),
             "num_frame: unknown key (did you mean num_frames",

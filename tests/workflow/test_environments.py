@@ -120,7 +120,7 @@ def test_jobs_run_in_the_container_that_config_names(workflow: Workflow) -> None
     workflow.configure(variants)
     outcome = workflow.run(*options, PATH=path)
     assert outcome.code == 1
-    assert "--sdm apptainer: config.yaml names no container; make an image from" in outcome.output
+    assert "--sdm apptainer: config.yaml has no `container`; make an image from" in outcome.output
 
     (folder / "image.sif").touch()
     workflow.configure(variants, container="image.sif")

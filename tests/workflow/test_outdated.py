@@ -79,7 +79,7 @@ def test_older_files_moved_over_others_and_edits_by_hand_are_noticed(finished: W
     assert read(finished, "models/own-1/config.json")["id2label"]["0"] == "first"
     assert f"results/checkpoints/own-0.pth has SHA-256 {found}" in outcome.output
     # What was edited by hand says verified nowhere, and how it comes right is said.
-    assert "if it was edited since, remove it and convert again" in outcome.output
+    assert "if you edited it, remove it and convert again" in outcome.output
     assert not (finished.results / "verification/tiny-pretraining.json").exists()
     assert not (weights / "README.md").exists()
     shutil.rmtree(weights)
@@ -102,7 +102,7 @@ def test_edits_are_noticed_without_snakemakes_notes_or_with_times_alone(finished
     assert outcome.code == 0, outcome.output
     assert jobs(outcome) == expected
     assert re.search(
-        r'own-0: convert is done again: converted with config \{.*"num_attention_heads": 3',
+        r'own-0: convert runs again: converted with config \{.*"num_attention_heads": 3',
         outcome.output,
     )
     assert "hashing" not in outcome.output

@@ -106,7 +106,7 @@ def test_parts_are_scored_and_merged_for_what_has_a_head(finished: Workflow) -> 
 def test_nothing_to_score_is_said(finished: Workflow) -> None:
     outcome = finished.run("scores", "--dry-run")
     assert outcome.code != 0
-    assert "nothing is to be scored" in outcome.output
+    assert "there is nothing to score" in outcome.output
 
 
 def read(variants: dict[str, Variant], **score: Any) -> dict[str, settings.Asked]:

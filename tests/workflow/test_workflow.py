@@ -420,7 +420,7 @@ def test_checkpoints_that_are_not_kept_go_when_done_but_never_one_put_there_by_h
     # What was put in a link's place is no link any more, and converted again.
     again = every("receipt", *AFTER, variants=("own-0",))
     assert jobs(outcome) == sorted([*every("discard"), *again])
-    assert "GB stay, without the checkpoints" in outcome.output
+    assert "GB after checkpoints are removed" in outcome.output
     assert "verified, network assumed" in row(outcome, "tiny-pretraining")
     assert placed.exists()
     assert not made.exists()
@@ -449,7 +449,7 @@ def test_receipt_that_a_killed_run_left_is_recorded_when_the_next_one_starts(
     os.utime(folder / "changed.json", (1, 1))  # before its checkpoint came
     workflow.configure(entries, push={"enabled": True, "namespace": "lab"})
     outcome = workflow.run(HF_ENDPOINT="http://127.0.0.1:9", HF_TOKEN="hf_good", **home)
-    assert "push.enabled: the hub can't be asked" in outcome.output  # so it ends where it starts
+    assert "push.enabled: the hub does not answer" in outcome.output  # so it ends where it starts
     assert jobs(outcome) == []
     lock = json.loads((workflow.folder / "checkpoints.lock").read_text())
     held = {"bytes": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
@@ -520,7 +520,7 @@ def test_run_that_needs_more_disk_than_there_is_stops_first(
     with pytest.raises(ConversionError, match=r"5\.5 GB needed .*; 0\.5 GB more must be freed"):
         disk_space.check([variant], tmp_path)
     monkeypatch.setattr(os, "access", lambda *_: False)  # root, who tests, may write everywhere
-    with pytest.raises(ConversionError, match="can't be written to: it is read-only, or of"):
+    with pytest.raises(ConversionError, match="is not writable: it is read-only or"):
         disk_space.check([variant], tmp_path)
 
 
@@ -674,7 +674,7 @@ def test_push_that_fails_runs_again_alone_and_the_token_is_written_nowhere(
         outcome = workflow.run(**client)
         assert outcome.code == 0, outcome.output
         assert "verified, network assumed, not pushed (dry run)" in row(outcome, "two")
-        assert "lab/two, branch v2, private, whose repository would be created" in outcome.output
+        assert "lab/two, branch v2, private (this repository would be created)" in outcome.output
         outcome = workflow.run("--dry-run", **client)  # it asks again: the hub may have changed
         assert jobs(outcome) == ["push_plan one", "push_plan two"]
         assert not hub.repos

@@ -1,1 +1,1 @@
-"""The command ``videomae``: one module for each subcommand, with its options and its output."""
+"""The command ``videomae``: one module for each subcommand, with its options and output."""

@@ -18,21 +18,33 @@ from videomae.publish.model_card import Stated, check_receipt, model_card
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("report", type=Path, help="the verification's report (JSON)")
-    parser.add_argument("receipt", type=Path, help="the download's receipt (JSON)")
+    parser.add_argument("report", type=Path, help="the report of the verification (JSON)")
+    parser.add_argument("receipt", type=Path, help="the receipt of the download (JSON)")
     parser.add_argument("card", type=Path, help="the README.md to write")
-    parser.add_argument("--license", help="the hub's identifier of the license; none is assumed")
-    parser.add_argument("--license-name", help="what a license without an identifier is called")
-    parser.add_argument("--license-link", help="where that stands")
-    parser.add_argument("--family", choices=FAMILIES, help="whose code and paper it is of")
-    parser.add_argument("--published", type=json.loads, help="the accuracy that the authors state")
-    parser.add_argument("--data-set", action="append", default=[], help="what it was trained on")
-    parser.add_argument("--base-model", help="what it was fine-tuned from; on the hub OWNER/NAME")
+    parser.add_argument("--license", help="the hub's identifier of the license (default: none)")
+    parser.add_argument("--license-name", help="the name of a license without an identifier")
+    parser.add_argument("--license-link", help="the link to a license without an identifier")
     parser.add_argument(
-        "--loaded", type=Path, nargs="*", default=[], help="reports of releases it was tested with"
+        "--family", choices=FAMILIES, help="the project of the code and paper: %(choices)s"
     )
     parser.add_argument(
-        "--scores", type=Path, nargs="*", default=[], help="accuracy measured here (JSON)"
+        "--published", type=json.loads, help="the accuracy that the authors published (JSON)"
+    )
+    parser.add_argument(
+        "--data-set", action="append", default=[], help="a data set of the training; repeatable"
+    )
+    parser.add_argument(
+        "--base-model", help="the model that was fine-tuned; OWNER/NAME if it is on the hub"
+    )
+    parser.add_argument(
+        "--loaded",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="reports of `videomae load`: releases that the folder was tested with (JSON)",
+    )
+    parser.add_argument(
+        "--scores", type=Path, nargs="*", default=[], help="results of `videomae score` (JSON)"
     )
 
 
@@ -40,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Read the command line and write the card."""
     report, receipt = read_json(arguments.report), read_json(arguments.receipt)
     check_receipt(report, receipt)
-    receipt["source"] = shown(receipt["source"])  # an earlier version's may tell secrets
+    receipt["source"] = shown(receipt["source"])  # earlier versions may have stored secrets
     if arguments.published and not report["rehearsal"] and "classes" in report:
         datasets.refuse_other_classes(arguments.published["dataset"], report["classes"])
     loaded = [read_json(path) for path in arguments.loaded]

@@ -1,7 +1,7 @@
-"""Check a config.yaml from somebody else before Snakemake reads it; nothing in it is run.
+"""Check a config.yaml from somebody else before Snakemake reads it; no code in it is run.
 
-Snakemake reads a file that --configfile names before this workflow can look at it, and runs the
-code in one that asks for it by __use_yte__.
+Snakemake reads the file of --configfile before this workflow can check it, and runs code in a file
+that has the key __use_yte__.
 
 Example:
   videomae check-config theirs.yaml
@@ -20,21 +20,21 @@ from videomae.model import labels
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("config", nargs="+", type=Path, help="a file to check")
+    parser.add_argument("config", nargs="+", type=Path, help="the files to check, as one config")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Read the command line and check; exit code 1 with one line for a file to leave alone."""
+    """Check the files; raises `ConversionError` with one line for an unsafe or faulty file."""
     for path in arguments.config:
         with about(path):
             yaml_checks.check(path)
     with about(listing(map(str, arguments.config))):
         found = check(merged(arguments.config))
-    print(f"plain YAML, and a config.yaml of this workflow: {one_line(', '.join(found.variants))}")
+    print(f"safe and valid; variants: {one_line(', '.join(found.variants))}")
 
 
 def merged(paths: list[Path]) -> dict[str, Any]:
-    """Return what several files say together, as Snakemake merges them: key by key."""
+    """Return the content of several files, merged key by key as in Snakemake."""
     config: dict[str, Any] = {}
     for path in paths:
         text = path.read_text(encoding="utf-8")
@@ -51,5 +51,5 @@ def _update(known: dict[str, Any], more: dict[str, Any]) -> None:
 
 
 def check(config: dict[str, Any]) -> settings.Settings:
-    """Check a config as the workflow itself does; raises `ConversionError`."""
+    """Return the settings as the workflow reads them; raises `ConversionError` for faults."""
     return settings.read(config, labels.SHIPPED)

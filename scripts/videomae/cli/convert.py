@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     labels.add_option(parser, without=labels.NONE)
     provenance.add_provenance(parser)
     parser.add_argument(
-        "--record", type=Path, help="write down what the folder was made of, and how (JSON)"
+        "--record", type=Path, help="a file to write: the checkpoint and the options used (JSON)"
     )
     add_overwrite(parser)
 
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
         given, dtype = dict(arguments.config), arguments.dtype
         chosen = selection(arguments)
         listed = labels.chosen(arguments.labels)
-        # Before the list is read, so that of one that changes meanwhile another hash is written.
+        # Hashed before the list is read, so that a change in between is noticed later.
         hashed = sha256(listed) if listed else None
         asked = provenance.conversion(given, dtype, chosen, hashed)
         convert(path, arguments.folder, given, listed, dtype, chosen, watched)
@@ -67,13 +67,13 @@ def convert(
     chosen: Selection,
     watched: Watched,
 ) -> None:
-    """Convert one checkpoint; raises `ConversionError`, and writes nothing, where it can't."""
+    """Convert one checkpoint; if it can't, raises `ConversionError` and writes nothing."""
     opened = reader.open_checkpoint(path, chosen)
     print(*opened.describe(), sep="\n")
     architecture = read_architecture(opened.shapes, opened.args, given)
     print(printable("\n".join(architecture.describe())))
     if architecture.kind == "encoder":
-        print("encoder alone: no head and no decoder, so it becomes a VideoMAEModel")
+        print("encoder alone: no head and no decoder, so the model is a VideoMAEModel")
     names = labels.id2label(architecture.num_labels or 0, label_list)
     if label_list is None and names:
         print(f"no labels given: LABEL_0 … LABEL_{len(names) - 1}")
@@ -92,7 +92,7 @@ def convert(
             lambda: provenance.refuse_changed(watched, opened.entries),
         )
     except safetensors_file.NotFiniteError:
-        for entries in (opened.entries, rounded):  # what it is that isn't finite, by name
+        for entries in (opened.entries, rounded):  # to name the tensors
             reader.check_finite(entries)
         raise
     print(f"{destination}: {len(converted)} tensors written")

@@ -1,4 +1,4 @@
-"""Remove a downloaded checkpoint whose variant is done, unless it was replaced by hand.
+"""Remove a downloaded checkpoint after its variant is done, unless a user replaced the file.
 
 Example:
   videomae discard results/checkpoints/best.pth discarded.txt
@@ -13,8 +13,8 @@ from videomae.files import appearing
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("checkpoint", type=Path, help="the file in its place among the results")
-    parser.add_argument("said", type=Path, help="the text file to write: what was done, and why")
+    parser.add_argument("checkpoint", type=Path, help="the checkpoint among the results")
+    parser.add_argument("said", type=Path, help="a text file to write: whether it was removed")
 
 
 def run(arguments: argparse.Namespace) -> None:

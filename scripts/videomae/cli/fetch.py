@@ -1,6 +1,6 @@
 """Download one file from Google Drive, the hub or https, or link a local one.
 
-A transfer that breaks off is tried again. The file appears when it is complete and checked.
+An interrupted transfer is tried again. The file appears when it is complete and checked.
 
 Example:
   videomae fetch gdrive:1ygjLRm1kvs9mwGsP3lLxUExhRo6TWnrx small.pth --checkpoint
@@ -24,16 +24,26 @@ from videomae.network.retry import add_wait
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("source", type=sources.parse, help="gdrive:ID, hub:OWNER/REPO/PATH, …")
-    parser.add_argument("output", type=Path, help="where the file goes when it is complete")
-    parser.add_argument("--name", help="what to call it in messages (default: the output's name)")
-    parser.add_argument("--checkpoint", action="store_true", help="refuse what is no .pth file")
     parser.add_argument(
-        "--shared", type=Path, help="link this file, and make it first if it is not there"
+        "source",
+        type=sources.parse,
+        help="gdrive:ID, hub:OWNER/REPO/PATH[@REVISION], https://… or a file path",
     )
-    parser.add_argument("--receipt", type=Path, help="note source, size and SHA-256 here (JSON)")
+    parser.add_argument("output", type=Path, help="the file to write; it appears when complete")
+    parser.add_argument("--name", help="the name for messages (default: the output's file name)")
     parser.add_argument(
-        "--fetched", type=Path, help="note here what came, and if it did over the network (JSON)"
+        "--checkpoint", action="store_true", help="refuse a file that is no checkpoint"
+    )
+    parser.add_argument(
+        "--shared", type=Path, help="a file in a shared folder: downloaded if missing, then linked"
+    )
+    parser.add_argument(
+        "--receipt", type=Path, help="a file to write: source, size and SHA-256 (JSON)"
+    )
+    parser.add_argument(
+        "--fetched",
+        type=Path,
+        help="a file to write: the same, and whether the network was used (JSON)",
     )
     add_overwrite(parser)
     receipts.add_expected(parser)
@@ -49,10 +59,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def download(arguments: argparse.Namespace, name: str) -> None:
-    """Fetch beside where it goes and check there, so that only what is right gets its name.
+    """Download to a temporary file and check it, so that only a correct file gets the final name.
 
-    What somebody puts there meanwhile stays, and then nothing else is needed: a run would take this
-    for a failure, and remove it.
+    A file that a user puts there meanwhile stays, and the command succeeds: after a failure
+    Snakemake would remove it.
     """
     refuse_existing(arguments.output, arguments.overwrite)
     before = os.path.lexists(arguments.output)
@@ -68,7 +78,7 @@ def download(arguments: argparse.Namespace, name: str) -> None:
     except (ConversionError, OSError) as error:
         if before or not os.path.lexists(arguments.output):
             raise
-        print(f"{arguments.output} was put there meanwhile and stays ({error})")
+        print(f"{arguments.output} appeared during the download and stays ({error})")
         return
     if found and arguments.fetched:
         file = stat(arguments.output)  # the name that it has now counts as a change of the file
@@ -77,13 +87,13 @@ def download(arguments: argparse.Namespace, name: str) -> None:
 
 
 def bring(arguments: argparse.Namespace, new: Path, name: str) -> Receipt | None:
-    """Fetch the file to a new path, and refuse another than it should be."""
+    """Download the file to a new path; raises `ConversionError` for an unexpected file."""
     sources.fetch(arguments.source, new, name, arguments.output, arguments.wait)
     return check(arguments, new)
 
 
 def link(arguments: argparse.Namespace, new: Path, name: str) -> None:
-    """Link the file in the shared folder, once it is there."""
+    """Link the file in the shared folder, after downloading it if it is missing."""
     checkpoint, source = arguments.shared.absolute(), str(arguments.source)
     there = checkpoint.exists()
     if not there:
@@ -95,9 +105,9 @@ def link(arguments: argparse.Namespace, new: Path, name: str) -> None:
 
 
 def check(arguments: argparse.Namespace, path: Path) -> Receipt | None:
-    """Note what the file is; raise `ConversionError` for another than it should be.
+    """Return a receipt of the file; raises `ConversionError` for an unexpected file.
 
-    Gives what was noted, or None where nothing asks for the file's hash.
+    Returns None if no option needs the file's hash.
     """
     if arguments.checkpoint and (fault := formats.fault(path)):
         raise ConversionError(f"{arguments.source} gave {fault}")
@@ -105,7 +115,7 @@ def check(arguments: argparse.Namespace, path: Path) -> Receipt | None:
         return None
     file, sha256 = hashed(path)
     found = receipts.of_hashed(file, sha256)
-    receipts.hold(found, f"what came from {arguments.source}", arguments)
+    receipts.hold(found, f"the file from {arguments.source}", arguments)
     made = Receipt(str(arguments.source), found, file)
     if arguments.receipt:
         receipts.write(arguments.receipt, made)

@@ -1,6 +1,6 @@
-"""Say what checkpoint files are, and which entry of config.yaml converts them.
+"""Describe checkpoint files, and print the entry of config.yaml that converts each.
 
-The exit code is 1 if one of them can't be converted.
+The exit code is 1 if a file can't be converted.
 
 Example:
   videomae inspect best.pth
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoints", nargs="+", type=Path, metavar="FILE", help="a checkpoint")
     add_given(parser)
     add_selection(parser)
-    parser.add_argument("--json", action="store_true", help="print a JSON list with all of it")
+    parser.add_argument("--json", action="store_true", help="print the description as a JSON list")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Load a folder in this Python's release of transformers, and compare with the checkpoint.
+"""Load a folder with the installed release of transformers, and compare it with the checkpoint.
 
 Example:
   videomae load best.pth out/ --config num_attention_heads=12
@@ -33,6 +33,6 @@ def run(arguments: argparse.Namespace) -> None:
         report = loading.run()
     release = f"transformers {report.facts['transformers']}"
     print(release, *report.checks, sep="\n")
-    failing = f"{arguments.folder} is wrong in {release}"
+    failing = f"{arguments.folder} fails in {release}"
     report.deliver(arguments.report, arguments.passed, failing)
-    print(f"{arguments.folder}: right in {release}; {report.said()}")
+    print(f"{arguments.folder}: passed in {release}; {report.said()}")

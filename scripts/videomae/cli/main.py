@@ -1,6 +1,6 @@
-"""The command ``videomae``: chooses the subcommand and reports its errors.
+"""The command ``videomae``: runs the chosen subcommand and reports its errors.
 
-Exit codes are 0, 1 for what was refused or failed, and 2 for wrong usage.
+Exit codes are 0 for success, 1 for a refusal or failure, and 2 for wrong usage.
 """
 
 import argparse
@@ -15,31 +15,31 @@ from videomae.errors import ConversionError, one_line, said
 from videomae.network.addresses import redacted
 from videomae.workflow import run_lock
 
-# What each subcommand does, in one line. Its module has the same name, with _ in place of -.
+# Each subcommand in one line. Its module has the same name, with _ instead of -.
 COMMANDS = {
-    "inspect": "say what a checkpoint file is, and which entry of config.yaml converts it",
+    "inspect": "describe a checkpoint file and print the entry of config.yaml that converts it",
     "fetch": "download one file from Google Drive, the hub or https, or link a local one",
     "convert": "convert one checkpoint into a transformers folder",
-    "verify": "prove that a folder computes what the checkpoint's network computes",
-    "load": "load a folder in this Python's release of transformers, and compare",
+    "verify": "check that a folder's outputs match the original checkpoint",
+    "load": "load a folder with the installed release of transformers and compare it",
     "score": "measure the accuracy of a folder on labelled videos",
-    "restore": "write a transformers folder as a checkpoint of the authors' code",
+    "restore": "convert a transformers folder back to a checkpoint of the authors' code",
     "card": "write the model card of a verified folder",
     "push": "publish a verified folder on the hub as one commit",
-    "status": "show how far every variant of a run is",
-    "resume": "go on with a run that was killed",
+    "status": "show the progress of every variant of a run",
+    "resume": "unlock and restart a run that was killed",
     "check-config": "check a config.yaml from somebody else before Snakemake reads it",
-    "receipt": "write down a checkpoint's source, size and SHA-256, and check them",
+    "receipt": "record a checkpoint's source, size and SHA-256, and check them",
     "snapshot": "download a published model folder from the hub",
-    "release-table": "draw which releases of transformers load which folders",
-    "discard": "remove a downloaded checkpoint whose variant is done",
+    "release-table": "print which releases of transformers load which folders",
+    "discard": "remove a downloaded checkpoint after its variant is done",
     "report-page": "write the report's page of one variant",
     "report-overview": "write the report's page of all variants, and the plots",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the subcommand that the command line names; ends the process with an error's one line."""
+    """Run the subcommand of the command line; an error ends the process with one line."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # so that a log tells which step a job is in
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _end_with_run(given: Sequence[str]) -> None:
-    """Read ``--job`` first: importing a subcommand may take seconds, in which a run may end."""
+    """Read ``--job`` first: the run may end while a subcommand's module is imported."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--job", type=int)
     with suppress(argparse.ArgumentError):  # which is said by the parser of all options
@@ -62,9 +62,9 @@ def _end_with_run(given: Sequence[str]) -> None:
 
 
 def _parsed(given: Sequence[str]) -> argparse.Namespace:
-    """Return the options; ends the process with exit code 2 for wrong ones.
+    """Return the options; wrong ones end the process with exit code 2.
 
-    ``passed_on`` has those that a subcommand passes on to another program.
+    ``passed_on`` has the options that a subcommand passes on to another program.
     """
     parser = _parser(given)
     parsed, others = parser.parse_known_args(given)
@@ -75,21 +75,21 @@ def _parsed(given: Sequence[str]) -> argparse.Namespace:
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser, with the options of the one subcommand that is named.
+    """Return the parser, with the options of the chosen subcommand only.
 
-    The others' modules are not imported, since some take seconds for torch.
+    Other modules are not imported, because importing torch takes seconds.
     """
     parser = argparse.ArgumentParser(
         prog="videomae",
-        description="Convert the authors' VideoMAE checkpoints to transformers, and prove it.",
-        epilog="videomae COMMAND --help shows a command's options and examples",
+        description="Convert the authors' VideoMAE checkpoints to transformers, verified.",
+        epilog="`videomae COMMAND --help` shows the options and examples of a command.",
     )
     parser.add_argument("--version", action="version", version=f"videomae {__version__}")
     parser.add_argument(
         "--job",
         type=int,
         metavar="PID",
-        help="end as soon as the process that started this one, PID, ends (used by the workflow)",
+        help="end together with the parent process PID (used by the workflow)",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     chosen = next((word for word in given if word in COMMANDS), None)

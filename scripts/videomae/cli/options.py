@@ -1,4 +1,4 @@
-"""What do the commands have in common?  How they report errors, and the ``--config`` they take."""
+"""Options that several subcommands share."""
 
 import argparse
 import io
@@ -18,49 +18,54 @@ DEVICES = ("cpu", "cuda", "auto")
 
 
 def add_log(parser: argparse.ArgumentParser) -> None:
-    """Let a command copy what it says to a log: ``--log FILE``."""
-    parser.add_argument("--log", type=_copy_to, metavar="FILE", help="copy what is said here too")
+    """Add ``--log FILE``, which copies the output to a file."""
+    parser.add_argument(
+        "--log", type=_copy_to, metavar="FILE", help="a file for a copy of the output"
+    )
 
 
 def add_given(parser: argparse.ArgumentParser) -> None:
-    """Let a command take what the checkpoint can't tell: ``--config NAME=VALUE …``."""
+    """Add ``--config NAME=VALUE …`` for values that the checkpoint does not contain."""
     parser.add_argument(
         "--config",
         nargs="*",
         type=_given,
         default=[],
         metavar="NAME=VALUE",
-        help="VideoMAEConfig values that the checkpoint can't tell, such as num_attention_heads=6",
+        help="VideoMAEConfig values that the checkpoint does not contain, such as "
+        f"num_attention_heads=6; names: {', '.join(GIVABLE)}",
     )
 
 
 def add_last_step(parser: argparse.ArgumentParser) -> None:
-    """Let a command take how variants end where that is not with verifying."""
+    """Add ``--last-step``, the step after the verification."""
     parser.add_argument(
-        "--last-step", choices=("push", "push_plan"), help="what comes after verifying, if anything"
+        "--last-step",
+        choices=("push", "push_plan"),
+        help="the step after the verification, if any: %(choices)s (a dry run of a push)",
     )
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Let a command choose among several state dicts, and what to take of it: see `selection`."""
+    """Add the options that choose a state dict, and what to convert of it: see `selection`."""
     parser.add_argument(
         "--weights",
         metavar="NAME",
-        help="which state dict of the file, such as model_ema, or which network in it by its "
-        "prefix (default: as the authors' loader)",
+        help="the state dict to use, such as model_ema, or the network in it with this prefix "
+        "(default: the one of the authors' loader)",
     )
     parser.add_argument(
         "--part",
         choices=(ENCODER,),
-        help="take the encoder alone, and leave out what stands beside it, such as another "
-        "decoder or a detector's head",
+        help="encoder: convert the encoder alone, without a decoder, a head or a detector beside "
+        "it in the file",
     )
     parser.add_argument(
         "--leave-behind",
         nargs="+",
         default=[],
         metavar="PATTERN",
-        help="names of tensors that are no part of the network, such as 'teacher_head.*'",
+        help="tensors in the file that do not belong to the network, such as 'teacher_head.*'",
     )
 
 
@@ -70,52 +75,54 @@ def selection(arguments: argparse.Namespace) -> Selection:
 
 
 def add_dtype(parser: argparse.ArgumentParser, read: bool = False) -> None:
-    """Let a command take the precision of the folder's weights, or ``read`` it from the folder."""
+    """Add ``--dtype``, the precision of the weights; with ``read`` the default is the folder's."""
     parser.add_argument(
         "--dtype",
         choices=DTYPES,
         default=None if read else DTYPES[0],
-        help="precision of the folder's weights "
-        f"(default: {'as its config.json and its weights say' if read else '%(default)s'})",
+        help="precision of the folder's weights: %(choices)s "
+        f"(default: {'that of its config.json and weights' if read else '%(default)s'})",
     )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    """Let a command take where it computes."""
+    """Add ``--device``."""
     parser.add_argument(
         "--device",
         choices=DEVICES,
         default=DEVICES[0],
-        help="where to compute, in full float32 (default: %(default)s)",
+        help="the device, with full float32: %(choices)s (default: %(default)s)",
     )
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
-    """Let a command replace what stands where it writes."""
-    parser.add_argument("--overwrite", action="store_true", help="replace what is there already")
+    """Add ``--overwrite``."""
+    parser.add_argument("--overwrite", action="store_true", help="replace existing output")
 
 
 def add_comparison(parser: argparse.ArgumentParser) -> None:
-    """Let a command compare a folder with its checkpoint, and write a report of that."""
+    """Add the arguments of a comparison of a folder with its checkpoint, and of the report."""
     parser.add_argument("checkpoint", type=Path, help="the .pth file")
     parser.add_argument("folder", type=Path, help="the transformers folder made from it")
     add_given(parser)
     add_selection(parser)
     add_dtype(parser, read=True)
-    labels.add_option(parser, without="they are not compared")
-    parser.add_argument("--variant", help="the name in the report (default: the folder's)")
-    parser.add_argument("--report", type=Path, help="where the report goes, passed or not")
-    parser.add_argument("--passed", type=Path, help="where it goes too if everything passed")
+    labels.add_option(parser, without="labels are not compared")
+    parser.add_argument("--variant", help="the name in the report (default: the folder's name)")
+    parser.add_argument("--report", type=Path, help="the report to write, passed or not (JSON)")
+    parser.add_argument(
+        "--passed", type=Path, help="a second copy, written only if all checks pass"
+    )
 
 
 class Copied(io.TextIOBase):
-    """A stream that is written to another and to a log, line by line."""
+    """A stream that writes to another stream and to a log."""
 
     def __init__(self, stream: IO[str], log: IO[str]) -> None:
         self.streams = (stream, log)
 
     def write(self, text: str) -> int:
-        """Write to both at once, so that neither lags behind if this process is killed."""
+        """Write to both and flush, so that both are complete if this process is killed."""
         for stream in self.streams:
             stream.write(text)
             stream.flush()
@@ -123,7 +130,7 @@ class Copied(io.TextIOBase):
 
 
 def _copy_to(path: str) -> None:
-    # While the options are read, so that what is wrong with the others is in the log too.
+    # Opened while options are read, so that errors in other options are in the log too.
     log = Path(path).open("w", encoding="utf-8")  # noqa: SIM115 (until this process ends)
     run_lock.hold_log(log)
     sys.stdout, sys.stderr = Copied(sys.stdout, log), Copied(sys.stderr, log)
@@ -134,5 +141,5 @@ def _given(text: str) -> tuple[str, int | bool]:
     parsed = yaml.safe_load(value)
     if not isinstance(parsed, int) or type(parsed) is not GIVABLE.get(name):
         allowed = ", ".join(f"{key} ({kind.__name__})" for key, kind in GIVABLE.items())
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE of {allowed}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE with one of {allowed}")
     return name, parsed

@@ -20,17 +20,21 @@ from videomae.publish.verified_folder import publishable
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("folder", type=Path, help="the transformers folder")
-    parser.add_argument("report", type=Path, help="the verification's report (JSON)")
+    parser.add_argument("report", type=Path, help="the report of the verification (JSON)")
     parser.add_argument("repo_id", help="NAMESPACE/NAME on the hub")
-    parser.add_argument("receipt", type=Path, help="where the receipt goes (JSON), or the plan")
-    parser.add_argument("--revision", default=MAIN, help="the branch (default: %(default)s)")
-    parser.add_argument("--public", action="store_true", help="create the repository public")
+    parser.add_argument(
+        "receipt", type=Path, help="the receipt to write (JSON), or the plan (text)"
+    )
+    parser.add_argument(
+        "--revision", default=MAIN, help="the branch to push to (default: %(default)s)"
+    )
+    parser.add_argument("--public", action="store_true", help="make a new repository public")
     parser.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace other files there, and remove what loaders would read",
+        help="replace files that differ on the hub, and remove others that loaders would read",
     )
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be pushed")
+    parser.add_argument("--dry-run", action="store_true", help="only list what would be pushed")
     add_wait(parser)
     add_log(parser)
 

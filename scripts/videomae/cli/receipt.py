@@ -1,4 +1,4 @@
-"""Write down a checkpoint's source, size and SHA-256, and refuse another than it should be.
+"""Record a checkpoint's source, size and SHA-256; refuse a file with an unexpected SHA-256.
 
 Example:
   videomae receipt small.pth small.json --source gdrive:1ygjLRm1kvs9mwGsP3lLxUExhRo6TWnrx
@@ -17,11 +17,11 @@ from videomae.file_state import Stat, hashed, stat
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("checkpoint", type=Path, help="the file, wherever it was put from")
+    parser.add_argument("checkpoint", type=Path, help="the checkpoint file")
     parser.add_argument("receipt", type=Path, help="the JSON file to write")
-    parser.add_argument("--source", required=True, help="its source, as in config.yaml")
-    parser.add_argument("--name", help="what to call it in messages (default: the file's name)")
-    parser.add_argument("--fetched", help="what the download noted of what came (JSON)")
+    parser.add_argument("--source", required=True, help="the source, as in config.yaml")
+    parser.add_argument("--name", help="the name for messages (default: the file's name)")
+    parser.add_argument("--fetched", help="the file that `videomae fetch --fetched` wrote (JSON)")
     receipts.add_expected(parser)
 
 
@@ -32,23 +32,23 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def note(path: Path, arguments: argparse.Namespace) -> None:
-    """Write the receipt of a file that is right; raises `ConversionError` for another."""
+    """Write the receipt of a file; raises `ConversionError` for an unexpected file."""
     what = f"{path} (a link to {path.resolve()})" if path.is_symlink() else str(path)
     if fault := formats.fault(path):
-        raise ConversionError(f"{what} is {fault}; remove {path}, and it is brought again")
+        raise ConversionError(f"{what} is {fault}; remove {path} to download it again")
     file, found, fetched = look(path, arguments)
     try:
         receipts.hold(found, what, arguments)
     except ConversionError as error:
-        raise ConversionError(f"{error}; if not, remove {path}: it is brought again") from error
+        raise ConversionError(f"{error}; else remove {path} to download it again") from error
     receipts.write(arguments.receipt, Receipt(arguments.source, found, file, fetched))
     print(f"{path}: {found}")
 
 
 def look(path: Path, arguments: argparse.Namespace) -> tuple[Stat, Content, bool]:
-    """Return the file's stat and content, and whether it came from its source over the network.
+    """Return the file's stat and content, and whether it came over the network.
 
-    What the download hashed is not hashed again if it is the same file still.
+    A file that is unchanged since the download is not hashed again.
     """
     noted = results_location.results(arguments.fetched) if arguments.fetched else None
     # Snakemake leaves an empty file where a shared one was linked.

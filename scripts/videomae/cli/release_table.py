@@ -1,4 +1,4 @@
-"""Draw which releases of transformers load which folders, from what `snakemake releases` left.
+"""Print which releases of transformers load which folders, by the results of `snakemake releases`.
 
 Example:
   videomae release-table videomae-base --releases 5.0.0 5.24.0
@@ -12,19 +12,19 @@ from videomae.compatibility import releases
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("variants", nargs="+", help="their names")
-    parser.add_argument("--releases", nargs="+", required=True, help="of transformers")
+    parser.add_argument("variants", nargs="+", help="the names of the variants")
+    parser.add_argument("--releases", nargs="+", required=True, help="releases of transformers")
     parser.add_argument(
         "--place",
         choices=("models", "published"),
         default="models",
-        help="whose folders: the converted ones, or published ones (default: %(default)s)",
+        help="converted folders (models) or published ones (published) (default: %(default)s)",
     )
     parser.add_argument(
         "--results",
         type=results_location.results,
         default=results_location.HERE,
-        help="where the results are (default: %(default)s)",
+        help="the results folder (default: %(default)s)",
     )
 
 

@@ -1,4 +1,4 @@
-"""Write the report's page of all variants, and the plots over them.
+"""Write the report's page of all variants, and the plots.
 
 Example:
   videomae report-overview report/ videomae-base best --families videomae-base=VideoMAE
@@ -15,16 +15,16 @@ from videomae.report import pages
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("folder", type=Path, help="where overview.html and the plots go")
-    parser.add_argument("variants", nargs="+", help="their names")
+    parser.add_argument("folder", type=Path, help="the folder for overview.html and the plots")
+    parser.add_argument("variants", nargs="+", help="the names of the variants")
     parser.add_argument(
         "--results",
         type=results_location.results,
         default=results_location.HERE,
-        help="where the run left its results (default: %(default)s)",
+        help="the results folder of the run (default: %(default)s)",
     )
     parser.add_argument(
-        "--families", nargs="*", default=[], help="VARIANT=FAMILY, where it is known"
+        "--families", nargs="*", default=[], help="VARIANT=FAMILY for each known family"
     )
     add_last_step(parser)
 

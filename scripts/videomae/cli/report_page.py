@@ -1,4 +1,4 @@
-"""Write the report's page of one variant, from what its steps left.
+"""Write the report's page of one variant from the results of its steps.
 
 Example:
   videomae report-page best best.html --model results/models/best
@@ -17,22 +17,22 @@ GENERATED = "A generated clip, because no recorded clip is on this machine."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("variant", help="its name")
+    parser.add_argument("variant", help="the name of the variant")
     parser.add_argument("page", type=Path, help="the HTML file to write")
     parser.add_argument(
         "--results",
         type=results_location.results,
         default=results_location.HERE,
-        help="where the run left its results (default: %(default)s)",
+        help="the results folder of the run (default: %(default)s)",
     )
-    parser.add_argument("--model", type=Path, help="the folder that the pictures are made by")
-    parser.add_argument("--clip", type=Path, help="what the pictures are of, an .npy file")
-    parser.add_argument("--family", help="whose code and paper it is of")
+    parser.add_argument("--model", type=Path, help="the model folder that makes the pictures")
+    parser.add_argument("--clip", type=Path, help="the clip in the pictures, an .npy file")
+    parser.add_argument("--family", help="the project of the code and paper")
     add_last_step(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Read the command line, run the model, if given, on a clip if verified, write the page."""
+    """Write the page, with pictures of a clip if the model is given and verified."""
     facts = pages.Facts(arguments.variant, arguments.results, arguments.last_step, arguments.family)
     pictures, clip = None, GENERATED
     if arguments.model and facts.kind and facts.report["passed"]:

@@ -1,4 +1,4 @@
-"""Write a transformers folder as a checkpoint of the authors' code, to go on with there.
+"""Convert a transformers folder back to a checkpoint of the authors' code.
 
 Example:
   videomae restore out/ restored.pth
@@ -23,14 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read the command line and restore."""
-    if not arguments.checkpoint.is_dir():  # which is refused by another message
+    if not arguments.checkpoint.is_dir():  # a folder gets another message
         refuse_existing(arguments.checkpoint, arguments.overwrite)
     with about(arguments.folder):
         restore(arguments.folder, arguments.checkpoint)
 
 
 def restore(source: Path, destination: Path) -> None:
-    """Restore one folder; raises `ConversionError`, and writes nothing, where it can't."""
+    """Restore one folder; if it can't, raises `ConversionError` and writes nothing."""
     config = folder_reader.read_config(source)
     architecture = folder_reader.read_architecture(config)
     print(printable("\n".join(architecture.describe())))
@@ -40,8 +40,10 @@ def restore(source: Path, destination: Path) -> None:
     note = checkpoint_writer.write(
         destination, tensors, architecture, config.get(model_folder.SYNTHETIC)
     )
-    print(f"{destination}: read back, bit by bit the {len(tensors)} tensors of {source}")
+    print(
+        f"{destination}: read back, its {len(tensors)} tensors equal those of {source} bit by bit"
+    )
     if config["layer_norm_eps"] != LAYER_NORM_EPS:
-        print(f"layer_norm_eps is {config['layer_norm_eps']}; the authors' is {LAYER_NORM_EPS}")
+        print(f"layer_norm_eps is {config['layer_norm_eps']}, but the authors' is {LAYER_NORM_EPS}")
     if note:
         print(note)

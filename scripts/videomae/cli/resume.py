@@ -1,6 +1,6 @@
-"""Go on with a run that was killed: remove its lock, if no run is alive there, and start again.
+"""Resume a run that was killed: remove its lock if no run is alive there, and start it again.
 
-Every option is Snakemake's.
+All options are Snakemake's.
 
 Example:
   videomae resume --cores 4 --directory rehearsal
@@ -17,9 +17,9 @@ from videomae.workflow.run_lock import none_alive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's options; ``passed_on`` has those that are Snakemake's."""
+    """Add the command's options; ``passed_on`` has Snakemake's own."""
     parser.allow_abbrev = False
-    parser.add_argument("--directory", "-d", type=Path, help="where the run was started")
+    parser.add_argument("--directory", "-d", type=Path, help="the directory of the run")
     parser.set_defaults(passed_on=[])
 
 
@@ -30,5 +30,5 @@ def run(arguments: argparse.Namespace) -> None:
     with none_alive(arguments.directory or Path()):
         unlocked = subprocess.run([*snakemake, "--unlock"], check=False)
     if unlocked.returncode:
-        raise ConversionError("Snakemake could not unlock the directory, for the reason above")
+        raise ConversionError("Snakemake could not unlock the directory; the reason is above")
     os.execv(sys.executable, snakemake)

@@ -24,6 +24,13 @@ from videomae.score.video_list import Entry
 
 NETWORK_SETTINGS = ("frames", "short_side")  # without them those of the folder are taken
 SETTINGS = ("clips", "crops", "rate", *NETWORK_SETTINGS)
+HELP = {
+    "clips": "clips of a video (default: the protocol's)",
+    "crops": "crops of a clip (default: the protocol's)",
+    "rate": "distance between a clip's frames (default: the protocol's)",
+    "frames": "frames of a clip (default: the folder's)",
+    "short_side": "shorter side of a frame in pixels (default: the folder's)",
+}
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -53,61 +60,61 @@ def run(arguments: argparse.Namespace) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("folder", type=Path, help="the transformers folder")
-    parser.add_argument("list", type=Path, help="a video and its class a line: PATH LABEL")
-    parser.add_argument("--protocol", choices=PROTOCOLS, required=True, help="how it is tested")
+    parser.add_argument("list", type=Path, help="the list of videos: PATH LABEL on each line")
+    parser.add_argument(
+        "--protocol", choices=PROTOCOLS, required=True, help="the test protocol: %(choices)s"
+    )
     for name in SETTINGS:
         flag = f"--{name.replace('_', '-')}"
-        parser.add_argument(flag, type=int, metavar="N", help="in place of the protocol's")
+        parser.add_argument(flag, type=int, metavar="N", help=HELP[name])
     parser.add_argument(
-        "--as-authors", action="store_true", help="merge as their code does, traps included"
+        "--as-authors", action="store_true", help="merge views as their code does, with its faults"
     )
     parser.add_argument(
-        "--root", type=Path, default=Path(), help="what paths are relative to (default: here)"
+        "--root", type=Path, default=Path(), help="the folder of relative paths (default: this one)"
     )
     parser.add_argument(
-        "--allow-missing", action="store_true", help="count missing files as unreadable"
+        "--allow-missing", action="store_true", help="count missing files as unreadable videos"
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("scores"),
-        help="where results go (default: %(default)s)",
+        help="the folder for results (default: %(default)s)",
     )
     parser.add_argument(
-        "--compare", action="store_true", help="score the way of transformers' users too"
+        "--compare", action="store_true", help="also score with transformers' usual preprocessing"
     )
-    parser.add_argument("--other", type=Path, help="with --compare: a second folder")
-    parser.add_argument(
-        "--shard", type=_shard, metavar="I/N", help="compute the I-th part of N only"
-    )
-    parser.add_argument("--merge", action="store_true", help="compute nothing, merge what is there")
-    parser.add_argument("--done", type=Path, help="what to write when a shard is done")
-    parser.add_argument("--published", type=json.loads, help="the accuracy that the authors state")
-    parser.add_argument("--batch", type=_positive, metavar="N", help="views at once")
+    parser.add_argument("--other", type=Path, help="with --compare: a second transformers folder")
+    parser.add_argument("--shard", type=_shard, metavar="I/N", help="compute only part I of N")
+    parser.add_argument("--merge", action="store_true", help="only merge logits computed before")
+    parser.add_argument("--done", type=Path, help="a file to write when the shard is done (JSON)")
+    parser.add_argument("--published", type=json.loads, help="the authors' own accuracy (JSON)")
+    parser.add_argument("--batch", type=_positive, metavar="N", help="views in one batch")
     parser.add_argument(
         "--threads",
         type=_positive,
         default=2,
         metavar="N",
-        help="that decode (default: %(default)s)",
+        help="threads that decode videos (default: %(default)s)",
     )
     add_device(parser)
     parser.set_defaults(device="auto", usage_error=parser.error)
 
 
 def _refuse_combinations(arguments: argparse.Namespace) -> None:
-    """End with exit code 2 for options that don't go together."""
+    """End with exit code 2 for options that can't be combined."""
     if arguments.other and not arguments.compare:
         arguments.usage_error("--other is a second folder for --compare")
     if arguments.shard and (arguments.compare or arguments.merge):
         arguments.usage_error(
-            "--shard computes a part; --merge and --compare are of the whole list"
+            "--shard computes a part, but --merge and --compare need the whole list"
         )
 
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
@@ -119,7 +126,7 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _protocol(arguments: argparse.Namespace, model: Model) -> Protocol:
-    """Return the protocol with what was given, and what the network takes; refuse what it doesn't."""
+    """Return the protocol with the given settings; raises `ConversionError` for impossible ones."""
     takes = {"frames": model.frames, "short_side": model.side}
     given = {name: getattr(arguments, name) for name in SETTINGS}
     for name in NETWORK_SETTINGS:
@@ -135,16 +142,16 @@ def _protocol(arguments: argparse.Namespace, model: Model) -> Protocol:
 
 
 def _check_files(entries: Sequence[Entry], arguments: argparse.Namespace) -> None:
-    """Name all files that are missing, before any work."""
+    """Raise `ConversionError` with all missing files, before any work."""
     gone = video_list.missing(entries, arguments.root)
     if not gone:
         return
-    print(printable("\n".join([f"missing, of {arguments.list}:", *video_list.table(gone)])))
+    print(printable("\n".join([f"missing from {arguments.list}:", *video_list.table(gone)])))
     if not arguments.allow_missing:
         raise ConversionError(
-            f"{arguments.list}: {len(gone)} of {len(entries)} videos are not there (named above; "
-            f"looked for from {arguments.root.absolute()}); bring them, give --root, or count them "
-            "as unreadable by --allow-missing"
+            f"{arguments.list}: {len(gone)} of {len(entries)} videos are missing (listed above; "
+            f"looked in {arguments.root.absolute()}); add them, give --root, or count them as "
+            "unreadable with --allow-missing"
         )
 
 
@@ -188,16 +195,16 @@ def _compare(
     work: Work,
     model: Model,
 ) -> None:
-    """Say what each choice changes between the authors' way and transformers', of both folders."""
+    """Print the effect of each difference between the authors' preprocessing and transformers'."""
     models = [model]
     if arguments.other:
         models.append(Model(arguments.other, arguments.device, arguments.batch))
         if _protocol(arguments, models[1]) != protocol:
-            raise ConversionError(f"{arguments.other} takes other views than {arguments.folder}")
+            raise ConversionError(f"{arguments.other} needs other views than {arguments.folder}")
         if len(models[1].labels) != len(model.labels):
             raise ConversionError(
                 f"{arguments.other} has {len(models[1].labels)} classes, {arguments.folder} "
-                f"{len(model.labels)}: one list can't score both"
+                f"{len(model.labels)}; one list can't score both"
             )
     compared = {}
     for each in models:

@@ -16,12 +16,12 @@ from videomae.network.retry import add_wait
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("repository", help="OWNER/REPO[@REVISION]")
-    parser.add_argument("folder", type=Path, help="the folder to make; it appears when complete")
+    parser.add_argument("folder", type=Path, help="the folder to write; it appears when complete")
     add_wait(parser)
     add_log(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Read the command line and bring the folder."""
+    """Read the command line and download the folder."""
     with appearing(arguments.folder) as new:
         sources.fetch_model(arguments.repository, new, arguments.wait)

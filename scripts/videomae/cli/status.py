@@ -1,4 +1,4 @@
-"""Show how far every variant is, also during a run: done, running, failed or waiting.
+"""Show the progress of every variant, also during a run: done, running, failed or waiting.
 
 Example:
   videomae status --directory rehearsal
@@ -15,10 +15,10 @@ from videomae.workflow.status import table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--directory", "-d", type=Path, default=Path(), help="where it runs or ran")
     parser.add_argument(
-        "--results", help="where its results are if not there: s3://BUCKET/FOLDER/results"
+        "--directory", "-d", type=Path, default=Path(), help="the directory of the run"
     )
+    parser.add_argument("--results", help="results in storage, such as s3://BUCKET/FOLDER/results")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -28,5 +28,5 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.results or str(directory.absolute() / results_location.HERE)
     )
     if not results.is_dir():
-        raise ConversionError(f"{results}: there is none, so nothing has run there")
+        raise ConversionError(f"{results}: no such folder, so no run has started there")
     print(table(directory, results))

@@ -1,6 +1,6 @@
-"""Prove that a converted folder computes what the authors' network computes on its checkpoint.
+"""Check that a converted folder's outputs match the authors' network on the original checkpoint.
 
-Give --config and --weights as for `videomae convert`.
+Give the same --config and --weights as for `videomae convert`.
 
 Example:
   videomae verify best.pth out/ --config num_attention_heads=12 --report report.json
@@ -32,21 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recorded",
         type=_recorded,
         metavar="TRUTH.npz",
-        help="what your training code's own network gives, as docs/verification.md writes "
-        "it; or recorded outputs as in config.yaml (JSON)",
+        help="outputs of your training code's own network (docs/verification.md), or recorded "
+        "outputs as in config.yaml (JSON)",
     )
     parser.add_argument(
         "--recorded-files",
         nargs="*",
         default=[],
         metavar="KIND=PATH",
-        help="where the clip and the mask are that the recorded outputs name",
+        help="the files of the recorded outputs: clip=PATH and mask=PATH",
     )
     parser.add_argument(
         "--recorded-outputs",
         choices=("require", "warn", "skip"),
         default="require",
-        help="what a difference from the recorded outputs means (default: %(default)s)",
+        help="what to do with recorded outputs: require fails if they differ, warn only reports "
+        "it, skip does not compare them (default: %(default)s)",
     )
 
 
@@ -103,7 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
             if Path(file) in beside.found
         },
     }
-    mend = "if it was edited since, remove it and convert again"
+    mend = "if you edited it, remove it and convert again"
     failing = f"{arguments.folder} failed verification ({mend})"
     report.deliver(arguments.report, arguments.passed, failing)
     print(f"{arguments.folder}: {report.status}; {report.said()}")
@@ -112,18 +113,18 @@ def run(arguments: argparse.Namespace) -> None:
 def _unchanged(watched: Watched, after: dict[str, str]) -> Check:
     """Return the check that the folder is what it was when verifying began."""
     changed = provenance.changed_files(watched, after)
-    message = f"{listing(changed)} changed while it was verified; verify again once nothing does"
+    message = f"{listing(changed)} changed during verification; run again once nothing writes to it"
     return Check("files unchanged", not changed, message=message if changed else "")
 
 
 def _recorded(text: str) -> dict[str, Any] | Path | None:
-    """Return recorded outputs, of which ``null`` says that there are none, or the path of a file."""
+    """Return recorded outputs or the path of an .npz file; None for ``null``."""
     try:
         parsed = json.loads(text)
     except ValueError:
         if text.lstrip().startswith(("{", "[")):
-            raise argparse.ArgumentTypeError(f"{text!r} is no JSON") from None
+            raise argparse.ArgumentTypeError(f"{text!r} is not valid JSON") from None
         return Path(text)
     if parsed is None or isinstance(parsed, dict):
         return parsed or None
-    raise argparse.ArgumentTypeError(f"{text!r} is neither an .npz file nor a mapping in JSON")
+    raise argparse.ArgumentTypeError(f"{text!r} is neither an .npz file nor a JSON object")

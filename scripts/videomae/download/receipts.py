@@ -148,7 +148,7 @@ def _write(receipt: Path, made: Receipt, times: tuple[int, int] | None) -> None:
 
 
 def of(checkpoint: Path) -> Receipt | None:
-    """Return what the receipt of a checkpoint tells; None without one, and if that is out of date."""
+    """Return the receipt of a checkpoint; None without one, and if the file changed since."""
     receipt = checkpoint.with_suffix(".json")
     if not (receipt.exists() and checkpoint.exists()):
         return None

@@ -14,7 +14,7 @@ MARKUP = re.compile(r"[&<>`|\\\[\]*~$]|(?<!\w)_|_(?!\w)|(?<=https)://|(?<=http):
 
 
 def plain(text: object) -> str:
-    """Return a text as it is to be read, in one line, with what Markdown would act on as entities."""
+    """Return a text on one line, with Markdown's special characters as entities."""
     return MARKUP.sub(lambda found: "".join(f"&#{ord(c)};" for c in found[0]), one_line(str(text)))
 
 

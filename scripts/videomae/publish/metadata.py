@@ -1,7 +1,7 @@
-"""Would the hub take what stands at a card's head?  Its rules, as far as they hold without asking.
+"""Checks a card's metadata by the hub's rules, offline.
 
-These rules stay by hand because `ModelCard.validate` asks the hub over the network. A push asks it,
-too (`publish.push`); this holds for every card, and offline.
+`ModelCard.validate` needs the network, so the rules are repeated here. A push also asks the hub
+(`publish.push`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,12 +20,12 @@ LIBRARY = "transformers"
 # The hub's name of the one task that a folder can be used for by transformers' pipeline.
 TASK = "video-classification"
 
-# What a model-index must say of each result.
+# The required keys of each result in a model-index.
 REQUIRED = (("task", "type"), ("dataset", "type"), ("dataset", "name"))
 
 
 def check(card: str) -> None:
-    """Refuse a card whose metadata the hub would refuse, or that claims what only the hub may."""
+    """Raise `ConversionError` for metadata that the hub would refuse or that only it may add."""
     try:
         # As the hub's client reads and writes it: results go through EvalResult and back.
         data = yaml.safe_load(str(ModelCard(card).data))
@@ -33,24 +33,24 @@ def check(card: str) -> None:
         raise ConversionError(f"the card's metadata can't be read: {error}") from error
     licenses.check(data)
     if faults := list(_faults(data)):
-        raise ConversionError(f"the hub would not take the card's metadata: {'; '.join(faults)}")
+        raise ConversionError(f"the hub would refuse the card's metadata: {'; '.join(faults)}")
 
 
 def _faults(data: Mapping[str, Any]) -> Iterator[str]:
-    """Say what is wrong with each key."""
+    """Yield the fault of each wrong key."""
     if data.get("library_name") != LIBRARY:
-        yield f"library_name is {data.get('library_name')!r}, should be {LIBRARY}"
+        yield f"library_name is {data.get('library_name')!r}, but should be {LIBRARY}"
     if data.get("pipeline_tag", TASK) != TASK:
-        yield f"pipeline_tag is {data['pipeline_tag']!r}, should be {TASK} or absent"
+        yield f"pipeline_tag is {data['pipeline_tag']!r}, but should be {TASK} or absent"
     for key in ("tags", "datasets"):
         values = data.get(key, [])
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            yield f"{key} is {values!r}, should be a list of texts"
+            yield f"{key} is {values!r}, but should be a list of texts"
         elif key == "datasets":
             yield from (fault for value in values if (fault := _id_fault(key, value)))
     base = data.get("base_model")
     if base is not None and "/" not in str(base):
-        yield f"base_model is {base!r}, should be OWNER/NAME"
+        yield f"base_model is {base!r}, but should be OWNER/NAME"
     elif base is not None and (fault := _id_fault("base_model", base)):
         yield fault
     for model in data.get("model-index", []):
@@ -67,12 +67,12 @@ def _id_fault(key: str, value: Any) -> str | None:
 
 
 def _result_faults(result: Mapping[str, Any]) -> Iterator[str]:
-    """Say what is wrong with a result of the model-index, whose keys are there by now."""
+    """Yield the faults of a result in the model-index."""
     for part, key in REQUIRED:
         if not isinstance(result[part][key], str):
-            yield f"{part}.{key} of a result is {result[part][key]!r}, should be a text"
+            yield f"{part}.{key} of a result is {result[part][key]!r}, but should be a text"
     for metric in result["metrics"]:
         if type(metric["value"]) not in (int, float):
-            yield f"the value of a result is {metric['value']!r}, should be a number"
+            yield f"the value of a result is {metric['value']!r}, but should be a number"
         if {"verified", "verifyToken"} & metric.keys():
-            yield "a result is said to be verified, which only the hub can say"
+            yield "a result is marked as verified, which only the hub may do"

@@ -1,4 +1,4 @@
-"""How is a folder published?  One commit on the hub, of what was verified and nothing else."""
+"""Publishes a verified folder as one commit on the hub."""
 
 import sys
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ MESSAGE = "Convert the authors' checkpoint, verified against their network"
 
 @dataclass(frozen=True)
 class Target:
-    """Where a folder goes: a repository, created ``private`` or not, and a branch of it."""
+    """The destination of a push: a repository, created ``private`` or not, and its branch."""
 
     repo_id: str
     revision: str = MAIN
@@ -40,15 +40,15 @@ class Target:
     overwrite: bool = False
 
     def __str__(self) -> str:
-        """Name the repository, and the branch where it is not the usual one."""
+        """Return the repository, with the branch if it is not main."""
         return self.repo_id if self.revision == MAIN else f"{self.repo_id}@{self.revision}"
 
 
 @dataclass(frozen=True)
 class Held:
-    """What the hub has there: its commit, and each file's hash (SHA-256, or git's for small).
+    """The state of the hub: its commit, and each file's hash (SHA-256, or git's for small files).
 
-    ``lacking`` is the repository or the branch, if that isn't there yet.
+    ``lacking`` is "repository" or "branch" if it does not exist yet.
     """
 
     commit: str
@@ -59,9 +59,9 @@ class Held:
 
 @dataclass(frozen=True)
 class Change:
-    """What a push changes of what the hub has.
+    """The changes that a push makes on the hub.
 
-    ``sent`` names what the hub lacks or has otherwise, ``removed`` what else loaders would read.
+    ``sent`` are files that the hub lacks or that differ, ``removed`` others that loaders read.
     """
 
     held: Held
@@ -74,16 +74,16 @@ class Change:
 
 
 def publish(folder: Publishable, target: Target, wait: float = WAIT) -> dict[str, Any]:
-    """Bring the folder's four files to the hub as one commit, creating what isn't there.
+    """Push the folder's four files as one commit, and return the receipt.
 
-    Without a commit if they are there already, and nothing else that loaders would read. Others
-    are refused unless they may be overwritten; then the same commit removes them. What the hub
-    then has is compared by hash with what was verified. What another try may mend is tried again
-    from the start, which finds out how far the last one came: so an answer that is lost after the
-    commit makes no second one. Returns the receipt.
+    A missing repository or branch is created. There is no commit if the hub already has the same
+    files and no others that loaders would read. Other files are refused unless ``overwrite`` is
+    set; then the same commit removes them. Afterwards the hub's hashes are compared with the
+    verified ones. A temporary failure is tried again from the start, with a new look at the hub,
+    so a lost answer never causes a second commit.
     """
     if not sys.stderr.isatty():
-        disable_progress_bars()  # the client's, which move a cursor, in a log too
+        disable_progress_bars()  # the client's bars move the cursor, even in a log
     api, created = HfApi(), list[str]()
     try:
         commit = retrying(lambda: _push(api, folder, target, created), "push", wait)
@@ -91,7 +91,7 @@ def publish(folder: Publishable, target: Target, wait: float = WAIT) -> dict[str
         if not created:
             raise
         raise ConversionError(
-            f"{error}. The {created[0]} that was created for it may be there: {target}"
+            f"{error}. The {created[0]} {target} was created and may still exist"
         ) from error
     return {
         "repo_id": target.repo_id,
@@ -103,11 +103,11 @@ def publish(folder: Publishable, target: Target, wait: float = WAIT) -> dict[str
 
 
 def plan(folder: Publishable, target: Target, wait: float = WAIT) -> str:
-    """Say what `publish` would do, and refuse what it would refuse, writing nothing at the hub."""
+    """Return lines on what `publish` would do, without writing; raises the same errors."""
     api = HfApi()
     change = retrying(lambda: _compare(api, folder, target), "push", wait)
     held = change.held
-    would = f", whose {held.lacking} would be created" if held.lacking else ""
+    would = f" (this {held.lacking} would be created)" if held.lacking else ""
     visible = "private" if held.private else "public"
     lines = [f"{target.repo_id}, branch {target.revision}, {visible}{would}:"]
     for name, file in folder.files.items():
@@ -115,7 +115,7 @@ def plan(folder: Publishable, target: Target, wait: float = WAIT) -> str:
         lines.append(f"  {state:<8} {file.size:>15,} bytes  {name}")
     lines += [f"  {'removed':<8} {'':>21}  {name}" for name in change.removed]
     would = f"one commit of {_amount(folder, change)}" if change else "no commit needed"
-    return "\n".join([*lines, f"  {would} (dry run: nothing was written at the hub)"])
+    return "\n".join([*lines, f"  {would} (dry run: nothing was written on the hub)"])
 
 
 def _amount(folder: Publishable, change: Change) -> str:
@@ -124,7 +124,7 @@ def _amount(folder: Publishable, change: Change) -> str:
 
 
 def _push(api: HfApi, folder: Publishable, target: Target, created: list[str]) -> str:
-    """Try to publish, once; give the commit that holds the folder. Note what is ``created``."""
+    """Try once to publish; return the commit, and add to ``created`` what was created."""
     change = _compare(api, folder, target)
     with failures(f"the hub refused {target}", f"{target} could not be pushed"):
         if lacking := change.held.lacking:
@@ -137,14 +137,14 @@ def _push(api: HfApi, folder: Publishable, target: Target, created: list[str]) -
 
 
 def _commit(api: HfApi, folder: Publishable, target: Target, change: Change) -> str:
-    """Send the files, make sure that they are what was verified, and only then commit them."""
+    """Send the files, check that they are the verified ones, then commit; return the commit."""
     print(f"{target}: sending {_amount(folder, change)}")
     sent = [folder.files[name].addition() for name in change.sent]
-    # Not upload_folder, which through Xet may make several commits of a folder.
+    # Not upload_folder, because with Xet it may make several commits.
     try:
         api.preupload_lfs_files(target.repo_id, sent, revision=target.revision)
     except RAISED:
-        folder.check_unchanged()  # it may be why the storage refused it
+        folder.check_unchanged()  # a changed file may be the cause
         raise
     folder.check_sent(sent)
     commit = api.create_commit(
@@ -152,19 +152,19 @@ def _commit(api: HfApi, folder: Publishable, target: Target, change: Change) -> 
         [*sent, *map(CommitOperationDelete, change.removed)],
         commit_message=MESSAGE,
         revision=target.revision,
-        parent_commit=change.held.commit,  # so that nobody else's commit is built upon unseen
+        parent_commit=change.held.commit,  # fails if somebody else committed meanwhile
     ).oid
     held = _held(api, target.repo_id, commit)
     if wrong := folder.differing(held.hashes):
         raise ConversionError(
-            f"what {target} holds after the push is not what was sent: {listing(wrong)} differ; "
+            f"{target} has other files than were sent: {listing(wrong)} differ; "
             f"{_withdraw(api, target, held, wrong)}"
         )
     return commit
 
 
 def _withdraw(api: HfApi, target: Target, held: Held, wrong: list[str]) -> str:
-    """Remove files that did not arrive as they were sent, and say whether that was possible."""
+    """Remove files that differ from those sent; return whether that worked, as a text."""
     present = [CommitOperationDelete(name) for name in wrong if name in held.hashes]
     if not present:
         return "push again"
@@ -178,12 +178,12 @@ def _withdraw(api: HfApi, target: Target, held: Held, wrong: list[str]) -> str:
         )
     except RAISED as error:
         said = one_line(redacted(str(error)))
-        return f"they are still there, since removing them failed too ({said})"
+        return f"removing them failed too ({said}), so remove them yourself and push again"
     return "they were removed there; push again"
 
 
 def _compare(api: HfApi, folder: Publishable, target: Target) -> Change:
-    """Look what the hub has, and say what is to change; refuse what may not be overwritten."""
+    """Return the necessary changes on the hub; raises `ConversionError` for forbidden ones."""
     with failures(f"the hub refused {target}", f"{target} could not be compared"):
         _check_card(api, folder.files[CARD])
         held = _look(api, target)
@@ -195,16 +195,16 @@ def _compare(api: HfApi, folder: Publishable, target: Target) -> Change:
 
 
 def _check_overwrite(target: Target, change: Change) -> None:
-    """Refuse to replace or remove what the hub has, unless that may be overwritten."""
+    """Raise `ConversionError` if a push would replace or remove files without permission."""
     replaced = [name for name in change.sent if name in change.held.hashes]
     if target.overwrite or not (replaced or change.removed):
         return
-    faults = [f"{_all(replaced)}, not the same as here"] if replaced else []
+    faults = [f"another {_all(replaced)}"] if replaced else []
     if change.removed:
-        faults.append(f"{_all(change.removed)}, which loaders would read beside what was verified")
+        faults.append(f"{_all(change.removed)}, which loaders would read beside the verified files")
     raise ConversionError(
-        f"{target} on the hub holds {', and '.join(faults)}; push.overwrite: true "
-        f"{'replaces' if replaced else 'removes'} them"
+        f"{target} on the hub has {', and '.join(faults)}; to "
+        f"{'replace' if replaced else 'remove'} them, set push.overwrite: true"
     )
 
 
@@ -213,9 +213,9 @@ def _all(names: list[str]) -> str:
 
 
 def _check_card(api: HfApi, card: File) -> None:
-    """Refuse a card whose metadata the hub refuses, in its words.
+    """Raise `ConversionError` if the hub refuses a card's metadata.
 
-    `create_commit` asks that too, but only once there is a repository.
+    `create_commit` checks it too, but only if the repository exists.
     """
     text = (card.content or b"").decode("utf-8", errors="replace")
     asked = {"repoType": "model", "content": text}
@@ -225,13 +225,13 @@ def _check_card(api: HfApi, card: File) -> None:
     except BadRequestError as error:
         said = "; ".join(fault["message"] for fault in response.json().get("errors", []))
         raise ConversionError(
-            f"the hub refuses the metadata of {card.path}: {said}; a card's license is `license` "
+            f"the hub refuses the metadata of {card.path}: {said}; a license is `license` "
             "in config.yaml"
         ) from error
 
 
 def _look(api: HfApi, target: Target) -> Held:
-    """Return what the hub has at a target; a branch that isn't there would start from main."""
+    """Return the state of the hub at a target; for a missing branch that of main."""
     try:
         return _held(api, target.repo_id, target.revision)
     except RevisionNotFoundError:

@@ -1,4 +1,4 @@
-"""May this folder be published?  Its files as they were verified, and what is sent of them."""
+"""Reads a verified folder for publishing, and checks that its files don't change meanwhile."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -13,13 +13,13 @@ from videomae.convert.model_folder import CONFIG, CONVERTED, PUBLISHED, SYNTHETI
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
 
-# The hub keeps no larger file in git itself. Smaller files are read once, and sent from memory.
+# The hub stores larger files outside git. Smaller files are read once and sent from memory.
 SMALL = 10 << 20  # bytes
 GIT_HASH = 40  # hexadecimal digits; a SHA-256 has 64
 
 
 class Identity(NamedTuple):
-    """What changes when a file is replaced or written to, whatever its content is afterwards."""
+    """The stat fields that change when a file is replaced or written to."""
 
     device: int
     inode: int
@@ -29,14 +29,14 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> "Identity":
-        """Look at a file; the times are in nanoseconds."""
+        """Return the identity of a file; times are in nanoseconds."""
         stat = path.stat()
         return cls(stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 @dataclass(frozen=True)
 class File:
-    """One file of a folder as it was hashed; ``content`` is empty for a large one."""
+    """One hashed file of a folder; ``content`` is None for a large file."""
 
     path: Path
     identity: Identity
@@ -45,7 +45,7 @@ class File:
 
     @classmethod
     def read(cls, path: Path) -> "File":
-        """Read a file once: its hash, and its content if it is small."""
+        """Return a file with its hash, and with its content if it is small."""
         before = Identity.of(path)
         if before.size > SMALL:
             return cls(path, before, sha256(path))
@@ -54,21 +54,21 @@ class File:
 
     @property
     def size(self) -> int:
-        """How many bytes are sent."""
+        """The number of bytes to send."""
         return self.identity.size if self.content is None else len(self.content)
 
     def addition(self) -> CommitOperationAdd:
-        """Return what adds this file to a commit.
+        """Return the commit operation that adds this file.
 
-        A large file is left for the hub's client to hash: through Xet it then hashes what it sends
-        as it sends it, and would believe any hash that is known before.
+        The hub's client hashes a large file itself: with Xet it hashes the bytes that it sends, but
+        would trust a hash that it was given.
         """
         return CommitOperationAdd(
             self.path.name, self.path if self.content is None else self.content
         )
 
     def was_written_to(self) -> bool:
-        """Return whether a large file is another now, or may have been another meanwhile."""
+        """Return whether a large file was written to or replaced since it was read."""
         if self.content is not None:
             return False
         try:
@@ -77,7 +77,7 @@ class File:
             return True
 
     def is_at(self, hash_: str | None) -> bool:
-        """Return whether the hub's hash of a file (SHA-256, or git's for small files) is of this."""
+        """Return whether the hub's hash (SHA-256, or git's for small files) is of this file."""
         if hash_ is not None and len(hash_) == GIT_HASH:
             return self.content is not None and git_hash(self.content) == hash_
         return hash_ == self.sha256
@@ -96,33 +96,33 @@ class Publishable:
         return {name: file.sha256 for name, file in self.files.items()}
 
     def differing(self, held: Mapping[str, str]) -> list[str]:
-        """Name the files that the hub has not, or has otherwise; ``held`` are its hashes."""
+        """Return the files that the hub lacks or that differ; ``held`` are the hub's hashes."""
         return [name for name, file in self.files.items() if not file.is_at(held.get(name))]
 
     def amount(self, names: Iterable[str]) -> str:
-        """Say how many files, and how many bytes, these are."""
+        """Return the number of these files and their bytes, as a text."""
         sizes = [self.files[name].size for name in names]
         return f"{len(sizes)} files, {sum(sizes):,} bytes"
 
     def check_sent(self, sent: Iterable[CommitOperationAdd]) -> None:
-        """Refuse what is about to be committed if it is not what was verified.
+        """Raise `ConversionError` if the files to commit are not the verified ones.
 
-        Its SHA-256 is of what the hub's client read. Where that sends a file that it has hashed
-        before, only the file's times and its place on the disk tell what it read the second time.
+        Their SHA-256 is of the bytes that the hub's client read. If it read a file a second time
+        to send it, only the file's times and inode show whether it was the same.
         """
         hashes = {each.path_in_repo: each.upload_info.sha256.hex() for each in sent}
         self._refuse([name for name in hashes if hashes[name] != self.files[name].sha256])
         self.check_unchanged()
 
     def check_unchanged(self) -> None:
-        """Refuse a folder whose large files were written to, or replaced, since they were read."""
+        """Raise `ConversionError` if large files were written to or replaced since the read."""
         self._refuse([name for name, file in self.files.items() if file.was_written_to()])
 
     def _refuse(self, changed: list[str]) -> None:
         if changed:
             raise ConversionError(
-                f"{self.folder} changed while it was sent: {listing(changed)}; nothing was "
-                "committed; verify it again"
+                f"{self.folder} changed during the push: {listing(changed)}; nothing was "
+                "committed; verify the folder again"
             )
 
 
@@ -134,9 +134,9 @@ def publishable(folder: Path, report: Mapping[str, Any]) -> Publishable:
     """
     missing = [name for name in PUBLISHED if not (folder / name).is_file()]
     if missing:
-        raise ConversionError(f"{folder} is not complete: {listing(missing)} missing")
+        raise ConversionError(f"{folder} is incomplete: {listing(missing)} missing")
     if not report.get("passed"):
-        raise ConversionError(f"{folder} did not pass verification")
+        raise ConversionError(f"{folder} did not pass verification; convert and verify it again")
     files = {name: File.read(folder / name) for name in PUBLISHED}
     config = parse_json(files[CONFIG].content or b"", folder / CONFIG)
     if config.get(SYNTHETIC) or report.get("rehearsal"):
@@ -145,6 +145,6 @@ def publishable(folder: Path, report: Mapping[str, Any]) -> Publishable:
     changed = [name for name in CONVERTED if files[name].sha256 != verified.get(name)]
     if changed:
         raise ConversionError(
-            f"{folder} is not what was verified: {listing(changed)} changed since; verify it again"
+            f"{folder} changed after its verification: {listing(changed)}; verify it again"
         )
     return Publishable(folder, files)

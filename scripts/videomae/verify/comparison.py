@@ -103,7 +103,7 @@ def difference(found: Tensor, expected: Tensor) -> float:
 
 
 def furthest(found: Tensor, expected: Tensor) -> float:
-    """Return the largest difference of any clip's step, of that clip's scale; NaN if there is one."""
+    """Return the largest difference at a step, relative to the clip's scale; NaN if any is NaN."""
     if found.shape != expected.shape:
         return float("inf")
     pairs = zip(found, expected, strict=True)
@@ -177,7 +177,7 @@ def forward(model: Any, pixels: Tensor, mask: Tensor | None) -> Any:
 
 
 def logits(output: Any) -> Tensor:
-    """Return what a model of transformers put out: its logits, or the tokens of an encoder alone."""
+    """Return the outputs of a transformers model: its logits, or an encoder's tokens."""
     held: Tensor = output.logits if hasattr(output, "logits") else output.last_hidden_state
     return held
 

@@ -57,7 +57,7 @@ def has_final_norm(architecture: Architecture) -> bool:
 
 
 def shrinking(variance: float) -> float:
-    """Return the share by which transformers' eps makes a norm's values smaller, of 0.68 at most."""
+    """Return the share by which transformers' eps shrinks a norm's values, at most 0.68."""
     authors, theirs = variance + LAYER_NORM_EPS, variance + TRANSFORMERS_FINAL_NORM_EPS
     # 1 - sqrt(authors / theirs), without taking two numbers from each other that are nearly equal.
     share = (theirs - authors) / theirs

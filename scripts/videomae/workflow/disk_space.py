@@ -1,4 +1,4 @@
-"""How much disk does a run take?  Told beforehand, where the sizes are known."""
+"""Computes the disk space that a run needs, as far as sizes are known before it starts."""
 
 import os
 import shutil
@@ -11,10 +11,10 @@ from videomae.workflow.states import STEPS
 
 
 def check(variants: Collection[Variant], results: Path, kept: bool = True) -> str:
-    """Say what is needed and free; raises `ConversionError` if that is less, or closed to writing.
+    """Return a line on needed and free space; raises `ConversionError` if it is too little.
 
-    A variant takes its checkpoint (unless it is linked) and the folder made from it. If checkpoints
-    are not ``kept``, all of them may still be there at once, at the worst.
+    A variant needs space for its checkpoint (unless it is linked) and its folder. Without ``kept``
+    the checkpoints are removed later, but all of them may exist at once.
     """
     sizes = [_bytes(variant, results) for variant in variants]
     brought, made = (sum(known) for known in zip((0, 0), *filter(None, sizes), strict=True))
@@ -22,17 +22,17 @@ def check(variants: Collection[Variant], results: Path, kept: bool = True) -> st
     results.mkdir(parents=True, exist_ok=True)
     if not os.access(results, os.W_OK):
         raise ConversionError(
-            f"{results.absolute()} can't be written to: it is read-only, or of somebody else; "
-            "choose another folder by --directory"
+            f"{results.absolute()} is not writable: it is read-only or belongs to another user; "
+            "choose another folder with --directory"
         )
-    more = "" if kept else f"; {_gigabytes(needed - brought)} stay, without the checkpoints"
+    more = "" if kept else f"; {_gigabytes(needed - brought)} after checkpoints are removed"
     if unknown:
-        more += f" ({unknown} variants come from the network, their sizes are not known yet)"
+        more += f" (without {unknown} variants from the network, whose sizes are unknown)"
     return "\n".join([_stated(needed, results, more), *_shared(variants)])
 
 
 def _shared(variants: Iterable[Variant]) -> Iterator[str]:
-    """Say what goes to the folder of checkpoints that runs share, if this run adds to it."""
+    """Yield a line on the space in the shared folder, if this run adds to it."""
     added = [variant for variant in variants if variant.shared and not variant.at_hand]
     if not added:
         return
@@ -41,18 +41,18 @@ def _shared(variants: Iterable[Variant]) -> Iterator[str]:
 
 
 def _stated(needed: int, folder: Path, more: str = "") -> str:
-    """Say what is needed and free in a folder, and more; raises `ConversionError` if it is less."""
+    """Return a line on needed and free space; raises `ConversionError` if it is too little."""
     free = shutil.disk_usage(folder).free
     said = (
         f"disk: {_gigabytes(needed)} needed in {folder.absolute()}, {_gigabytes(free)} free{more}"
     )
     if needed > free:
-        raise ConversionError(f"{said}; {_gigabytes(needed - free)} more must be freed")
+        raise ConversionError(f"{said}; free {_gigabytes(needed - free)} more")
     return said
 
 
 def _bytes(variant: Variant, results: Path) -> tuple[int, int] | None:
-    """Tell what a variant's checkpoint and its folder will add to the disk; None if unknown."""
+    """Return the bytes that a variant's checkpoint and folder will add; None if unknown."""
     checkpoint, folder = (
         results / STEPS[step].format(variant.name) for step in ("download", "convert")
     )

@@ -47,7 +47,7 @@ def results_address(workflow: Any) -> str:
 
 
 def storage_options(workflow: Any) -> Any:
-    """Return the options of the storage that results are in, such as its address, if there is one."""
+    """Return the options of the storage with the results, such as its address; None without one."""
     if workflow.storage_settings.default_storage_provider is None:
         return None
     return workflow.storage_registry.default_storage_provider.settings
@@ -59,7 +59,7 @@ def reports_only(workflow: Any) -> bool:
 
 
 def videomae_command(workflow: Any, python: str) -> str:
-    """Return the path of the command beside ``python``, or its name in an environment of its own."""
+    """Return the path of the command beside ``python``, or its name if jobs have environments."""
     if software_deployment(workflow):
         return "videomae"
     return str(Path(python).with_name("videomae"))

@@ -1,9 +1,8 @@
-"""Which results are no longer what their records, or config.yaml, say?  Found as a run is planned.
+"""Finds results that differ from their records or from config.yaml, while a run is planned.
 
-Snakemake compares times with those of its outputs, and all else with its own notes. So it sees
-neither a file with an older time in another's place, nor an edit once its notes are lost or not
-asked for. Receipts, the record of a conversion and reports tell what they were made of, so they are
-compared here.
+Snakemake compares file times, and everything else with its own notes. It misses an input that was
+replaced by a file with an older time, and any edit after its notes are lost. Receipts, records of
+conversions and reports state what they were made from, so this module compares those.
 """
 
 import json
@@ -25,20 +24,20 @@ from videomae.files import appearing, sha256
 from videomae.model import labels
 from videomae.workflow.states import STEPS
 
-# Among the results: an input of the step, written when that has to be done again, and kept.
+# A file among the results: an input of the step, written when the step must run again.
 MARK = "again/{step}/{variant}.txt"
-# Among the results: by which options the folder was made, and of which checkpoint.
+# A file among the results: the options and the checkpoint of a conversion.
 CONVERSION = "logs/convert/{}.json"
-# Among the results: what a verification found, passed or not.
+# A file among the results: the report of a verification, passed or not.
 FINDINGS = "logs/verify/{}.json"
 Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
 class Requested:
-    """What config.yaml asks of a variant: how to convert it, and beside that how to verify it.
+    """The options of a variant in config.yaml: for the conversion, and for the verification.
 
-    Files are there by their SHA-256, but for those that are yet to be downloaded.
+    Files are given by their SHA-256, except those that are not downloaded yet.
     """
 
     convert: Mapping[str, Any]
@@ -46,7 +45,7 @@ class Requested:
 
 
 def requested(variant: Variant, recorded_outputs: str) -> Requested:
-    """Return what is asked of a variant."""
+    """Return the options of a variant."""
     entry = variant.entry
     convert = provenance.conversion(entry.config.given, entry.dtype, entry.selection, None)
     outputs = None if variant.truth else json.loads(variant.recorded_option)
@@ -67,7 +66,7 @@ def _listed(name: str) -> str:
 def _with_hashes(
     options: Mapping[str, Any], files: Mapping[str, str], results: Path
 ) -> dict[str, Any]:
-    """Add the hashes of files; those that are not there yet are not known and left out."""
+    """Return options with the hashes of files; missing files are left out."""
     downloaded = f"{results_location.HERE}/"
     places = {
         key: results_location.place(path, results) if path.startswith(downloaded) else Path(path)
@@ -78,7 +77,7 @@ def _with_hashes(
 
 
 def _sha256(path: Path) -> str:
-    """Hash a small file; a thousand variants may ask for the same list or clip."""
+    """Return the SHA-256 of a small file, cached: many variants may use the same file."""
     found = path.stat()
     key = (found.st_size, found.st_mtime, getattr(found, "st_ctime_ns", 0))
     return _sha256_of(path, key)
@@ -95,24 +94,24 @@ def _sha256_of(path: Path, _stat: tuple[Any, ...]) -> str:
 def steps(
     variant: Variant, request: Requested, results: Path, say: Say = lambda _: None
 ) -> dict[str, str]:
-    """Return the steps of a variant whose results are outdated, each with the reason in a line.
+    """Return the steps of a variant with outdated results, each with the reason in one line.
 
-    ``say`` is called with a line where a file is hashed.
+    ``say`` is called with a line before a file is hashed.
     """
     found = _reasons(variant, request, results, say)
     return {step: one_line(why, most=600) for step, why in found}
 
 
 def marks(step: str, variant: str, why: str | None, results: Path) -> list[Path]:
-    """Return the mark of a step that is, or was, to be done again; written anew if there is a reason.
+    """Return the mark file of an outdated step; it is written again if there is a reason.
 
-    As an input that is younger than what the step made it has Snakemake do that again, whatever it
-    has noted. So it stays, or the step would have another set of inputs.
+    The mark is an input that is younger than the step's output, so Snakemake runs the step again.
+    It stays afterwards, because a changed set of inputs would cause another run.
     """
     path = results / MARK.format(step=step, variant=variant)
     if why is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Another content each time, since Snakemake takes a younger file for the same by that.
+        # New content each time: Snakemake ignores a younger file with the same content.
         path.write_text(f"{why}\n{time.time_ns()}\n", encoding="utf-8")
     return [path] if path.exists() else []
 
@@ -147,34 +146,34 @@ def _read(path: Path) -> dict[str, Any] | None:
     try:
         return model_folder.read_json(path) if path.exists() else None
     except ConversionError as error:
-        raise ConversionError(f"{error}; remove it, and it is made again") from error
+        raise ConversionError(f"{error}; remove the file, and the run makes it again") from error
 
 
 def _source(variant: Variant) -> str | None:
-    """Say from where else the checkpoint was downloaded, if it was."""
+    """Return a reason if the checkpoint was downloaded from another source; else None."""
     place = variant.place
     known = None if place.is_symlink() or not place.exists() else manual_files.fetched(place)
     if known is None or known.source == str(variant.source):
         return None
-    return f"it was downloaded from {known.source}, not from {variant.source}"
+    return f"the checkpoint was downloaded from {known.source}, not from {variant.source}"
 
 
 def _receipt(variant: Variant, receipt: Path, known: receipts.Receipt, say: Say) -> str | None:
-    """Say what is wrong with the receipt of a checkpoint: its file, or what that should be."""
+    """Return a reason if a receipt disagrees with the checkpoint or the expected SHA-256."""
     file = _file(variant)
-    # A file that is younger is seen by Snakemake.
+    # Snakemake notices a younger file.
     if file and file.stat().st_mtime <= receipt.stat().st_mtime and known.file != stat(file):
-        say(f"hashing {file}, whose size, times or inode are not those of its receipt")
+        say(f"hashing {file}, because its size, times or inode differ from its receipt")
         if found := receipts.describes(known, file):
             return f"{file} has {found}, but its receipt says {known.content}"
         _quietly(lambda: receipts.refresh(receipt, stat(file)), receipt)
     if variant.contradicted:
-        return f"its receipt says {known.content}, which is not what is pinned or recorded"
+        return f"its receipt says {known.content}, but another SHA-256 is expected"
     return None
 
 
 def _file(variant: Variant) -> Path | None:
-    """Return the file of this machine that a checkpoint is, or is a link to; None without one."""
+    """Return the local file of a checkpoint, or the target of its link; None without one."""
     place = variant.place
     if results_location.are_here(place):
         return place if place.exists() else None
@@ -184,19 +183,19 @@ def _file(variant: Variant) -> Path | None:
 def _conversion(
     request: Requested, made: Mapping[str, Any] | None, known: receipts.Receipt | None
 ) -> str | None:
-    """Say in what a folder is not what config.yaml asks for, or of another checkpoint."""
+    """Return a reason if a folder has other options or another checkpoint than requested."""
     if made is None:
-        return "nothing tells how its folder was made"
+        return "there is no record of how its folder was made"
     if differing := _differing(made.get("asked", {}), request.convert):
         return f"converted with {differing}"
     was = made.get("checkpoint", {}).get("sha256")
     if known and was != known.content.sha256:
-        return f"converted from a checkpoint of SHA-256 {was}, not {known.content.sha256}"
+        return f"converted from a checkpoint with SHA-256 {was}, not {known.content.sha256}"
     return None
 
 
 def _differing(found: Mapping[str, Any], request: Mapping[str, Any]) -> str:
-    """Name what differs, with what it was and what it is to be; empty if nothing does."""
+    """Return the options that differ, with the old and the new value; empty if none does."""
     return listing(
         f"{key} {json.dumps(found.get(key))}, not {json.dumps(value)}"
         for key, value in request.items()
@@ -205,7 +204,7 @@ def _differing(found: Mapping[str, Any], request: Mapping[str, Any]) -> str:
 
 
 def _folder(model: Path, path: Path, report: Mapping[str, Any], say: Say) -> str | None:
-    """Say which of a folder's files are not those that were verified."""
+    """Return a reason if a file of a folder is not the verified one; else None."""
     noted, since = report.get("files", {}), path.stat().st_mtime
     fresh: dict[str, Stat] = {}
     for name in model_folder.CONVERTED:
@@ -213,10 +212,10 @@ def _folder(model: Path, path: Path, report: Mapping[str, Any], say: Say) -> str
         if not file.exists() or file.stat().st_mtime > since:  # which Snakemake sees
             return None
         if noted.get(name) != stat(file)._asdict():
-            say(f"hashing {file}, which is not the one that was verified by its times or inode")
+            say(f"hashing {file}, because its times or inode differ from those in the report")
             now, found = hashed(file)
             if found != report["sha256"].get(name):
-                return f"{file} is not the file that was verified"
+                return f"{file} changed after it was verified"
             fresh[name] = now
     if fresh:
         _quietly(lambda: _refresh(path, report, fresh), path)
@@ -224,7 +223,7 @@ def _folder(model: Path, path: Path, report: Mapping[str, Any], say: Say) -> str
 
 
 def _refresh(path: Path, report: Mapping[str, Any], fresh: Mapping[str, Stat]) -> None:
-    """Note the files that a report is known to describe, in a report that is no younger for it."""
+    """Record the stats of verified files in a report, without changing the report's time."""
     before = path.stat()
     files = {**report.get("files", {}), **{name: one._asdict() for name, one in fresh.items()}}
     with appearing(path) as new:
@@ -233,6 +232,6 @@ def _refresh(path: Path, report: Mapping[str, Any], fresh: Mapping[str, Stat]) -
 
 
 def _quietly(note: Callable[[], object], path: Path) -> None:
-    """Spare the next plan the hashing, where the results are ours to write."""
+    """Update a record so that the next plan need not hash again, if the folder is writable."""
     if results_location.are_here(path) and os.access(path.parent, os.W_OK):
         note()

@@ -1,11 +1,11 @@
-"""How far is a run?  One line for people whenever a variant is done or has failed."""
+"""The progress line of a run, printed when a variant is done or has failed."""
 
 from collections import Counter
 from collections.abc import Hashable, Mapping
 
 from videomae.network.progress import duration
 
-# What a variant is once its last step is done, by rules; the first one that a run has is its last.
+# The state of a variant after its last step, by rule; the first of these in a run is its last.
 WORDS = {"push": "pushed", "push_plan": "verified", "verify": "verified"}
 # The steps that a variant can fail at.
 STEPS = {"download", "link", "receipt", "convert", "verify", "card", "push", "push_plan"}
@@ -14,7 +14,7 @@ STEPS = {"download", "link", "receipt", "convert", "verify", "card", "push", "pu
 class Progress:
     """Counts the jobs of the last step of a run that began at ``began``, in seconds.
 
-    ``jobs`` are how many jobs of each rule the run has to do.
+    ``jobs`` is the number of jobs of each rule in the run.
     """
 
     def __init__(self, jobs: Mapping[str, int] | None = None, began: float = 0.0) -> None:
@@ -26,25 +26,25 @@ class Progress:
         self.counts: Counter[str] = Counter()
 
     def begin(self, job: Hashable, rule: str) -> None:
-        """Take notice of a job that begins."""
+        """Record a job that begins."""
         self.rules[job] = rule
 
     def finish(self, job: Hashable, now: float) -> str | None:
-        """Take notice of a job that is done; give the line if it was a variant's last step."""
+        """Record a finished job; return the line if it was a variant's last step."""
         if self.step is None or self.rules.get(job) != self.step:
             return None
         self.counts["done"] += 1
         return self.line(now - self.began)
 
     def fail(self, job: Hashable, now: float) -> str | None:
-        """Take notice of a job that failed; give the line if it was one of a variant's steps."""
+        """Record a failed job; return the line if it was one of a variant's steps."""
         if self.step is None or self.rules.get(job) not in STEPS:
             return None
         self.counts["failed"] += 1
         return self.line(now - self.began)
 
     def line(self, seconds: float) -> str:
-        """Say how far it is after so many seconds, and how long the rest will take at that pace."""
+        """Return the line after so many seconds, with an estimate of the remaining time."""
         done, failed = self.counts["done"], self.counts["failed"]
         said = [f"{done} of {self.total} {WORDS[self.step or 'verify']}"]
         if failed:

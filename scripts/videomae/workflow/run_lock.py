@@ -1,7 +1,7 @@
-"""Is a run alive in this directory?  Its jobs die with it, and only a dead one's lock is removed.
+"""Detects whether a run is alive in a directory, and ends jobs together with their run.
 
-Snakemake's own lock is a file, which outlives a killed run; and so did its jobs, which then wrote
-what the next run's jobs were writing.
+Snakemake's own lock is a file that outlives a killed run. Without this module a killed run's jobs
+would also go on and write the same files as the jobs of the next run.
 """
 
 import ctypes
@@ -21,16 +21,16 @@ from videomae.files import not_through_link
 
 PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
 
-# Locked by every living run. The kernel ends a lock with the process that holds it.
+# Every living run locks this file. The kernel releases the lock when the process ends.
 ALIVE = Path(".snakemake/alive")
 HELD: list[IO[str]] = []
-TRIES = 10  # since `alive` holds it for a moment
+TRIES = 10  # because `alive` holds the lock for a moment
 
 
 def end_with_run(run: int) -> None:
-    """Have the kernel kill this process as soon as its parent, process ``run``, ends.
+    """Make the kernel kill this process when its parent, process ``run``, ends.
 
-    Linux only: elsewhere jobs outlive a killed run.
+    Linux only: on other systems jobs outlive a killed run.
     """
     if sys.platform != "linux":
         return
@@ -40,7 +40,7 @@ def end_with_run(run: int) -> None:
 
 
 def hold_log(log: IO[str]) -> None:
-    """Lock a log for as long as this process lives, by which `log_is_held` tells that it runs."""
+    """Lock a log while this process lives, so that `log_is_held` shows that it runs."""
     with suppress(OSError):  # no file, or a file system without locks
         if stat.S_ISREG(os.fstat(log.fileno()).st_mode):
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,24 +59,24 @@ def log_is_held(path: Path) -> bool:
 
 
 def hold(directory: Path) -> None:
-    """Say that a run is alive in a directory, for as long as this process lives.
+    """Mark a directory as having a living run while this process lives.
 
     Raises `ConversionError` while the directory is being unlocked.
     """
     HELD.append(
-        _locked(directory, fcntl.LOCK_SH, "is being unlocked by `videomae resume`; try again")
+        _locked(directory, fcntl.LOCK_SH, "is being unlocked by `videomae resume`; try again later")
     )
 
 
 @contextmanager
 def none_alive(directory: Path) -> Iterator[None]:
-    """Keep runs from starting in a directory; raises `ConversionError` if one is alive there."""
-    with _locked(directory, fcntl.LOCK_EX, "has a run alive in it; wait for its end, or stop it"):
+    """Prevent runs from starting in a directory; raises `ConversionError` if one is alive there."""
+    with _locked(directory, fcntl.LOCK_EX, "has a running Snakemake; wait for its end, or stop it"):
         yield
 
 
 def alive(directory: Path) -> bool:
-    """Return whether a run is alive in a directory; one that is just starting there only waits."""
+    """Return whether a run is alive in a directory."""
     path = directory / ALIVE
     if not path.exists():
         return False

@@ -1,6 +1,6 @@
-"""How far is each step of each variant?  Read from the files that the steps leave, and their logs.
+"""The state of each step of each variant, read from the steps' files and logs.
 
-The final table, `videomae status`, progress lines and the report read it here.
+The final table, `videomae status` and the report use this module.
 """
 
 import csv
@@ -31,10 +31,10 @@ STEPS = {
     "push_plan": "push_plan/{}.txt",
 }
 SILENT = (
-    "its log ends without a reason: it was killed, perhaps for lack of memory, or could not write "
-    "there, where {:,.1f} MB are free"
+    "the log ends without a reason: the job was killed, perhaps for lack of memory, or the disk is "
+    "full ({:,.1f} MB are free)"
 )
-# What is added to what was verified, by the last step that is asked for: one that pushes, or none.
+# The end of a variant's status, by the last step of the run.
 ENDS = {None: "", "push": ", pushed", "push_plan": ", not pushed (dry run)"}
 FAILED = "FAILED"
 # Steps whose results are outdated, as (step, variant).
@@ -42,10 +42,10 @@ Outdated = Container[tuple[str, str]]
 
 
 class StepState(NamedTuple):
-    """How far one step of one variant is.
+    """The state of one step of one variant.
 
-    ``state`` is done, running, FAILED, interrupted or waiting; ``said`` is the reason, or what a
-    running step said last.
+    ``state`` is done, running, FAILED, interrupted or waiting; ``said`` is the reason, or the last
+    line of a running step.
     """
 
     state: str
@@ -54,9 +54,9 @@ class StepState(NamedTuple):
 
 
 def step_state(results: Path, output: str, log: Path, done: bool = True) -> StepState:
-    """Return the state of the job that makes a file among the results, and writes a log.
+    """Return the state of the job that writes a file among the results, and a log.
 
-    ``done`` is False where the file is there and known to be outdated.
+    ``done`` is False if the file exists but is outdated.
     """
     if results_location.are_here(results) and run_lock.log_is_held(log):
         return StepState("running", last_line(log), log)
@@ -72,7 +72,7 @@ def step_state(results: Path, output: str, log: Path, done: bool = True) -> Step
 
 @dataclass(frozen=True)
 class State:
-    """How far one variant is: ``failed`` names the step, ``reason`` says why in a line."""
+    """The state of one variant: ``failed`` is the failed step, ``reason`` one line."""
 
     variant: str
     status: str
@@ -84,12 +84,11 @@ class State:
 
 
 def state(variant: str, results: Path, push: str | None, outdated: Outdated = frozenset()) -> State:
-    """Find the first step of a variant that is not done, and what its log says.
+    """Return the state of a variant: its first unfinished step, and the reason in its log.
 
-    ``push`` is the last step, if one that pushes is asked for. A step is done if its file is there,
-    no older than that of the step before, and not known to be outdated; so is a download whose file
-    was removed after all was done. What stands behind the first step that isn't done is of an
-    earlier run and not looked at.
+    ``push`` is the last step if the run pushes. A step is done if its file exists, is no older
+    than that of the step before, and is not outdated; so is a download whose file was removed after
+    all was done. Files after the first unfinished step belong to an earlier run and are ignored.
     """
     steps = {step: STEPS[step] for step in STEPS if step == push or step not in ENDS}
     seconds = sum(took(results / f"benchmarks/{step}/{variant}.tsv")[0] for step in steps)
@@ -116,10 +115,10 @@ def removed(results: Path, step: str, variant: str) -> bool:
 
 
 def _unfinished(state: State, step: str, results: Path, file: Path) -> State:
-    """Find out why a step is not done: its own log says, or that of an input it waits for."""
+    """Return the state with the reason in the step's log, or in that of a missing input."""
     logs = [results / f"logs/{step}/{state.variant}.log"]
     if step == "convert" and _failed_later(logs[0], verifying := _log_of_verify(logs[0])):
-        # As one job on a cluster the two fall together: what the first had done is deleted.
+        # As one job on a cluster both fail together, and the first one's output is deleted.
         step, logs = "verify", [verifying]
     if step in ("convert", "verify"):
         logs += _logs_of_missing_inputs(results)
@@ -139,14 +138,14 @@ def _log_of_verify(log: Path) -> Path:
 
 
 def _failed_later(log: Path, later: Path) -> bool:
-    """Return whether a log gives no reason, and one of a later step, written after it, does."""
+    """Return whether only the log of a later step, written after this one, gives a reason."""
     if not (log.exists() and last_words(later)) or last_words(log):
         return False
     return log.stat().st_mtime <= later.stat().st_mtime
 
 
 def _logs_of_missing_inputs(results: Path) -> Iterator[Path]:
-    """Return the logs of shared inputs (clip, mask, labels) that are not there."""
+    """Yield the logs of missing shared inputs (clip, mask, labels)."""
     for kind in INPUTS:
         for log in sorted((results / f"logs/{kind}").rglob("*.log")):
             name = log.relative_to(results / "logs").with_suffix("")
@@ -155,14 +154,14 @@ def _logs_of_missing_inputs(results: Path) -> Iterator[Path]:
 
 
 def last_line(log: Path) -> str:
-    """Return the last line that a log has, on one line of a terminal."""
+    """Return the last line of a log that is not empty, without control characters."""
     lines = log.read_text(errors="replace").split("\n") if log.exists() else []
     return next((one_line(line) for line in reversed(lines) if line.strip()), "")
 
 
 def took(benchmark: Path) -> tuple[float, float]:
-    """Return the seconds that a step took and the most memory, in MB; 0 where none was written."""
-    # There was no space for it, or the step was too quick for its memory to be seen.
+    """Return a step's duration in seconds and peak memory in MB; 0 without a measurement."""
+    # The file is incomplete if the disk was full, or if the step was too quick to measure.
     with suppress(OSError, ValueError, KeyError), benchmark.open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
         memory = [float(row["max_rss"]) for row in rows if row["max_rss"] not in ("", "-", "NA")]
@@ -176,7 +175,7 @@ def table(
     push: str | None,
     outdated: Outdated = frozenset(),
 ) -> str:
-    """Draw the table of all variants, then one paragraph for each that failed."""
+    """Return the table of all variants, then one paragraph for each failed one."""
     states = [state(variant, results, push, outdated) for variant in variants]
     rows = [
         (

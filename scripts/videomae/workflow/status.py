@@ -1,4 +1,4 @@
-"""How far is each step of each variant?  Told from what a run leaves, while it goes on or after."""
+"""The table of `videomae status`: the state of each step, during a run or afterwards."""
 
 import re
 from contextlib import suppress
@@ -15,13 +15,13 @@ from videomae.workflow.states import ENDS, FAILED, STEPS, StepState, removed, st
 
 
 def table(directory: Path, results: Path | None = None) -> str:
-    """Draw the table of variants and steps, then what running steps say and why others failed.
+    """Return the table of variants and steps, then last lines of running steps and reasons.
 
-    Where a variant is verified, the table says against what. ``results`` are those of the run in
-    ``directory``, where they are in that too without it.
+    For a verified variant the table shows the kind of verification. ``results`` is the results
+    folder, by default the one in ``directory``.
     """
     results, alive = results or directory / results_location.HERE, run_lock.alive(directory)
-    # Those that push are shown where one has run, and so is scoring.
+    # Steps that push, and scoring, are shown only if one has run.
     steps = [step for step in STEPS if step not in ENDS or (results / f"logs/{step}").is_dir()]
     names = variants(results)
     cells = {(name, step): _cell(results, step, name) for name in names for step in steps}
@@ -29,7 +29,7 @@ def table(directory: Path, results: Path | None = None) -> str:
         steps.append("score")
         cells |= {(name, "score"): _scoring(results, name) for name in names}
     rows = [(name, *(cells[name, step].state for step in steps)) for name in names]
-    lines = [f"a run is {'alive' if alive else 'not alive'} in {directory.absolute()}", ""]
+    lines = [f"{'a run is' if alive else 'no run is'} alive in {directory.absolute()}", ""]
     lines.append(tabulate(rows, ("variant", *steps), disable_numparse=True))
     for (name, step), cell in cells.items():
         if cell.said:
@@ -39,7 +39,7 @@ def table(directory: Path, results: Path | None = None) -> str:
 
 
 def variants(results: Path) -> list[str]:
-    """Name the variants of which there is anything: a file of a step, or its log."""
+    """Return the names of variants that have at least one file or log of a step."""
     found = set()
     for step, pattern in STEPS.items():
         before, after = str(results / pattern).split("{}")
@@ -50,7 +50,7 @@ def variants(results: Path) -> list[str]:
 
 
 def _by_number(name: str) -> list[tuple[int, str]]:
-    """Sort epoch-2 before epoch-10."""
+    """Return a sort key that puts epoch-2 before epoch-10."""
     return [
         (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
     ]
@@ -68,7 +68,7 @@ def _cell(results: Path, step: str, name: str) -> StepState:
 
 
 def _scoring(results: Path, name: str) -> StepState:
-    """Return the state of a variant's scoring, whose parts may be jobs of their own."""
+    """Return the state of a variant's scoring, which may be split into several jobs."""
     merged = step_state(results, f"scores/{name}.json", results / f"logs/merge/{name}.log")
     parts = []
     for log in sorted((results / f"logs/score/{name}").glob("*.log")):

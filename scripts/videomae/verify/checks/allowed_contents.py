@@ -216,7 +216,7 @@ def loaded_faults(
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON would hold it, so that a class of transformers' own equals its dict."""
+    """Return a value as JSON content, so that an object of transformers equals its dict."""
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]
     if isinstance(value, Mapping) or hasattr(value, "keys"):

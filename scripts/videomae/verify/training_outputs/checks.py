@@ -165,7 +165,7 @@ class Truth:
         return outputs
 
     def _network(self, compared: list[Compared], steps: dict[str, float]) -> Check:
-        """Return whether the reference is the network at all; the message says what differs first."""
+        """Return the check that the reference is this network; the message has the first step."""
         shares = {str(n): _share(one.reference, one.scale) for n, one in enumerate(compared)}
         share, of = shares[worst(shares)], compared[int(worst(shares))]
         if share <= LIMIT:

@@ -173,7 +173,7 @@ def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype
 
 
 def _layout(header: Header, architecture: Architecture) -> bool:
-    """Return whether frames come before channels; raises for pixels that the network doesn't take."""
+    """Return whether frames come before channels; raises `ConversionError` for other shapes."""
     config, origin = architecture.config, architecture.origin
     frames, size, channels = (config[name] for name in ("num_frames", "image_size", "num_channels"))
     of_authors, of_transformers = (channels, frames, size, size), (frames, channels, size, size)
