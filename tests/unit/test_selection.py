@@ -80,9 +80,12 @@ def test_patterns_leave_behind_what_they_match(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("student*", "leave_behind: nothing matches 'student*'; names begin with model."),
+        ("student*", "leave_behind: 'student*' matches no tensor; names begin with model."),
         ("*q_bias", "matches model.blocks.{0...1}.attn.q_bias, which the network computes with"),
-        ("*", "which the network computes with; part: encoder leaves out a head"),
+        (
+            "*",
+            "which the network computes with; to convert without a head or decoder, use part: enc",
+        ),
         ("model.head.*", "matches model.head.weight, model.head.bias, which the network"),
     ],
 )
@@ -92,6 +95,14 @@ def test_patterns_match_something_and_nothing_of_the_network(
     path = save(network("model.") | {"teacher.weight": torch.ones(5)}, tmp_path / "it.pth")
     with pytest.raises(ConversionError, match=re.escape(message)):
         open_checkpoint(path, Selection(leave_behind=(pattern,)))
+
+
+@pytest.mark.parametrize("name", ["pos_embed", "decoder.pos_embed", "mask_token"])
+def test_patterns_match_nothing_of_a_decoder(name: str, tmp_path: Path) -> None:
+    state = dict(trained("v1-pretrained")[0].tensors)
+    state.setdefault(name, torch.ones(1, 128, 24))
+    with pytest.raises(ConversionError, match=f"'{name}' matches {name}, which the network"):
+        open_checkpoint(save(state, tmp_path / "it.pth"), Selection(leave_behind=(name,)))
 
 
 def test_network_is_chosen_by_its_prefix(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Which entries of a file are the network's to convert?  The others are named, and left behind.
+"""Separates the entries of a state dict that are converted from those that are left behind.
 
 Training programs keep counters, losses and metrics beside the network. Detectors, and pre-training
-networks with other decoders, have VideoMAE's encoder, and that alone transformers can compute.
+networks with other decoders, contain VideoMAE's encoder, and transformers can compute it alone.
 """
 
 import re
@@ -17,8 +17,8 @@ from videomae.model.architecture import PROJECTION
 
 ENCODER = "encoder"
 
-# The modules of the authors' networks (modeling_finetune.py, modeling_pretrain.py). What they hold
-# has a say in the outputs.
+# The modules of the authors' networks (modeling_finetune.py, modeling_pretrain.py). Outputs depend
+# on all of their tensors.
 NETWORK = (
     "patch_embed",
     "pos_embed",
@@ -31,18 +31,18 @@ NETWORK = (
     "decoder",
     "mask_token",
 )
-# What the module of an encoder may hold beside it, which has no say in its tokens.
+# What may be in the encoder's module without an influence on its tokens.
 BESIDE_ENCODER = (
     "fc_norm",
     "head",
     "decoder",
     "encoder_to_decoder",
     "mask_token",
-    # AdaMAE chooses by these which tokens pre-training sees: wgcban/adamae, modeling_pretrain.py.
+    # AdaMAE uses these to choose the tokens of pre-training: wgcban/adamae, modeling_pretrain.py.
     "pos_embed_probs",
     "get_token_probs",
 )
-# Integers that averages of weights count by: torch's AveragedModel, ema-pytorch, mmengine.
+# Integers of averaged weights: torch's AveragedModel, ema-pytorch, mmengine.
 COUNTERS = ("n_averaged", "initted", "step", "steps", "num_updates")
 LOSS = re.compile(r"(criterion|loss)\w*")
 METRIC = re.compile(r"(\w+_)?(metrics?|acc(uracy)?|confmat|auroc|f1)(_?(top)?_?\d+)?", re.I)
@@ -50,10 +50,10 @@ METRIC = re.compile(r"(\w+_)?(metrics?|acc(uracy)?|confmat|auroc|f1)(_?(top)?_?\
 
 @dataclass(frozen=True)
 class Selection:
-    """What to take of a file.
+    """What to convert of a file.
 
-    ``weights`` names one of several state dicts, ``part`` is ``encoder`` to take that alone,
-    ``leave_behind`` are patterns of names, as shells have them, that are no part of the network.
+    ``weights`` names one of several state dicts; ``part`` is ``encoder`` to convert it alone;
+    ``leave_behind`` are shell patterns of names that do not belong to the network.
     """
 
     weights: str | None = None
@@ -61,15 +61,15 @@ class Selection:
     leave_behind: tuple[str, ...] = ()
 
     def asked(self) -> dict[str, Any]:
-        """Give it as a report tells it."""
+        """Return the options as a report has them."""
         patterns = list(self.leave_behind) or None
         return {"weights": self.weights, "part": self.part, "leave_behind": patterns}
 
     def split(self, state: Mapping[Any, Any]) -> tuple[dict[Any, Any], list[str]]:
-        """Give the network's entries of a state dict, and a text for each that is left behind.
+        """Return the network's entries of a state dict, and the names of those left behind.
 
-        Those are merged over layers, with their shapes. Raises `ConversionError` where the part is
-        not there, and for patterns that match nothing, or tensors of the network.
+        The names are merged over layers and have shapes. Raises `ConversionError` if the part is
+        missing, and for patterns that match nothing or tensors of the network.
         """
         names = tensor_names.plain(state)
         root = tensor_names.root_of(names.values())
@@ -79,14 +79,14 @@ class Selection:
             )
         others = {name for name in state if self._is_other(name, names, state[name], root or "")}
         if others == set(state):
-            others = set()  # to be refused as it is
+            others = set()  # nothing would remain; the recognition refuses it by its names
         others |= self._left_behind(state, names, root or "")
         taken = {name: value for name, value in state.items() if name not in others}
         return taken, list(_merged({str(n): v for n, v in state.items() if n in others}))
 
     def _is_other(self, name: Any, names: Mapping[Any, str], value: Any, root: str) -> bool:
-        """Tell whether an entry is plainly no part of the network, or not of the encoder."""
-        if name not in names:  # no text
+        """Return whether an entry plainly does not belong to the network, or to the encoder."""
+        if name not in names:  # not a string
             return self.part is not None
         outside = not names[name].startswith(root)
         first = names[name].removeprefix(root).split(".")[0]
@@ -103,29 +103,33 @@ class Selection:
     def _left_behind(
         self, state: Mapping[Any, Any], names: Mapping[Any, str], root: str
     ) -> set[Any]:
-        """Give what the patterns match."""
+        """Return the entries that the patterns match."""
         found: set[Any] = set()
         for pattern in self.leave_behind:
             matched = [name for name in state if fnmatchcase(str(name), pattern)]
             if not matched:
                 raise ConversionError(
-                    f"leave_behind: nothing matches {pattern!r}; names begin with "
+                    f"leave_behind: {pattern!r} matches no tensor; names begin with "
                     f"{listing(map(str, list(state)[:4]))}"
                 )
-            network = [
-                name
-                for name in matched
-                if name in names
-                and names[name].startswith(root)
-                and names[name].removeprefix(root).split(".")[0] in NETWORK
-            ]
-            if network:
+            if network := [n for n in matched if n in names and _is_networks(names[n], root)]:
                 raise ConversionError(
                     f"leave_behind: {pattern!r} matches {listing(merge_layers(network))}, which "
-                    "the network computes with; part: encoder leaves out a head or a decoder"
+                    "the network computes with; to convert without a head or decoder, use part: "
+                    "encoder"
                 )
             found.update(matched)
         return found
+
+
+def _is_networks(name: str, root: str) -> bool:
+    """Return whether a tensor belongs to one of the modules of the authors' networks."""
+    # A pre-training network has its decoder beside the encoder, which is the root.
+    prefixes = {root, root.removesuffix("encoder.")}
+    return any(
+        name.startswith(prefix) and name.removeprefix(prefix).split(".")[0] in NETWORK
+        for prefix in prefixes
+    )
 
 
 def _merged(others: Mapping[str, Any]) -> Iterator[str]:
