@@ -55,8 +55,8 @@ FILES = [
     Relative("hf-videomaev2", SIZE, ENCODER, "itself"),
     Relative("hf-videomaev2", SIZE, [], "itself"),
     Relative("adaptformer-fulltune", HEADS, []),
-    Relative("mmaction2-finetuned", SIZE, [], "state_dict"),
-    Relative("mmaction2-finetuned", SIZE, ["--weights", "ema_state_dict"], "ema_state_dict"),
+    Relative("mmaction2-finetuned", [], [], "state_dict"),
+    Relative("mmaction2-finetuned", [], ["--weights", "ema_state_dict"], "ema_state_dict"),
 ]
 
 

@@ -17,11 +17,11 @@ from videomae.checkpoint import (
     projections,
     safetensors_file,
     tensor_names,
+    training_args,
     unpickler,
 )
 from videomae.checkpoint.lazy_tensor import Entry, Values
 from videomae.checkpoint.selection import Selection
-from videomae.checkpoint.unpickler import Shadow
 from videomae.errors import ConversionError, about, listing, one_line
 
 # Allowed dtypes of weights: floats up to 32 bits.
@@ -117,17 +117,16 @@ def look_into(
                 f"{containers.class_name(synthetic)}"
             )
         beside = {str(key): value for key, value in contents.items() if key not in taken}
-        said = contents.get("args")
-        args = said.state if isinstance(said, Shadow) else said
-        if not isinstance(args, Mapping | None):
+        args = training_args.find(contents)
+        if args is None:
             faults["args"] = (
-                f"args is a {containers.class_name(said)}, but must be a dict of training options; "
-                "save the file with a dict, or without args"
+                f"args is a {containers.class_name(contents['args'])}, but must be a dict of "
+                "training options; save the file with a dict, or without args"
             )
         opened = Checkpoint(
             container,
             projections.joined({names[name]: entry for name, entry in sound.items()}),
-            dict(args) if isinstance(args, Mapping) else {},
+            args or training_args.Options({}),
             tuple(beside),
             one_line(synthetic) if synthetic else None,
             tuple(others),

@@ -7,6 +7,7 @@ the network that is described here.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from videomae.checkpoint.training_args import named
 from videomae.model.architecture import DECODER_POSITIONS, LAYER_NORM_EPS, Architecture
 from videomae.model.networks import factory_of
 from videomae.recognition import training_scripts
@@ -49,7 +50,7 @@ def _rows(
 
     def by_option(name: str) -> str:
         said = args.get(name) is not None
-        return f"args.{name}" if said and theirs == NOTHING else theirs
+        return named(args, name) if said and theirs == NOTHING else theirs
 
     if f"{architecture.prefix}pos_embed" not in names:  # a stored table is compared instead
         yield "positions", SINUSOIDS, theirs

@@ -8,6 +8,7 @@ the reason why transformers' VideoMAE can't compute the network.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from videomae.checkpoint.training_args import MMENGINE, OTHER_PIXELS, named
 from videomae.model.networks import LAYER_NORM_EPS
 from videomae.recognition import signs
 from videomae.recognition.signs import (
@@ -189,6 +190,15 @@ SIGNS = (
         "ShoufaChen/AdaptFormer at 6967d67, datasets/kinetics.py",
     ),
     Sign(
+        "one for other pixels",
+        (OTHER_PIXELS,),
+        ANY,
+        signs.said,
+        "pixels are normalised by this mean and deviation, and the image processor of the folder "
+        "has ImageNet's",
+        "open-mmlab/mmaction2 at 4d6c934, models/data_preprocessors/data_preprocessor.py",
+    ),
+    Sign(
         "SIGMA's or SMILE's",
         ("target_type",),
         (PRETRAINING,),
@@ -221,7 +231,8 @@ DOUBTFUL = {
 
 def hint(name: str, origin: str, other: str) -> str:
     """Return a hint that two contradictory values may show an action detector; empty if not."""
-    if name != "use_mean_pooling" or not origin.startswith("args.") or "tensor" not in other:
+    by_option = origin.startswith(("args.", MMENGINE))
+    if name != "use_mean_pooling" or not by_option or "tensor" not in other:
         return ""
     return (
         ". The option is true and the head follows norm, as in an action detector of "
@@ -244,7 +255,7 @@ def reasons(
             if sign.reason in found or unsaid or not sign.says(file, option):
                 continue
             found[sign.reason] = (
-                f"args.{option} is {shown(args[option])}: the network is {sign.whose}. "
+                f"{named(args, option)} is {shown(args[option])}: the network is {sign.whose}. "
                 f"{sign.reason[0].upper()}{sign.reason[1:]}, so transformers' VideoMAE would give "
                 f"something else ({sign.source})"
             )

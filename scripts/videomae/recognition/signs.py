@@ -58,6 +58,11 @@ def present(_: File, __: str) -> bool:
     return True
 
 
+def said(_: File, __: str) -> bool:
+    """Return True: any value that is not None shows another project."""
+    return True
+
+
 def true(file: File, option: str) -> bool:
     """Return whether the option is true."""
     return bool(boolean(file.args, option))

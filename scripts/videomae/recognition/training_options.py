@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from videomae.checkpoint import lazy_tensor
+from videomae.checkpoint.training_args import named
 from videomae.checkpoint.unpickler import Shadow
 from videomae.errors import ConversionError, listing, one_line
 from videomae.model.networks import Factory, factory_of
@@ -49,24 +50,25 @@ def values(args: Mapping[str, Any], kind: str) -> Iterator[Said]:
     if (frames := integer(args, "num_frames")) is not None:
         segments = integer(args, "num_segments")
         frames *= 1 if kind == "pretraining" or segments is None else segments
-        yield "num_frames", frames, "args.num_frames × args.num_segments"
+        options = ["num_frames"] if segments is None else ["num_frames", "num_segments"]
+        yield "num_frames", frames, " × ".join(named(args, option) for option in options)
     if (size := side(args, "input_size", "square images")) is not None:
-        yield "image_size", size, "args.input_size"
+        yield "image_size", size, named(args, "input_size")
     if (size := side(args, "patch_size", "square patches")) is not None:
-        yield "patch_size", size, "args.patch_size"
+        yield "patch_size", size, named(args, "patch_size")
     for option, (name, of) in SAID.items():
         if of in (kind, "any") and (number := integer(args, option)) is not None:
-            yield name, number, f"args.{option}"
+            yield name, number, named(args, option)
     normalised = boolean(args, "normlize_target") if kind == "pretraining" else None
     if normalised is not None:  # the authors' spelling
-        yield "norm_pix_loss", normalised, "args.normlize_target"
+        yield "norm_pix_loss", normalised, named(args, "normlize_target")
 
 
 def _pooling(args: Mapping[str, Any]) -> Iterator[Said]:
     if (pooling := boolean(args, "use_mean_pooling")) is not None:
-        yield "use_mean_pooling", pooling, "args.use_mean_pooling"
+        yield "use_mean_pooling", pooling, named(args, "use_mean_pooling")
     if (first := boolean(args, "use_cls")) is not None:  # it sets use_mean_pooling to false
-        yield "use_mean_pooling", not first, "args.use_cls"
+        yield "use_mean_pooling", not first, named(args, "use_cls")
 
 
 def factory(args: Mapping[str, Any], kind: str, config: Mapping[str, Any]) -> Factory | None:
@@ -78,7 +80,7 @@ def factory(args: Mapping[str, Any], kind: str, config: Mapping[str, Any]) -> Fa
     if name is None:
         return None
     if not isinstance(name, str):
-        raise _unreadable("model", name, "the name of a factory")
+        raise _unreadable("args.model", name, "the name of a factory")
     made = factory_of(name)
     if made is None:
         return None
@@ -135,10 +137,10 @@ def _check_ratio(args: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     try:
         width = int(config["hidden_size"] * float(ratio))  # as the authors' Block rounds it
     except (TypeError, ValueError, OverflowError):
-        raise _unreadable("mlp_ratio", ratio, "a number") from None
+        raise _unreadable(named(args, "mlp_ratio"), ratio, "a number") from None
     if width != config["intermediate_size"]:
         raise ConversionError(
-            f"args.mlp_ratio {ratio} makes the MLP {width} wide, but the tensors have "
+            f"{named(args, 'mlp_ratio')} {ratio} makes the MLP {width} wide, but the tensors have "
             f"{config['intermediate_size']}; one of them belongs to another network"
         )
 
@@ -152,9 +154,9 @@ def _check_window(args: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     window = args.get("window_size")
     if window is None or not {"num_frames", "image_size"} <= config.keys():
         return
-    counts = numbers("window_size", window)
+    counts = numbers("args.window_size", window)
     if len(counts) not in (2, 3):  # the scripts' comments mention a form without frames
-        raise _unreadable("window_size", window, "three numbers")
+        raise _unreadable("args.window_size", window, "three numbers")
     segment = integer(args, "num_frames") or config["num_frames"]
     tubelets = {segment // config["tubelet_size"], segment // 2}
     patches = config["image_size"] // config["patch_size"]
@@ -173,7 +175,7 @@ def _check_window(args: Mapping[str, Any], config: Mapping[str, Any]) -> None:
 def integer(args: Mapping[str, Any], option: str) -> int | None:
     """Return an option as a whole number; None if it is missing or None."""
     value = args.get(option)
-    return None if value is None else _integer(option, value)
+    return None if value is None else _integer(named(args, option), value)
 
 
 def _integer(option: str, value: Any) -> int:
@@ -195,7 +197,7 @@ def boolean(args: Mapping[str, Any], option: str) -> bool | None:
     number = int(value) if isinstance(value, float) and value.is_integer() else value
     if known and (read := TRUTH.get(str(number).strip().lower())) is not None:
         return read
-    raise _unreadable(option, value, "true or false")
+    raise _unreadable(named(args, option), value, "true or false")
 
 
 def numbers(option: str, value: Any) -> list[int]:
@@ -211,13 +213,14 @@ def side(args: Mapping[str, Any], option: str, what: str) -> int | None:
     if size is None:
         return None
     if not isinstance(size, list | tuple):
-        return _integer(option, size)
+        return _integer(named(args, option), size)
     with suppress(ConversionError):
-        sides = numbers(option, size)
+        sides = numbers(named(args, option), size)
         if len(sides) in (1, 2) and sides[0] == sides[-1]:
             return sides[0]
     raise ConversionError(
-        f"args.{option} is {shown(list(size))}, but transformers' VideoMAE takes only {what}"
+        f"{named(args, option)} is {shown(list(size))}, but transformers' VideoMAE takes only "
+        f"{what}"
     )
 
 
@@ -243,6 +246,6 @@ def _unreadable(option: str, value: Any, needed: str) -> ConversionError:
     told = shown(value)
     of_type = "" if told.startswith("a ") else f" (of type {_type(value)})"
     return ConversionError(
-        f"args.{option} is {told}{of_type}, but must be {needed} because it describes the network; "
+        f"{option} is {told}{of_type}, but must be {needed} because it describes the network; "
         "correct it in the file, or save the file without it"
     )

@@ -8,6 +8,7 @@ tensor does.
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from videomae.checkpoint.training_args import Options
 from videomae.errors import one_line
 
 # The scripts of MCG-NJU/VideoMAE at 14ef8d8 (V1) and OpenGVLab/VideoMAEv2 at 29eab1e (V2):
@@ -95,6 +96,8 @@ def of_kind(kind: str) -> tuple[Script, ...]:
 
 def unknown(args: Mapping[Any, Any], kind: str) -> list[str]:
     """Return the options in a file that the authors' scripts for such a network don't have."""
+    if isinstance(args, Options) and args.names:  # another program's config
+        return []
     known = ADDED.union(*(OPTIONS[script] for script in of_kind(kind)))
     return [one_line(str(name), most=120) for name in args if name not in known]
 

@@ -192,6 +192,8 @@ def _of_parameters() -> Iterable[Family]:
         pixels = _says(imagenet_default_mean_and_std=no)
         yield Family(f"Inception's pixels, {no!r}", TUNED, "Inception's mean", pixels)
     yield Family("Inception's pixels, inception", TUNED, "Inception's mean", _says(inception=True))
+    other = _says(data_preprocessor={"mean": [127.5] * 3, "std": [127.5] * 3})
+    yield Family("mmaction2's pixels, by 127.5", TUNED, "normalised by this mean", other)
 
 
 def _of_pretraining() -> Iterable[Family]:

@@ -1,0 +1,121 @@
+"""Reads the training options in a file: the authors' ``args``, or mmengine's config.
+
+mmengine stores the whole config as Python text under ``meta.cfg``. The text is parsed and never
+run: only literals and calls of ``dict`` are read.
+"""
+
+import ast
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from videomae.checkpoint.unpickler import Shadow
+from videomae.model import imagenet
+
+# Keys of mmaction2's VisionTransformer (vit_mae.py at 4d6c934), and the authors' options.
+BACKBONE = {
+    "img_size": "input_size",
+    "patch_size": "patch_size",
+    "in_channels": "in_chans",
+    "embed_dims": "embed_dim",
+    "depth": "depth",
+    "num_heads": "num_heads",
+    "mlp_ratio": "mlp_ratio",
+    "qk_scale": "qk_scale",
+    "use_learnable_pos_emb": "use_learnable_pos_emb",
+    "num_frames": "num_frames",
+    "tubelet_size": "tubelet_size",
+    "use_mean_pooling": "use_mean_pooling",
+}
+# The option, of nobody's scripts, for pixels that are not normalised like ImageNet's.
+OTHER_PIXELS = "data_preprocessor"
+MMENGINE = "meta.cfg "  # how the names of options in such a config begin
+LEVELS = 255  # mmengine normalises pixels from 0 to 255
+
+
+class Options(dict[str, Any]):
+    """Training options by the names of the authors' scripts.
+
+    ``names`` are the names in the file, if they differ.
+    """
+
+    names: Mapping[str, str]
+
+    def __init__(self, options: Mapping[str, Any], names: Mapping[str, str] | None = None) -> None:
+        super().__init__(options)
+        self.names = names or {}
+
+
+def named(options: Mapping[str, Any], option: str) -> str:
+    """Return the name of an option in the file, for messages."""
+    names = options.names if isinstance(options, Options) else {}
+    return names.get(option, f"args.{option}")
+
+
+def find(contents: Mapping[Any, Any]) -> Options | None:
+    """Return the options in a file, which may be none; None if ``args`` can't be read."""
+    said = contents.get("args")
+    args = said.state if isinstance(said, Shadow) else said
+    if args is not None:
+        return Options(args) if isinstance(args, Mapping) else None
+    meta = contents.get("meta")
+    text = meta.get("cfg") if isinstance(meta, Mapping) else None
+    return _of_mmengine(text) if isinstance(text, str) else Options({})
+
+
+def _of_mmengine(text: str) -> Options:
+    """Return what mmengine's config says of the network and its pixels."""
+    model = _model(text)
+    backbone, pixels = (_dict(model.get(key)) for key in ("backbone", "data_preprocessor"))
+    options: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    if str(backbone.get("type")).rpartition(".")[2] == "VisionTransformer":
+        for theirs, authors in BACKBONE.items():
+            if backbone.get(theirs) is not None:
+                options[authors] = backbone[theirs]
+                names[authors] = f"{MMENGINE}model.backbone.{theirs}"
+        eps = _dict(backbone.get("norm_cfg")).get("eps")
+        if eps is not None:
+            options["layer_norm_eps"] = eps
+            names["layer_norm_eps"] = f"{MMENGINE}model.backbone.norm_cfg.eps"
+    expected = {"mean": imagenet.MEAN, "std": imagenet.STD}
+    found = {key: pixels[key] for key in expected if pixels.get(key) is not None}
+    if any(not _close(value, expected[key]) for key, value in found.items()):
+        options[OTHER_PIXELS] = found
+        names[OTHER_PIXELS] = f"{MMENGINE}model.{OTHER_PIXELS}"
+    return Options(options, names)
+
+
+def _close(found: Any, expected: tuple[float, ...]) -> bool:
+    """Return whether values of three channels are ImageNet's, as mmengine rounds them."""
+    with suppress(TypeError, ValueError):
+        pairs = list(zip(found, expected, strict=True))
+        return all(abs(float(one) - LEVELS * other) < 0.01 for one, other in pairs)
+    return False
+
+
+def _model(text: str) -> dict[str, Any]:
+    """Return the value of ``model`` in a config; empty if the text can't be read."""
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        for statement in ast.parse(text).body:
+            match statement:
+                case ast.Assign(targets=[ast.Name(id="model")], value=value):
+                    return _dict(_literal(value))
+    return {}
+
+
+def _literal(node: ast.expr) -> Any:
+    """Return the value of literals and calls of ``dict``; raises ValueError for any other code."""
+    match node:
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+            return {word.arg: _literal(word.value) for word in keywords if word.arg}
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [_literal(item) for item in items]
+        case ast.Dict(keys=keys, values=values):
+            pairs = zip(keys, values, strict=True)
+            return {_literal(key): _literal(value) for key, value in pairs if key}
+    return ast.literal_eval(node)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
