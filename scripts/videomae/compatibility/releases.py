@@ -1,4 +1,4 @@
-"""In which releases of transformers do the folders load rightly?  Read from what the jobs leave."""
+"""The table of releases of transformers and folders, read from the jobs' results."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
