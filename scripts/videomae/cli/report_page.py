@@ -12,7 +12,7 @@ from videomae.cli.options import add_last_step
 from videomae.files import appearing
 from videomae.report import pages
 
-MADE_UP = "A made-up clip, since no recorded one is at hand."
+MADE_UP = "A synthetic clip, because no recorded clip is available."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
