@@ -2,7 +2,7 @@
 
 
 rule verify:
-    """Prove that the folder computes what the checkpoint computes."""
+    """Check that the outputs of the folder match the original checkpoint."""
     input:
         checkpoint=CHECKPOINT,
         receipt=RECEIPT,

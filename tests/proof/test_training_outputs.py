@@ -115,8 +115,8 @@ def test_network_of_another_project_fails(name: str, frames: int, by: str, tmp_p
     outcome = case.verify(path)
     assert outcome.code == 1
     error = outcome.output.splitlines()[-1]
-    assert f"gives other logits than {path} holds, by {by} (limit 1." in error
-    assert "not this network as it is converted here; look at num_attention_heads" in error
+    assert f"gives other logits than {path} has: they differ by {by} (limit 1." in error
+    assert "not the one that is converted here; check num_attention_heads" in error
     assert "positions, selected tokens" in error
     assert "also failed: recorded outputs" in error
     assert case.report["status"] == "failed"
@@ -151,13 +151,13 @@ def test_lines_of_the_docs_write_what_a_right_network_passes_with(
         ),
         (
             {"keep": 38},
-            r"pos_drop still agrees, blocks\.0 differs first: its shape is \[2, 38, 48\], and "
+            r"pos_drop still agrees, blocks\.0 differs first: its shape is \[2, 38, 48\], but "
             r"\[2, 64, 48\] here; a network that selects tokens",
         ),
         (
             {"heads": 6},
             r"pos_drop still agrees, blocks\.0 differs first, by 0\.\d+ of its scale; with "
-            "num_attention_heads=6 it agrees: give that",
+            "num_attention_heads=6 the outputs agree, so give this value",
         ),
     ],
 )
@@ -188,7 +188,7 @@ def test_other_epoch_shows_at_the_patch_embedding(
     path = snippet(Network(moved, 3), torch.randn(2, 3, 8, 64, 64), tmp_path, monkeypatch)
     error = sigma.verify(path).output.splitlines()[-1]
     assert "; patch_embed differs first, by 0.0" in error
-    assert "look for other weights (another epoch, model_ema), or pixels" in error
+    assert "check for other weights (another epoch, model_ema), or pixels" in error
 
 
 def test_narrow_recording_is_called_that(
@@ -197,7 +197,7 @@ def test_narrow_recording_is_called_that(
     state, _ = relative("sigma-finetuned")
     rounded = {name: tensor.bfloat16().float() for name, tensor in state.items()}
     path = snippet(Network(rounded, 3), torch.randn(2, 3, 8, 64, 64), tmp_path, monkeypatch)
-    assert "so small a difference can come from TF32" in sigma.verify(path).output
+    assert "TF32, autocast or half precision can cause" in sigma.verify(path).output
 
 
 def test_narrow_folder_is_allowed_what_its_rounding_changes(sigma: Case, tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ def test_pretraining_is_compared_with_its_mask_and_every_step(tmp_path: Path) ->
     assert all(share < 1e-6 for share in case.report["recorded"]["steps"].values())
     arrays["mask"] = ~arrays["mask"]
     error = case.verify(written(tmp_path / "truth.npz", arrays)).output.splitlines()[-1]
-    assert "it may be the wrong way round" in error
+    assert "the mask may be inverted" in error
 
 
 # -- files that can't be compared ------------------------------------------------------------------
@@ -370,35 +370,41 @@ def not_finite(arrays: ARRAYS) -> Tensor:
 
 
 WRONG = {
-    "no pixels": (without("pixels"), "there is no array 'pixels', but logits, features"),
-    "no outputs": (without("logits", "features"), "there is none of logits, features"),
-    "a name": (having(logit=lambda a: a["logits"]), r"'logit' is no array .*\(did you mean logits"),
-    "a mask": (having(mask=lambda a: a["logits"]), "'mask' is no array of a network of the kind"),
+    "no pixels": (without("pixels"), "the file lacks array 'pixels'; it has logits, features"),
+    "no outputs": (
+        without("logits", "features"),
+        r"the file has no outputs of a network of kind classifier \(logits, features\)",
+    ),
+    "a name": (
+        having(logit=lambda a: a["logits"]),
+        r"'logit' is not an array .*\(did you mean logits",
+    ),
+    "a mask": (having(mask=lambda a: a["logits"]), "'mask' is not an array of a network of kind"),
     "twice": (
         having(**{"steps/logits": lambda a: a["logits"]}),
-        "logits is there as logits and as steps/logits",
+        "logits appears twice, as logits and as steps/logits",
     ),
-    "of an encoder": (having(tokens=lambda a: a["logits"]), "'tokens' is no array"),
+    "of an encoder": (having(tokens=lambda a: a["logits"]), "'tokens' is not an array"),
     "another size": (
         having(pixels=lambda a: a["pixels"][..., :32, :32]),
-        r"pixels are of shape \[2, 3, 8, 32, 32\], but this network takes \(clips, 3, 8, 48, 48\) "
+        r"pixels have shape \[2, 3, 8, 32, 32\], but this network takes \(clips, 3, 8, 48, 48\) "
         r".*\(clips, 8, 3, 48, 48\): num_frames is 8 \(args\.num_frames.*image_size 48 \(args\.in",
     ),
     "other frames": (
         having(pixels=lambda a: a["pixels"][:, :, :4]),
-        r"pixels are of shape \[2, 3, 4, 48, 48\]",
+        r"pixels have shape \[2, 3, 4, 48, 48\]",
     ),
-    "no clips": (having(pixels=lambda a: a["pixels"][0]), r"of shape \[3, 8, 48, 48\], but"),
-    "none": (having(pixels=lambda a: a["pixels"][:0]), "pixels of 0 clips; keep 1 to 32"),
+    "no clips": (having(pixels=lambda a: a["pixels"][0]), r"have shape \[3, 8, 48, 48\], but"),
+    "none": (having(pixels=lambda a: a["pixels"][:0]), "pixels have 0 clips; save 1 to 32"),
     "too many": (
         having(pixels=lambda a: a["pixels"][:1].expand(33, -1, -1, -1, -1)),
-        "pixels of 33 clips; keep 1 to 32",
+        "pixels have 33 clips; save 1 to 32",
     ),
     "other clips": (
         having(logits=lambda a: a["logits"][:1]),
-        r"logits are of shape \[1, 11\], but this network gives \[2, 11\]",
+        r"logits have shape \[1, 11\], but this network gives \[2, 11\]",
     ),
-    "other classes": (having(logits=lambda a: a["logits"][:, :9]), r"logits are of shape \[2, 9\]"),
+    "other classes": (having(logits=lambda a: a["logits"][:, :9]), r"logits have shape \[2, 9\]"),
     "half": (having(logits=lambda a: a["logits"].half()), "logits has dtype float16, not float32"),
     "bytes": (
         having(pixels=lambda a: a["pixels"].mul(50).byte()),
@@ -407,13 +413,16 @@ WRONG = {
     "double pixels": (having(pixels=lambda a: a["pixels"].double()), "pixels has dtype float64"),
     "objects": (
         having(logits=lambda _: np.array([[{}] * 11] * 2, dtype=object)),
-        "logits has dtype object, which is no number's",
+        "logits has dtype object, which is not a number",
     ),
     "text": (having(logits=lambda _: np.array([["a"] * 11] * 2)), "logits has dtype <U1"),
-    "NaN": (having(pixels=not_finite), "pixels holds 3 values that are NaN or infinite"),
-    "infinity": (having(logits=lambda a: a["logits"] / 0), "logits holds 22 values that are NaN"),
-    "blank": (having(pixels=lambda a: a["pixels"] * 0 + 1), "pixels are all of one value"),
-    "no head": (having(logits=lambda a: a["logits"] * 0), "logits are all 0, which any network"),
+    "NaN": (having(pixels=not_finite), "pixels has 3 values that are NaN or infinite"),
+    "infinity": (having(logits=lambda a: a["logits"] / 0), "logits has 22 values that are NaN"),
+    "blank": (having(pixels=lambda a: a["pixels"] * 0 + 1), "all pixels of a clip are equal"),
+    "no head": (
+        having(logits=lambda a: a["logits"] * 0),
+        "logits are all 0, as with an untrained head",
+    ),
 }
 
 
@@ -465,11 +474,11 @@ def not_numpy(path: Path) -> None:
 FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "none": (lambda _: None, "no such file"),
     "a folder": (lambda path: path.mkdir(), "no such file"),
-    "empty": (lambda path: path.touch(), "not an .npz file, or not a whole one"),
+    "empty": (lambda path: path.touch(), "not an .npz file, or a truncated one"),
     "an array": (lambda path: np.save(path.open("wb"), np.ones(3)), "not an .npz file"),
-    "cut": (cut, "not an .npz file, or not a whole one"),
-    "damaged": (damaged, "not an .npz file, or not a whole one: Bad CRC-32"),
-    "a pickle": (not_numpy, "data.pkl is no array of numpy.savez"),
+    "cut": (cut, "not an .npz file, or a truncated one"),
+    "damaged": (damaged, "not an .npz file, or a truncated one: Bad CRC-32"),
+    "a pickle": (not_numpy, "data.pkl is not an array of numpy.savez"),
     "huge": (
         bomb,
         r"pixels should hold \[2, 3, 8, 50000, 50000\] values of float32, but has 0 byt",
@@ -492,9 +501,9 @@ def test_broken_file_is_refused_in_one_line(what: str, tmp_path: Path) -> None:
     [
         (
             lambda mask: mask[:1],
-            r"mask is of shape \[1, 128\], should be \(clips, tokens\): \[2, 1",
+            r"mask has shape \[1, 128\], but should have \(clips, tokens\): \[2, 1",
         ),
-        (lambda mask: mask.float() * 2, "mask holds other values than True and False"),
+        (lambda mask: mask.float() * 2, "mask has other values than True and False"),
         (lambda mask: mask | True, "mask hides 128 of 128 tokens"),
         (lambda mask: mask & torch.tensor([[True], [False]]), "mask hides 0, 96 of 128 tokens"),
     ],
@@ -509,7 +518,7 @@ def test_wrong_mask_is_refused(
     with pytest.raises(ConversionError, match=said):
         npz_file.read(path, reference.architecture)
     del arrays["mask"]
-    with pytest.raises(ConversionError, match="there is no array 'mask'"):
+    with pytest.raises(ConversionError, match="the file lacks array 'mask'"):
         npz_file.read(written(path, arrays), reference.architecture)
 
 
@@ -517,7 +526,9 @@ def test_frames_that_could_be_channels_are_refused(tmp_path: Path) -> None:
     reference, arrays = right()
     reference.config["num_frames"] = 3
     arrays["pixels"] = arrays["pixels"][:, :, :3]
-    with pytest.raises(ConversionError, match="3 frames can't be told from their 3 channels"):
+    with pytest.raises(
+        ConversionError, match="with 3 frames and 3 channels the layout of pixels is unclear"
+    ):
         npz_file.read(written(tmp_path / "truth.npz", arrays), reference.architecture)
 
 

@@ -97,11 +97,11 @@ def test_each_step_and_each_check_is_said_when_its_turn_comes(
         "comparing config and processor",
         "comparing model.safetensors with 49 tensors",
         "loading the folder",
-        "comparing the model that was loaded with 49 tensors",
-        "proof on 3 clips",
+        "comparing the loaded model with 49 tensors",
+        "comparing outputs on 3 clips",
         "hashing the folder",
     ]
-    assert steps["proof on 3 clips"] == function
+    assert steps["comparing outputs on 3 clips"] == function
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -255,7 +255,7 @@ def test_changed_weights_fail(
         ("config.json", {"num_frames": 2}, ["config"], "num_frames is 2, should be 4"),
         ("config.json", {"qv_bias": False}, ["config"], "qv_bias is False"),
         ("config.json", {"id2label": {}}, ["labels"], "id2label['0'] is missing"),
-        ("config.json", {"label2id": [1]}, ["labels"], "label2id is [1], should be a map of 7"),
+        ("config.json", {"label2id": [1]}, ["labels"], "label2id is [1], should be a map with 7"),
         ("config.json", {"rehearsal": None}, ["config"], "never trained"),
         (
             "preprocessor_config.json",
@@ -294,7 +294,7 @@ def test_weights_cut_short_fail(checkpoints: Folders, folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     outcome = verify(checkpoints, folder)
     assert outcome.code == 1
-    assert "model.safetensors can't be read" in outcome.output
+    assert "model.safetensors: not a readable safetensors file" in outcome.output
 
 
 def test_folder_of_another_checkpoint_fails(checkpoints: Folders, converted: Folders) -> None:
@@ -358,7 +358,7 @@ def test_device_that_is_not_there_is_refused(checkpoints: Folders, converted: Fo
         pytest.skip("this machine has one")
     outcome = verify(checkpoints, converted["tiny-finetuned"], "--device", "cuda")
     assert outcome.code == 1
-    assert "device is cuda, but PyTorch finds no CUDA device; give cpu or auto" in outcome.output
+    assert "device is cuda, but PyTorch finds no CUDA device; use cpu or auto" in outcome.output
     assert verify(checkpoints, converted["tiny-finetuned"], "--device", "auto").code == 0
 
 
@@ -439,8 +439,8 @@ def test_recorded_losses_are_compared(checkpoints: Folders, converted: Folders) 
 @pytest.mark.parametrize(
     ("save", "message"),
     [
-        (lambda path: path.write_bytes(b""), "not a clip in NumPy's format: No data left in file"),
-        (lambda path: path.write_bytes(b"\x80\x02."), "not a clip in NumPy's format: "),
+        (lambda path: path.write_bytes(b""), "is not a readable .npy file: No data left in file"),
+        (lambda path: path.write_bytes(b"\x80\x02."), "is not a readable .npy file: "),
         (lambda path: np.savez(path.open("wb"), np.ones(3)), "several arrays; save the clip alone"),
     ],
 )
@@ -451,16 +451,21 @@ def test_clip_that_is_none_is_named(
     clip = str(tmp_path / "clip.npy")
     outcome = verify(checkpoints, converted["tiny-finetuned"], recorded(clip=clip))
     assert outcome.code == 1
-    assert f"they can't be compared, for the clip {clip} and the mask None: " in outcome.output
+    assert (
+        f"the outputs can't be compared with the clip {clip} and the mask None: " in outcome.output
+    )
     assert message in outcome.output
 
 
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        (torch.ones(1).expand(2**40), r"a mask of shape \[1099511627776\] is not in the file"),
-        (torch.full((8,), 0.5), "a mask's values are True and False, or 1 and 0"),
-        ([True], "a mask, one tensor, is needed, not list"),
+        (
+            torch.ones(1).expand(2**40),
+            r"the mask has shape \[1099511627776\], but values are missing",
+        ),
+        (torch.full((8,), 0.5), "the mask has other values than True and False"),
+        ([True], "the file must hold one tensor, the mask, not list"),
     ],
 )
 def test_mask_that_is_none_is_refused(mask: Any, message: str, tmp_path: Path) -> None:
@@ -512,7 +517,7 @@ def test_only_the_recorded_outputs_differing_says_just_that(
     outcome = verify(checkpoints, converted["tiny-finetuned"], recorded(logits=[-0.374, 0, 0]))
     assert outcome.code == 1
     assert "only the recorded outputs differ: logits by 0.141 (limit 0.0001)" in outcome.output
-    assert "`recorded_outputs: warn`" in outcome.output
+    assert "set recorded_outputs: warn" in outcome.output
 
 
 def test_warn_passes_with_the_difference_in_the_report(
@@ -545,7 +550,7 @@ def test_clip_of_another_length_is_one_message(
         checkpoints, converted["tiny-finetuned"], recorded(clip=str(tmp_path / "long.npy"))
     )
     assert outcome.code == 1
-    assert "recorded outputs: they can't be compared" in outcome.output
+    assert "recorded outputs: the outputs can't be compared" in outcome.output
     assert "Traceback" not in outcome.output
 
 

@@ -164,7 +164,7 @@ def test_load_takes_labels_and_precision_from_the_folder(
 ) -> None:
     outcome = typed("load", checkpoints, folders / dtype)
     assert outcome.code == 0, outcome.output
-    assert last_line(outcome).startswith(f"{folders / dtype}: right in transformers ")
+    assert last_line(outcome).startswith(f"{folders / dtype}: passed in transformers ")
     assert last_line(outcome).endswith("labels not compared")
 
 

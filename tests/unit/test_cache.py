@@ -90,8 +90,9 @@ def test_checkpoint_of_another_source_is_not_taken_for_the_right_one(
     other, target = adding(tmp_path / "other", zoo, "gdrive:1234567890other")
     outcome = other.run(*target, **home)
     assert outcome.code != 0
-    assert f"it.pth is from {SOURCE}, by the receipt beside it, but is to be gdrive:123456" in (
-        outcome.output
+    assert (
+        f"it.pth comes from {SOURCE} by the receipt beside it, "
+        "but the variant's source is gdrive:123456" in outcome.output
     )
     assert jobs(outcome) == []
 
@@ -130,7 +131,7 @@ def test_file_that_is_there_is_held_to_the_pin(tmp_path: Path) -> None:
     place.write_bytes(CONTENT)
     outcome = download(tmp_path / "out/it.pth", place, f"--sha256={'0' * 64}")
     assert outcome.code == 1
-    assert f"but {'0' * 64} is pinned" in outcome.output
+    assert f"but {'0' * 64} is expected" in outcome.output
     assert names(tmp_path / "out") == []
 
 

@@ -139,5 +139,5 @@ def test_discard_takes_a_bare_name_and_keeps_what_no_download_brought(
     Path("best.pth").write_bytes(b"put here by hand")
     outcome = command("discard", "best.pth", "said.txt")
     assert outcome.code == 0, outcome.output
-    assert outcome.output == "best.pth stays: it is not the file that was downloaded\n"
+    assert outcome.output == "best.pth stays, because it is not the downloaded file\n"
     assert Path("best.pth").read_bytes() == b"put here by hand"

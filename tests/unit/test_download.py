@@ -76,16 +76,16 @@ WAYS = (
         (
             standin.QUOTA,
             "Quota exceeded",
-            ["its download quota for this file is used up. Wait", WAYS.format("")],
+            ["the download quota of this file is used up. Wait", WAYS.format("")],
         ),
-        (standin.MISSING, "Not found", ["there is no such file (status 404). Correct the id"]),
+        (standin.MISSING, "Not found", ["the file does not exist (status 404). Correct the id"]),
         (
             standin.SIGN_IN,
             "Google Drive: Sign-in",
-            ["it is not shared with everyone", WAYS.format(" as someone who may read it")],
+            ["the file is not public", WAYS.format(" as a user who may read it")],
         ),
-        (standin.FORBIDDEN, "Forbidden", ["it is not shared with everyone"]),
-        (standin.PAGE_WITH_DISPOSITION, "Sign in", ["it is not shared with everyone"]),
+        (standin.FORBIDDEN, "Forbidden", ["the file is not public"]),
+        (standin.PAGE_WITH_DISPOSITION, "Sign in", ["the file is not public"]),
     ],
 )
 def test_lasting_refusal_of_drive_is_told_apart_and_stops_at_once(
@@ -105,7 +105,7 @@ def test_lasting_refusal_of_drive_is_told_apart_and_stops_at_once(
     assert outcome.output.count("error: videomae-base: ") == 1
     assert SENT.format(title, messages[0]) in outcome.output
     assert all(message in outcome.output for message in messages)
-    assert f"put it at {out}, or give its path in place of the id" in outcome.output
+    assert f"put it at {out}, or give its path instead of the id" in outcome.output
     assert "Traceback" not in outcome.output
     assert [request.host for request in server.requests].count(standin.DOWNLOAD_HOST) == 1
     assert only(out.parent)
@@ -138,8 +138,11 @@ def test_drive_out_of_order_is_asked_again(
 @pytest.mark.parametrize(
     ("behaviour", "message"),
     [
-        (standin.unavailable(None), "it is overloaded or out of order (status 503). Tried 4 times"),
-        (standin.Behaviour(first=0), f"the transfer of {FILE_ID} from Google Drive broke off: "),
+        (
+            standin.unavailable(None),
+            "the service is overloaded or out of order (status 503). Tried 4 times",
+        ),
+        (standin.Behaviour(first=0), f"the transfer of {FILE_ID} from Google Drive stopped: "),
     ],
 )
 def test_drive_that_stays_out_of_order_is_given_up(
@@ -222,8 +225,8 @@ def test_next_start_goes_on_from_what_a_killed_one_left(killed: Killed, out: Pat
 @pytest.mark.parametrize(
     ("behaviour", "message"),
     [
-        (standin.QUOTA, "its download quota for this file is used up"),
-        (standin.Behaviour(first=1000), f"({WRITTEN:,} bytes of it wait in "),
+        (standin.QUOTA, "the download quota of this file is used up"),
+        (standin.Behaviour(first=1000), f"({WRITTEN:,} bytes are in "),
     ],
 )
 def test_part_is_kept_when_drive_gives_no_more(
@@ -275,7 +278,7 @@ def test_server_that_sends_no_rest_is_asked_for_the_whole(killed: Killed, out: P
     killed.drive.add(FILE_ID, BIG, behaviour=standin.Behaviour(ranges=False))
     outcome = download(f"gdrive:{FILE_ID}", out, "--wait=0", **killed.options)
     assert outcome.code == 0, outcome.output
-    assert "what had come is given up, and the next try starts over; next try in" in outcome.output
+    assert "the next try starts from the beginning; next try in" in outcome.output
     assert out.read_bytes() == BIG
     assert only(out.parent, "it.pth")
 
@@ -430,7 +433,9 @@ def test_hub_is_not_asked_when_offline_and_its_cache_is_enough(
         assert not hub.requests
     assert outcome.code == 1
     assert "error: it.pth: lab/zoo/it.pth is not in the hub's cache (" in outcome.output
-    assert outcome.output.splitlines()[-1].endswith("HF_HUB_OFFLINE is set; run once without it")
+    assert outcome.output.splitlines()[-1].endswith(
+        "HF_HUB_OFFLINE is set; run once without HF_HUB_OFFLINE"
+    )
 
 
 REQUEST = httpx2.Request("GET", "https://huggingface.co")
@@ -534,7 +539,7 @@ def test_other_file_than_the_pinned_or_the_recorded_is_refused(
     assert f"has SHA-256 {right}" in outcome.output
     outcome = download(str(path), out, "--locked", f"gdrive:{FILE_ID}", 1, right)
     assert outcome.code == 1
-    assert f"but checkpoints.lock recorded SHA-256 {right} (1 bytes) for gdrive:" in outcome.output
+    assert f"but checkpoints.lock has SHA-256 {right} (1 bytes) for gdrive:" in outcome.output
     assert only(out.parent)
 
 
@@ -563,7 +568,7 @@ def test_source_is_told_by_its_text(text: str, kind: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "gdrive:short", "hub:owner/repo", "ftp://host/file"])
 def test_text_that_is_no_source_is_refused(text: str) -> None:
-    with pytest.raises(ConversionError, match="is no source"):
+    with pytest.raises(ConversionError, match="is not a source"):
         sources.parse(text)
 
 

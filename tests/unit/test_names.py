@@ -122,7 +122,7 @@ def test_names_that_differ_in_case_alone_are_told_apart_by_their_folders(tmp_pat
 )
 def test_path_on_the_hub_that_leads_elsewhere_is_no_source(path: str) -> None:
     for address in (f"hub:datasets/lab/clips/{path}", f"hub:lab/model/{path}"):
-        with pytest.raises(ConversionError, match="is no source"):
+        with pytest.raises(ConversionError, match="is not a source"):
             sources.parse(address)
     sources.parse("hub:datasets/lab/clips/a..b/c.npy@refs/pr/1")
 

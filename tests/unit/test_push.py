@@ -209,7 +209,10 @@ def test_commit_of_others_meanwhile_is_not_built_upon(base: Path, hub: HubStandI
     )
     outcome = push(base, "lab/model")
     assert outcome.code == 1
-    assert "the hub refused lab/model: somebody else changed it meanwhile; push" in outcome.output
+    assert (
+        "the hub refused lab/model: somebody else changed the repository meanwhile; push"
+        in outcome.output
+    )
     assert [commit.message for commit in uploads(hub)] == ["Add config.json"]
     assert not (base / "pushed.json").exists()
 
@@ -533,7 +536,7 @@ def test_too_long_a_wait_ends_the_push_at_once(base: Path, hub: HubStandIn) -> N
     hub.fail("POST", "repos/create", 503, headers={"Retry-After": "4000"})
     outcome = push(base, "lab/model")
     assert outcome.code == 1
-    assert "asks to be left alone for 4,000 s, which is more than the 300 s" in outcome.output
+    assert "asks for a pause of 4,000 s, but the limit here is 300 s" in outcome.output
     assert not hub.repos
 
 

@@ -71,7 +71,7 @@ def test_receipt_is_refused_to_what_is_no_checkpoint_or_another(
             f"mine: {page} is not a PyTorch checkpoint but a web page, 'Quota' (35 bytes); ",
         ),
         (link, ("--sha256", "0" * 64), f"mine: {link} (a link to {link.resolve()}) has {found}, "),
-        (link, locked, f"checkpoints.lock recorded SHA-256 {'1' * 64} ({found.bytes + 1:,} bytes)"),
+        (link, locked, f"checkpoints.lock has SHA-256 {'1' * 64} ({found.bytes + 1:,} bytes)"),
         (link, locked, f"{DRIVE}; remove that entry from checkpoints.lock if the file was "),
         (link, locked, f"else remove {link} to download it again"),
     ):
@@ -105,9 +105,15 @@ def test_lock_records_what_came_from_the_network_and_keeps_what_it_has(tmp_path:
     ("text", "message"),
     [
         ("<<<<<<< HEAD\n{}", "checkpoints.lock can't be read: Expecting value: line 1 column 1"),
-        ("[]", "is not an object with an entry for each source; mend it"),
-        (f'{{"{DRIVE}": {{"bytes": 1}}}}', f'{DRIVE}: {{"bytes": 1}} is not bytes (a number) and'),
-        (f'{{"{DRIVE}": {{"bytes": 1, "sha256": "1"}}}}', "sha256 (64 hexadecimal digits); mend"),
+        ("[]", "must be an object with an entry for each source; correct the file"),
+        (
+            f'{{"{DRIVE}": {{"bytes": 1}}}}',
+            f'{DRIVE}: {{"bytes": 1}} must have bytes (a number) and',
+        ),
+        (
+            f'{{"{DRIVE}": {{"bytes": 1, "sha256": "1"}}}}',
+            "sha256 (64 hexadecimal digits); correct",
+        ),
     ],
 )
 def test_broken_lock_is_one_message(text: str, message: str, tmp_path: Path) -> None:
@@ -120,7 +126,7 @@ def test_broken_lock_is_one_message(text: str, message: str, tmp_path: Path) -> 
 def test_broken_receipt_is_one_message(tmp_path: Path) -> None:
     for text in ('{"source"', "[]", '{"source": "a", "bytes": "1", "sha256": ""}'):
         (tmp_path / "it.json").write_text(text)
-        with pytest.raises(ConversionError, match=r"it\.json is no receipt; remove it"):
+        with pytest.raises(ConversionError, match=r"it\.json is not a receipt; remove it"):
             receipts.read(tmp_path / "it.json")
 
 
@@ -164,12 +170,14 @@ def test_file_put_in_a_downloads_place_stands_but_not_for_another_source(
     assert manual_files.accept(checkpoint, DRIVE)
     write(checkpoint.with_suffix(".json"), DRIVE, ONE)
     assert manual_files.accept(checkpoint, DRIVE)
-    with pytest.raises(ConversionError, match=f"was put there as {DRIVE}, but is to be hub:a/b/c "):
+    with pytest.raises(
+        ConversionError, match=f"was added by hand for {DRIVE}, but the source is hub:a/b/c "
+    ):
         manual_files.accept(checkpoint, "hub:a/b/c")
     record = Path("results/logs/download/it.json")
     record.parent.mkdir(parents=True)
     write(record, DRIVE, ONE)  # a download brought another file
-    with pytest.raises(ConversionError, match="was put there as"):
+    with pytest.raises(ConversionError, match="was added by hand for"):
         manual_files.accept(checkpoint, "hub:a/b/c")
     write(record, DRIVE, receipts.content(checkpoint))  # it is the one that was downloaded
     assert not manual_files.accept(checkpoint, "hub:a/b/c")

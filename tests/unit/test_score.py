@@ -150,7 +150,7 @@ def test_missing_files_are_all_named_before_any_work(score: Score, tmp_path: Pat
     assert outcome.code == 1
     assert "  line 7: gone/a.mp4\n  line 8: gone/b.mp4\n" in outcome.output
     assert "error: " in outcome.output
-    assert "2 of 8 videos are not there" in outcome.output
+    assert "2 of 8 videos are missing" in outcome.output
     assert not (tmp_path / "scores").exists()
     assert score([*ALL, "gone/a.mp4 1"], "--allow-missing").code == 0
     assert result(tmp_path)["top1"]["of"] == 7
@@ -165,7 +165,7 @@ def test_labels_outside_the_head_are_refused(score: Score) -> None:
 def test_a_folder_without_a_head_is_refused(score: Score, converted: dict[str, Path]) -> None:
     outcome = score(ALL, folder=converted["tiny-pretraining"])
     assert outcome.code == 1
-    assert "a folder with a head is needed" in outcome.output
+    assert "has a head and can be scored" in outcome.output
     assert "VideoMAEForPreTraining" in outcome.output
 
 
@@ -174,11 +174,11 @@ def test_a_folder_without_a_head_is_refused(score: Score, converted: dict[str, P
     [
         (["--frames", 16], "takes views of 4 frames of 32 x 32 pixels"),
         (["--short-side", 224], "takes views of 4 frames of 32 x 32 pixels"),
-        (["--clips", 0], "--clips 0: at least 1 is needed"),
+        (["--clips", 0], "--clips is 0, but must be at least 1"),
         (["--shard", "3/2"], "'3/2' is not I/N with I from 1 to N"),
         (["--other", "folder"], "--other is a second folder for --compare"),
         (["--shard", "1/2", "--merge"], "--shard computes a part"),
-        (["--threads", "0"], "'0' is no number from 1 on"),
+        (["--threads", "0"], "'0' is not a whole number above 0"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(option: list[Any], words: str, score: Score) -> None:
@@ -197,7 +197,7 @@ def test_shards_come_to_the_same_bytes(score: Score, tmp_path: Path) -> None:
         assert outcome.code == 0, outcome.output
         assert json.loads(done.read_text()) == {"videos": 3, "unreadable": 0}
         assert not (other / "tiny-finetuned.json").exists()
-    assert "6 of 6 videos have their logits" in score(ALL, "--output", other).output
+    assert "6 of 6 videos have cached logits" in score(ALL, "--output", other).output
     assert {path.name: path.read_bytes() for path in other.glob("tiny*")} == whole
 
 
@@ -234,7 +234,7 @@ def test_killed_and_restarted_comes_to_the_same_bytes(
             process.wait()
     assert kept.read_bytes().count(b"\n") >= 2
     outcome = score(ALL)
-    assert "of 6 videos have their logits from before" in outcome.output
+    assert "of 6 videos have cached logits" in outcome.output
     assert files(tmp_path) == whole
 
 
@@ -252,15 +252,15 @@ def test_an_edited_list_keeps_what_is_computed_and_a_changed_video_does_not(
 
 def test_logits_of_another_protocol_are_not_taken(score: Score) -> None:
     score(ALL)
-    assert "from before" not in score(ALL, "--clips", 2).output
-    assert "from before" in score(ALL).output
+    assert "cached logits" not in score(ALL, "--clips", 2).output
+    assert "cached logits" in score(ALL).output
 
 
 def test_two_processes_do_not_write_the_same_videos(tmp_path: Path) -> None:
     kept = Kept(tmp_path, {})
     with (
         kept.adding("1of1"),
-        pytest.raises(Exception, match="another process is at these videos"),
+        pytest.raises(Exception, match="another process computes these videos"),
         kept.adding("1of1"),
     ):
         pass
@@ -285,7 +285,7 @@ def test_a_network_that_gives_nan_is_refused(
     model.save_pretrained(folder)
     outcome = score(ALL, folder=folder)
     assert outcome.code == 1
-    assert re.search(r"error: v0.mkv: .* gives NaN or infinity", outcome.output)
+    assert re.search(r"error: v0.mkv: .* outputs NaN or infinity", outcome.output)
 
 
 def test_normalised_pixels_are_those_of_the_recorded_views() -> None:
@@ -325,10 +325,10 @@ ALPHABETICAL = [NAMES.index(name) for name in sorted(NAMES)]
 @pytest.mark.parametrize(
     ("pairs", "words"),
     [
-        ([(n + 1, n) for n in range(6)], "if 1 is taken from each"),
-        ([(n, n + 1) for n in range(6)], "if 1 is added to each"),
-        ([(n, ALPHABETICAL[n]) for n in range(7)], "in alphabetical order"),
-        ([(n, (3 * n + 2) % 7) for n in range(7)] * 3, "its other videos are taken for"),
+        ([(n + 1, n) for n in range(6)], "if 1 is subtracted from each label"),
+        ([(n, n + 1) for n in range(6)], "if 1 is added to each label"),
+        ([(n, ALPHABETICAL[n]) for n in range(7)], "follow the alphabetical order"),
+        ([(n, (3 * n + 2) % 7) for n in range(7)] * 3, "predicted for its other videos"),
         ([(n, n) for n in range(7)], ""),
         ([(n, 3) for n in range(7)] * 3, ""),
         ([(1, 2)], ""),

@@ -37,18 +37,18 @@ def test_what_can_only_mean_one_thing_is_read(line: str, path: str, tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a.mp4 1\nb.mp4 300 2", "line 2: three columns"),
-        ("a.mp4,300,2", "line 1: three columns"),
-        ('"a b.mp4" 300 2', "line 1: three columns"),
-        ("a.mp4 1\nb.mp4", "line 2: 'b.mp4' is one field"),
-        ("label,youtube_id\n3,abc", "line 1: the label 'youtube_id' is no whole number.*header"),
-        ("a.mp4 walk", "line 1: the label 'walk' is no whole number"),
-        ("a.mp4 1\nb.mp4 2.0", "line 2: the label '2.0' is no whole number"),
-        ('"a.mp4 1', "line 1: .* a quote is not closed"),
-        ("a.mp4 1\n\na.mp4 2", "line 3: a.mp4 stands in line 1 already, with label 1"),
+        ("a.mp4 1\nb.mp4 300 2", "line 2 has three columns"),
+        ("a.mp4,300,2", "line 1 has three columns"),
+        ('"a b.mp4" 300 2', "line 1 has three columns"),
+        ("a.mp4 1\nb.mp4", "line 2: 'b.mp4' has one field"),
+        ("label,youtube_id\n3,abc", "line 1: the label 'youtube_id' is not a whole number.*header"),
+        ("a.mp4 walk", "line 1: the label 'walk' is not a whole number"),
+        ("a.mp4 1\nb.mp4 2.0", "line 2: the label '2.0' is not a whole number"),
+        ('"a.mp4 1', "line 1: .* has an open quote"),
+        ("a.mp4 1\n\na.mp4 2", "line 3: a.mp4 is already in line 1, with label 1"),
         ("a.mp4 1\nb.mp4 10\nc.mp4 -1", "2 of 3 labels are outside 0 to 9.*10 in line 2"),
         ("a.mp4 1\nb.mp4 10", "they seem to count from 1"),
-        ("\n \n", "no video is in it"),
+        ("\n \n", "has no videos"),
     ],
 )
 def test_other_lines_are_refused_with_their_number(text: str, words: str, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_any_number_of_clips_of_segments_has_its_frames(clips: int) -> None:
     [
         (replace(DENSE, clips=1), "divides by zero"),
         (replace(SEGMENTS, crops=1), "divides by zero"),
-        (replace(SEGMENTS, clips=3), "clips of other lengths"),
+        (replace(SEGMENTS, clips=3), "clips of wrong lengths"),
     ],
 )
 def test_what_the_authors_code_cannot_do_is_refused_by_name(protocol: Protocol, words: str) -> None:

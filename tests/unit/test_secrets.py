@@ -134,7 +134,7 @@ def test_download_finds_the_whole_address_in_its_environment(
     for given in ({}, {secrets.ADDRESS: whole(web, "/get?file=8")}):
         outcome = download(shown, tmp_path / "other", web, **given)
         assert outcome.code == 1
-        assert f"{shown} is an address without its query; give the whole one in" in outcome.output
+        assert f"{shown} lacks its query; give the whole address in" in outcome.output
     assert len(web.requests) == 1
 
 

@@ -107,9 +107,17 @@ def test_every_value_that_can_be_given_has_a_key() -> None:
         ("variants.mine.label", "x", r"variants\.mine\.label: unknown key \(did you mean labels"),
         ("variants.mine.labels", "k400", r"variants\.mine\.labels: 'k400' is neither kinetics400"),
         ("variants.mine.sha256", "abc", r"variants\.mine\.sha256: 'abc' .*expected SHA-256 of the"),
-        ("variants.mine.checkpoint", "gdrive:", r"variants\.mine\.checkpoint: 'gdrive:' is no sou"),
+        (
+            "variants.mine.checkpoint",
+            "gdrive:",
+            r"variants\.mine\.checkpoint: 'gdrive:' is not a sou",
+        ),
         ("variants.mine.checkpoint", "ftp://x/y", r"variants\.mine\.checkpoint: 'ftp://x/y' is no"),
-        ("variants.mine.checkpoint", "synthetic:x", r"synthetic:x is unknown; there are videomae"),
+        (
+            "variants.mine.checkpoint",
+            "synthetic:x",
+            r"synthetic:x is unknown; choose from videomae",
+        ),
         (
             "variants.mine.recorded",
             {"shape": [1]},
@@ -161,7 +169,7 @@ def test_every_value_that_can_be_given_has_a_key() -> None:
         (
             "variants.mine.published",
             {"dataset": "Kinetics", "top1": 80, "source": "https://example.org"},
-            r"published\.dataset: 'Kinetics' is neither a known data set .*\(did you mean Kinetics-",
+            r"published\.dataset: 'Kinetics' is neither a known data .*\(did you mean Kinetics-",
         ),
         (
             "variants.mine.published",
@@ -171,7 +179,7 @@ def test_every_value_that_can_be_given_has_a_key() -> None:
         (
             "variants.mine.datasets",
             ["UCF101", "SSV2"],
-            r"mine\.datasets\.1: 'SSV2' is neither a known .* sets are Kinetics-400, .*Something-Some",
+            r"mine\.datasets\.1: 'SSV2' is neither .* sets are Kinetics-400, .*Something-Some",
         ),
         (
             "variants.mine.base_model",

@@ -90,7 +90,10 @@ def test_push_is_a_step_only_where_it_is_on(tmp_path: Path) -> None:
         ("error: one\nerror: two\n", "two"),
         ("Traceback (most recent call last):\n  x\nKeyError: 'a'\n", "KeyError: 'a'"),
         ("all went well\n", None),
-        ("comparing config\nFAILED config: it differs\nproof on 3 clips\n", None),  # it goes on
+        (
+            "comparing config\nFAILED config: it differs\ncomparing outputs on 3 clips\n",
+            None,
+        ),  # it goes on
         ("", None),
     ],
 )

@@ -68,7 +68,7 @@ def test_wrong_heads_are_named_with_the_layer_that_parts_first(
     outcome = load(checkpoints, folder, "--passed", passed, "--report", report)
     assert outcome.code == 1
     assert (
-        f"is wrong in transformers {NEWEST}. function: outputs first differ at encoder"
+        f"fails in transformers {NEWEST}. function: outputs first differ at encoder"
         in outcome.output
     )
     assert "num_attention_heads is 16, should be 3 (given)" in outcome.output
@@ -89,7 +89,7 @@ def test_folder_that_does_not_load_is_wrong(
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda file: file.unlink(), "processor: it does not load, or does not run:"),
+        (lambda file: file.unlink(), "processor: the processor does not load or run:"),
         (lambda file: file.write_text('{"image_std": [1, 1, 1]}'), "processor pixels: "),
     ],
 )
@@ -224,7 +224,7 @@ def test_published_folder_is_checked_in_place_of_the_converted_one(
     outcome = finished.run(*options, f"published={wrong}")
     assert outcome.code != 0
     assert jobs(outcome) == ["load own-0", "package"]
-    assert f"own-0 in {NEWEST}: {wrong} is wrong in transformers" in outcome.output
+    assert f"own-0 in {NEWEST}: {wrong} fails in transformers" in outcome.output
     assert "num_attention_heads is 16, should be 3" in outcome.output
     with HubStandIn(tokens={}) as hub:
         for path in converted["tiny-finetuned"].iterdir():

@@ -100,7 +100,7 @@ def test_parts_are_scored_and_merged_for_what_has_a_head(finished: Workflow) -> 
     card = (finished.results / "models/own-1/README.md").read_text()
     assert "on the 2 videos of `list.csv`" in card
     log = (finished.results / "logs/score/own-1/1-of-2.log").read_text()
-    assert "1 of 1 videos have their logits from before" in log
+    assert "1 of 1 videos have cached logits" in log
 
 
 def test_nothing_to_score_is_said(finished: Workflow) -> None:
@@ -139,7 +139,9 @@ def test_each_data_set_has_its_list(videos: str) -> None:
 
 
 def test_what_nothing_tells_is_asked_for(videos: str) -> None:
-    with pytest.raises(ConversionError, match=r"score.protocol: nothing tells how own is"):
+    with pytest.raises(
+        ConversionError, match=r"score.protocol: the test protocol of own is unknown"
+    ):
         read({"own": variant()}, videos=videos)
     with pytest.raises(ConversionError, match=r"score.videos: no such file: .*/gone.csv"):
         read({"k": KINETICS}, videos="gone.csv")

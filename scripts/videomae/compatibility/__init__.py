@@ -1,1 +1,1 @@
-"""What a folder computes in other releases of transformers."""
+"""Tests folders with other releases of transformers."""

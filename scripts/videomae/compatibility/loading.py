@@ -1,4 +1,4 @@
-"""What does a folder compute in this Python's transformers, whichever release that is?
+"""Tests a folder with the installed release of transformers.
 
 Runs in environments that hold one release with what it needs (`envs/releases/`), on folders of ours
 and of others. Unlike `verify.proof` it does not ask for our own form of a folder, only for what a
@@ -128,7 +128,7 @@ class Loading:
                     self.folder, use_safetensors=False, trust_remote_code=False
                 )
         except Exception as error:  # whatever this release raises, the folder is of no use in it
-            return None, [Check("loads", False, message=f"it does not load: {error}")]
+            return None, [Check("loads", False, message=f"the folder does not load: {error}")]
         self.report.facts["loader"] = {
             words: sorted(merge_layers(sorted(map(_name, info.get(key, ())))))
             for key, words in LOADED.items()
@@ -193,7 +193,7 @@ class Loading:
                 name = "video processor" if number else "processor"
                 yield from processor_pixels.pixel_checks(processor, self.config["image_size"], name)
         except Exception as error:  # no such class, a library missing, a broken config
-            message = f"it does not load, or does not run: {' '.join(str(error).split())}"
+            message = f"the processor does not load or run: {' '.join(str(error).split())}"
             yield Check("processor", False, message=message)
 
     def _pipeline(self, names: Mapping[int, str], expected: Tensor) -> Iterator[Check]:

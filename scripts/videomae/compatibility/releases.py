@@ -1,4 +1,4 @@
-"""With which releases of transformers were the folders tested?  Read from the jobs' files."""
+"""The table of releases of transformers and folders, read from the jobs' results."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""How do several runs use one folder of checkpoints, and add to it what none of them had?"""
+"""Shares one folder of checkpoints among several runs."""
 
 import shutil
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from videomae.files import appearing
 
 
 def hold(checkpoint: Path, source: str, ours: Path | None = None) -> None:
-    """Raise `ConversionError` if the receipt beside a checkpoint tells of another source or file.
+    """Raise `ConversionError` if the receipt beside a checkpoint has another source or content.
 
     ``ours`` is this run's own receipt, which may know the file: then it need not be hashed. Without
     a receipt beside it somebody put the file there, and its name has to do.
@@ -22,16 +22,16 @@ def hold(checkpoint: Path, source: str, ours: Path | None = None) -> None:
     known = receipts.read(receipt)
     if known.source != source:
         raise ConversionError(
-            f"{checkpoint} is from {known.source}, by the receipt beside it, but is to be "
-            f"{source}; give the variant another name, or choose another checkpoints_dir"
+            f"{checkpoint} comes from {known.source} by the receipt beside it, but the variant's "
+            f"source is {source}; rename the variant, or choose another checkpoints_dir"
         )
     if ours and ours.exists():
         mine = receipts.read(ours)
         known = mine if mine.content == known.content else known
     if found := receipts.describes(known, checkpoint):
         raise ConversionError(
-            f"{checkpoint} has {found}, but the receipt beside it says {known.content}; if the "
-            f"file was replaced on purpose, remove {receipt}"
+            f"{checkpoint} has {found}, but the receipt beside it says {known.content}; if you "
+            f"replaced the file, remove {receipt}"
         )
 
 
@@ -45,7 +45,7 @@ def fetched(checkpoint: Path, source: str, found: receipts.Content) -> bool:
 
 
 def add(checkpoint: Path, source: str, bring: Callable[[Path], object]) -> None:
-    """Bring a checkpoint to a path that other runs look at, and maybe bring it to at this moment.
+    """Download a checkpoint to a path that other runs read, and may write to at the same time.
 
     ``bring`` makes the file at the path it is given. There is no lock, and a file has its name only
     when it is whole: who comes second has brought the same in vain.

@@ -1,4 +1,4 @@
-"""What does Google Drive give for a file's id?  The file, from where an earlier transfer stopped.
+"""Downloads files from Google Drive by their ids, continuing earlier transfers.
 
 gdown transfers; it has one text for every refusal, takes a page that is sent as a file for the
 file, and goes on with any part it finds. So Drive is asked first what it has.
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     import requests
 
 TIMEOUT = 60  # seconds without a byte
-PAGES = 3  # before the file itself, of which Drive has shown one: that it isn't scanned for viruses
+PAGES = 3  # before the file itself; Drive shows one, about the missing virus scan
 
 LOCK = "lock"  # beside the parts
 
 SIGN_IN = "sign in with `gdown --cookies-from-browser BROWSER`"
-BY_HAND = "download it with a browser and put it at {}, or give its path in place of the id"
+BY_HAND = "download it with a browser and put it at {}, or give its path instead of the id"
 # What gdown says, in the exception that it has for all else too, when it is sent the whole again.
 FROM_THE_START = "did not honor the requested byte range"
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What Drive has under an id: how many bytes, and of when."""
+    """The size and date of a file on Drive."""
 
     file_id: str
     size: int | None
@@ -56,7 +56,7 @@ class Offer:
 def fetch(
     file_id: str, path: Path, progress: Callable[[int, int | None], None], final: Path
 ) -> None:
-    """Bring a file to a path. What comes of it waits in a folder, where the next try goes on.
+    """Download a file to a path; received bytes wait in a folder, where the next try continues.
 
     ``final`` is where the file is to be in the end. Raises `PassingError` for what another try may
     mend, `ConversionError` for what none does.
@@ -101,7 +101,7 @@ def ask(file_id: str, final: Path) -> Offer:
                         break
         except requests.RequestException as error:
             raise PassingError(
-                f"Google Drive can't be reached for {file_id}: {redacted(str(error))}"
+                f"Google Drive can't be reached for file {file_id}: {redacted(str(error))}"
             ) from error
     raise refusal(file_id, response, page, BY_HAND.format(final))
 
@@ -109,33 +109,33 @@ def ask(file_id: str, final: Path) -> Offer:
 def refusal(
     file_id: str, response: "requests.Response", page: str, by_hand: str
 ) -> ConversionError:
-    """Make the error for an answer that is not the file, with the ways out that fit."""
+    """Return the error for an answer that is not the file, with the matching remedies."""
     status = response.status_code
     title = formats.title(page)
     sent = f"a web page ({title!r})" if title else "a web page" if page else f"status {status}"
     sent = f"Google Drive sent {sent} for file {file_id}"
     if re.search(r"quota|too many users", page, re.IGNORECASE):
         return ConversionError(
-            f"{sent}: its download quota for this file is used up. Wait (a quota lasts a day), "
-            f"{SIGN_IN}, or {by_hand}"
+            f"{sent}: the download quota of this file is used up. Wait a day, {SIGN_IN}, or "
+            f"{by_hand}"
         )
     if status in (404, 410):
         return ConversionError(
-            f"{sent}: there is no such file (status {status}). Correct the id, or {by_hand}"
+            f"{sent}: the file does not exist (status {status}). Correct the id, or {by_hand}"
         )
     # Without a permission Drive sends one to Google's page for signing in.
     signing_in = urlsplit(response.url).hostname == "accounts.google.com"
     if status in (401, 403) or signing_in or re.search(r"sign.?in", title or "", re.IGNORECASE):
         return ConversionError(
-            f"{sent}: it is not shared with everyone. Have its owner share it with anyone who has "
-            f"the link, {SIGN_IN} as someone who may read it, or {by_hand}"
+            f"{sent}: the file is not public. Ask its owner to share it with anyone who has the "
+            f"link, {SIGN_IN} as a user who may read it, or {by_hand}"
         )
     if may_pass(status):
         return PassingError(
-            f"{sent}: it is overloaded or out of order (status {status})",
+            f"{sent}: the service is overloaded or out of order (status {status})",
             after=retry_after(response.headers),
         )
-    return ConversionError(f"{sent}, in place of the file. {SIGN_IN.capitalize()}, or {by_hand}")
+    return ConversionError(f"{sent} instead of the file. {SIGN_IN.capitalize()}, or {by_hand}")
 
 
 def _is_page(response: "requests.Response") -> bool:
@@ -159,7 +159,7 @@ def _cookies() -> "MozillaCookieJar":
 
 
 def _transfer(offer: Offer, parts: Path, progress: Callable[[int, int | None], None]) -> Path:
-    """Let gdown transfer the file, or the rest of it, and give where it is."""
+    """Transfer the file or the rest of it with gdown; return its path."""
     import gdown
     import requests
 
@@ -179,23 +179,23 @@ def _transfer(offer: Offer, parts: Path, progress: Callable[[int, int | None], N
         if part and FROM_THE_START in str(error):
             part.unlink()
             raise PassingError(
-                f"Google Drive does not send the rest of {offer.file_id} alone; what had come is "
-                "given up, and the next try starts over"
+                f"Google Drive does not send the rest of file {offer.file_id} alone; the next try "
+                "starts from the beginning"
             ) from error
         kept = part.stat().st_size if part else 0
         said = redacted(str(error)).split(".\n")[
             0
         ]  # what follows tells of an option of gdown's own
         raise PassingError(
-            f"the transfer of {offer.file_id} from Google Drive broke off: {' '.join(said.split())}"
-            + (f" ({kept:,} bytes of it wait in {parts} for the next start)" if kept else ""),
+            f"the transfer of {offer.file_id} from Google Drive stopped: {' '.join(said.split())}"
+            + (f" ({kept:,} bytes are in {parts} for the next start)" if kept else ""),
             kept,
         ) from error
     return whole
 
 
 def _part(parts: Path, offer: Offer) -> Path | None:
-    """Return what there is of a file, and remove all else: gdown refuses to choose between two.
+    """Return the received part of a file, and remove all others: gdown refuses to choose.
 
     It would write through a link to a file elsewhere.
     """

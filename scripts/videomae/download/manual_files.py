@@ -1,4 +1,4 @@
-"""Did someone put a checkpoint in a download's place by hand?  A download's own record tells.
+"""Recognises checkpoints that a user put in the place of a download, by the download's record.
 
 Snakemake deletes what its rules made before they make it again, whatever the file is by then. So a
 file that no download brought here, or that was replaced since, is an output of no rule.
@@ -13,7 +13,7 @@ from videomae.errors import ConversionError
 
 
 def accept(checkpoint: Path, source: str) -> bool:
-    """Return whether a checkpoint was put there by hand.
+    """Return whether a user put the checkpoint there.
 
     Raises `ConversionError` if it was put there for another source than ``source``.
     """
@@ -24,8 +24,8 @@ def accept(checkpoint: Path, source: str) -> bool:
         meant = receipts.read(receipt).source
         if meant != source:
             raise ConversionError(
-                f"{checkpoint} was put there as {meant}, but is to be {source} now; remove it to "
-                f"have that brought, or remove {receipt} if it is that already"
+                f"{checkpoint} was added by hand for {meant}, but the source is {source} now; "
+                f"remove the file to download it, or remove {receipt} if the file is correct"
             )
     return True
 
@@ -37,11 +37,11 @@ def discard(checkpoint: Path) -> str:
     afterwards is not taken for the download.
     """
     if by_hand(checkpoint):
-        return f"{checkpoint} stays: it is not the file that was downloaded"
+        return f"{checkpoint} stays, because it is not the downloaded file"
     there = os.path.lexists(checkpoint)
     for path in (checkpoint, record(checkpoint)):
         path.unlink(missing_ok=True)
-    return f"{checkpoint} was removed" if there else f"{checkpoint} was not there"
+    return f"{checkpoint} was removed" if there else f"{checkpoint} did not exist"
 
 
 def by_hand(checkpoint: Path) -> bool:

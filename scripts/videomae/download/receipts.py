@@ -1,4 +1,4 @@
-"""Are these the bytes that should have come?  Receipts of checkpoints, pins, and checkpoints.lock.
+"""Receipts of checkpoints and their expected checksums, in config.yaml or checkpoints.lock.
 
 The lock stands beside config.yaml and has, for each source on the network, what came from it first.
 What comes later is held to that, unless config.yaml pins a SHA-256 itself.
@@ -18,11 +18,11 @@ from videomae.files import appearing
 from videomae.network.addresses import shown
 
 LOCK = Path("checkpoints.lock")
-MEND = "mend it, or remove it and let it be written again"
+MEND = "correct the file, or remove it and run again"
 
 
 class Content(NamedTuple):
-    """What tells one file's content from another's."""
+    """The size and the SHA-256 of a file's content."""
 
     bytes: int
     sha256: str
@@ -56,29 +56,29 @@ def of_hashed(file: Stat, sha256: str) -> Content:
 
 
 def add_expected(parser: argparse.ArgumentParser) -> None:
-    """Let a command take what a file is held to."""
-    parser.add_argument("--sha256", help="refuse a file with another SHA-256")
+    """Add the options with the expected checksum of a file."""
+    parser.add_argument("--sha256", help="the expected SHA-256 of the file")
     parser.add_argument(
         "--locked",
         nargs=3,
         metavar=("SOURCE", "BYTES", "SHA256"),
-        help=f"refuse another file than {LOCK} recorded",
+        help=f"the expected file by {LOCK}",
     )
 
 
 def hold(found: Content, what: str, expected: argparse.Namespace) -> None:
-    """Refuse a file that is not the pinned one, or not the one that the lock recorded."""
+    """Raise `ConversionError` for a file that has not the expected SHA-256."""
     if expected.sha256 and found.sha256 != expected.sha256.lower():
         raise ConversionError(
-            f"{what} has {found}, but {expected.sha256} is pinned; correct the pin if the file was "
-            "replaced on purpose"
+            f"{what} has {found}, but {expected.sha256} is expected; correct sha256 in config.yaml "
+            "if the file was replaced on purpose"
         )
     if expected.locked:
         source, size, hashed = expected.locked
         if found != (recorded := Content(int(size), hashed)):
             raise ConversionError(
-                f"{what} has {found}, but {LOCK} recorded {recorded} for {source}; remove that "
-                f"entry from {LOCK} if the file was replaced on purpose"
+                f"{what} has {found}, but {LOCK} has {recorded} for {source}; remove that entry "
+                f"from {LOCK} if the file was replaced on purpose"
             )
 
 
@@ -91,7 +91,7 @@ def read_lock(path: Path = LOCK) -> dict[str, Content]:
     except (OSError, ValueError) as error:
         raise ConversionError(f"{path} can't be read: {error}; {MEND}") from error
     if not isinstance(entries, dict):
-        raise ConversionError(f"{path} is not an object with an entry for each source; {MEND}")
+        raise ConversionError(f"{path} must be an object with an entry for each source; {MEND}")
     found = {shown(source): entry for source, entry in entries.items()}
     return {source: _recorded(f"{path}: {source}", entry) for source, entry in found.items()}
 
@@ -101,8 +101,8 @@ def _recorded(where: str, entry: Any) -> Content:
         case {"bytes": int(size), "sha256": str(hashed)} if re.fullmatch("[0-9a-f]{64}", hashed):
             return Content(size, hashed)
     raise ConversionError(
-        f"{where}: {json.dumps(entry)} is not bytes (a number) and sha256 (64 hexadecimal digits); "
-        f"{MEND}"
+        f"{where}: {json.dumps(entry)} must have bytes (a number) and sha256 (64 hexadecimal "
+        f"digits); {MEND}"
     )
 
 
@@ -179,4 +179,4 @@ def read(receipt: Path) -> Receipt:
                 return Receipt(shown(source), Content(size, hashed), made, fetched)
     except ValueError:
         pass
-    raise ConversionError(f"{receipt} is no receipt; remove it, and it is written again")
+    raise ConversionError(f"{receipt} is not a receipt; remove it and run again")

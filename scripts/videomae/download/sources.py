@@ -1,4 +1,4 @@
-"""Where do bytes come from?  Google Drive, the hub, https, a file at hand, or a rule.
+"""Fetches files from Google Drive, the hub, https or a local path, and makes synthetic weights.
 
 A source is written as in config.yaml:
 
@@ -62,8 +62,8 @@ def parse(text: str) -> Source:
         return Source("synthetic", rest)
     if scheme in SCHEMES or "://" in text or not text:
         raise ConversionError(
-            f"{addresses.redacted(text)!r} is no source; one of gdrive:ID, "
-            "hub:OWNER/REPO/PATH[@REVISION], https://…, a file path, synthetic:NAME is needed"
+            f"{addresses.redacted(text)!r} is not a source; give one of gdrive:ID, "
+            "hub:OWNER/REPO/PATH[@REVISION], https://…, a file path, synthetic:NAME"
         )
     return Source("file", text)
 
@@ -75,7 +75,7 @@ def _climbs(address: str) -> bool:
 
 
 def fetch(source: Source, path: Path, name: str, final: Path, wait: float = WAIT) -> None:
-    """Bring a source's bytes to a path; a file at hand is linked, not copied.
+    """Download a source to a path; a local file is linked, not copied.
 
     What another try may mend is tried again after ``wait`` seconds, as `retrying` does it.
     ``final`` is the path that the file is to have in the end; what came of a file on Drive waits
@@ -126,8 +126,8 @@ def _asking_the_hub(address: str) -> Iterator[None]:
         except LocalEntryNotFoundError as error:
             if constants.is_offline_mode():
                 raise ConversionError(
-                    f"{address} is not in the hub's cache ({constants.HF_HUB_CACHE}), and "
-                    "HF_HUB_OFFLINE is set; run once without it"
+                    f"{address} is not in the hub's cache ({constants.HF_HUB_CACHE}), but "
+                    "HF_HUB_OFFLINE is set; run once without HF_HUB_OFFLINE"
                 ) from error
             # The client looks into its cache when the hub fails, and then speaks of that alone.
             raise (error.__cause__ or error) from None
@@ -157,7 +157,7 @@ def _link_model(address: str, path: Path, progress: Progress) -> None:
         if list(Path(cached).glob(weights)):
             break
     else:
-        raise ConversionError(f"{address} on the hub holds no weights (*.safetensors, *.bin)")
+        raise ConversionError(f"{address} on the hub has no weights (*.safetensors, *.bin)")
     path.mkdir()
     for file in Path(cached).iterdir():
         if file.is_file():

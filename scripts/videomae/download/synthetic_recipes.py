@@ -1,4 +1,4 @@
-"""Which synthetic checkpoints can be made?  The zoo's networks, and two tiny ones for tests."""
+"""The synthetic checkpoints: the networks of the authors' zoo, and two tiny ones for tests."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ TINY = Network(48, 2, 3, 192, 24, 1, 3, num_frames=4, image_size=32)
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a synthetic checkpoint is: the network, and its classes (None for pre-training)."""
+    """A synthetic checkpoint's network and number of classes (None for pre-training)."""
 
     network: Network
     num_labels: int | None = None
@@ -65,11 +65,11 @@ RECIPES = {
 def recipe(name: str) -> Recipe:
     """Look a recipe up; raises `ConversionError` with the names that exist."""
     if name not in RECIPES:
-        raise ConversionError(f"synthetic:{name} is unknown; there are {', '.join(RECIPES)}")
+        raise ConversionError(f"synthetic:{name} is unknown; choose from {', '.join(RECIPES)}")
     return RECIPES[name]
 
 
 def weights_bytes(name: str) -> int:
-    """Tell how large the float32 weights of a synthetic checkpoint are, in bytes."""
+    """Return the size of a synthetic checkpoint's float32 weights, in bytes."""
     shapes = tensor_shapes(recipe(name).architecture).values()
     return 4 * sum(math.prod(shape) for shape in shapes)

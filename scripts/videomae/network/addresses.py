@@ -1,4 +1,4 @@
-"""How is a web address stored and shown?  Without what may be secret in it.
+"""Shows and stores web addresses without their secrets.
 
 A user and a password before the host, and a signature or a token in the query, give access to a
 file. So receipts, checkpoints.lock, cards, logs, commands and Snakemake's records have an address
@@ -49,8 +49,8 @@ def shown(text: str) -> str:
         host = ""
     if not HOST.fullmatch(host):
         raise ConversionError(
-            "an https address has no valid host (it is not shown, since it may hold a password; "
-            "write / ? # @ in a user or password as %2F %3F %23 %40)"
+            "an https address has no valid host (not shown here, because it may contain a "
+            "password); in a user or password, write / ? # @ as %2F %3F %23 %40"
         )
     bare = f"{HTTPS}{host}{parts.path}"
     given = parse_qsl(parts.query, keep_blank_values=True)
@@ -78,7 +78,7 @@ def redacted(text: str) -> str:
 
 
 def check_encrypted(url: str, location: str) -> None:
-    """Refuse a redirection of an https address to anything else."""
+    """Raise `ConversionError` for a redirection from https to anything else."""
     target = urljoin(url, location)
     if urlsplit(target).scheme != "https":
         raise ConversionError(

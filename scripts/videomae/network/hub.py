@@ -1,4 +1,4 @@
-"""What does a failure at the hub mean?  A lasting refusal, or one that another try may mend."""
+"""Turns failures of the hub's client into lasting refusals and temporary errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ def failures(lasting: str, passing: str) -> Iterator[None]:
         said = redacted(" ".join(str(cause).split())).rstrip(".") or type(cause).__name__
         if status in (409, 412):
             raise ConversionError(
-                f"{lasting}: somebody else changed it meanwhile; push again ({said})"
+                f"{lasting}: somebody else changed the repository meanwhile; push again ({said})"
             ) from error
         if may_pass(status) or isinstance(cause, (*ON_THE_LINE, JSONDecodeError)):
             raise PassingError(f"{passing}: {said}", after=_wanted_pause(response)) from error

@@ -1,4 +1,4 @@
-"""How far is a transfer?  A line for people a few times a minute, on a terminal or not."""
+"""Prints the progress of a transfer a few times a minute, on a terminal or in a log."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""What is tried again, and when?  What another try may mend, a few times, at growing distances.
+"""Tries temporary failures again, a few times, with growing pauses.
 
 The loop stays by hand: tenacity's own count does not start again after progress, and with a count,
 waits, messages and errors of ours around it, it takes more code than this.
@@ -35,8 +35,8 @@ def retrying(action: Callable[[], Result], name: str, wait: float = WAIT) -> Res
             kept = max(error.kept, kept)
             if error.after > LONGEST:
                 raise ConversionError(
-                    f"{error}. It asks to be left alone for {error.after:,.0f} s, which is more "
-                    f"than the {LONGEST:g} s that are waited here; try again later"
+                    f"{error}. The server asks for a pause of {error.after:,.0f} s, but the "
+                    f"limit here is {LONGEST:g} s; try again later"
                 ) from error
             if failures == TRIES:
                 raise ConversionError(f"{error}. Tried {TRIES} times; try again later") from error
@@ -68,6 +68,6 @@ def add_wait(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=WAIT,
         metavar="SECONDS",
-        help="before the second try where one may help; then three times as long, twice "
+        help="the pause before the second try after a temporary failure; it triples with each try "
         "(default: %(default)g)",
     )

@@ -1,4 +1,4 @@
-"""Which secrets does a step find in its environment?  Those that it needs, and none in its command.
+"""Gives each step the secrets that it needs through the environment, never in its command.
 
 A run has in its own environment the hub's token, if the user set one, and each whole address of a
 checkpoint that is shown without its secrets. Jobs inherit all of it, so a rule's shell line first
@@ -53,7 +53,7 @@ def whole_address(shown: str) -> str:
         return whole
     if whole or addresses.is_marked(shown):
         raise ConversionError(
-            f"{shown} is an address without its query; give the whole one in the environment "
+            f"the address {shown} lacks its query; give the whole address in the environment "
             f"variable {ADDRESS}"
         )
     return shown

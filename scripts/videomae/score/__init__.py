@@ -1,1 +1,1 @@
-"""The accuracy of a folder on labelled videos, as the authors test or as users would."""
+"""Measures a folder's accuracy on labelled videos, with the authors' or usual preprocessing."""

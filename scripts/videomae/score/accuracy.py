@@ -1,4 +1,4 @@
-"""How often is that right?  Top-1 and top-5, per class, and what is taken for what."""
+"""Top-1 and top-5 accuracy, accuracy of each class, and confused classes."""
 
 import math
 from collections import Counter

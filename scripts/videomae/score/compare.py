@@ -42,8 +42,8 @@ STEPS = (
         lambda all_, _: merged(all_.reshape(-1, all_.shape[-1]), 0).scores,
     ),
     Step("merge", "mean of logits, not of softmaxes", lambda all_, _: softmax(all_.mean((0, 1)))),
-    Step("clips", "the middle clip alone", lambda all_, _: softmax(_middle(all_).mean(0))),
-    Step("crops", "the centre crop alone", lambda all_, _: softmax(_middle(_middle(all_)))),
+    Step("clips", "only the middle clip", lambda all_, _: softmax(_middle(all_).mean(0))),
+    Step("crops", "only the centre crop", lambda all_, _: softmax(_middle(_middle(all_)))),
     Step("resize", "the folder's processor, by PIL", lambda _, one: softmax(one)),
 )
 
@@ -54,7 +54,7 @@ def _middle(values: Values) -> Values:
 
 @dataclass(frozen=True)
 class Compared:
-    """What a step comes to, and how many videos are predicted otherwise than before it."""
+    """The accuracy after a step, and the number of videos whose prediction it changes."""
 
     step: Step
     accuracy: Accuracy

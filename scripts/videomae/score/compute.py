@@ -69,7 +69,7 @@ class Work:
         there = kept.read(self.root, paths)
         left = [entry for entry in entries if entry.path not in there]
         if there:
-            print(f"{len(there):,} of {len(entries):,} videos have their logits from before")
+            print(f"{len(there):,} of {len(entries):,} videos have cached logits")
         if left:
             progress = Progress(model.name, len(there), len(entries))
             with kept.adding("of".join(map(str, self.part))) as lines:
@@ -81,8 +81,8 @@ class Work:
         found = self._kept(model, way).read(self.root, paths)
         if absent := [path for path in paths if path not in found]:
             raise ConversionError(
-                f"{listing(absent)}: not scored, or changed since; start again without --merge, "
-                "what is done is kept"
+                f"{listing(absent)}: no cached logits, or the video changed; run again without "
+                "--merge, which computes only these"
             )
         return found
 
@@ -102,7 +102,7 @@ class Work:
             if cut is not None:
                 logits = model.logits(cut.pixels)
                 if not np.isfinite(logits).all():
-                    raise ConversionError(f"{record.path}: {model.path} gives NaN or infinity")
+                    raise ConversionError(f"{record.path}: {model.path} outputs NaN or infinity")
                 record = replace(record, logits=logits[cut.which])
             lines.write(f"{record.line()}\n")
             lines.flush()

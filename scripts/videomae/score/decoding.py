@@ -22,7 +22,7 @@ LACKING = 0.05
 
 
 class UnreadableError(Exception):
-    """A file that no video can be had from; the text says why."""
+    """A file without a readable video; the text says why."""
 
 
 class Video(NamedTuple):
@@ -53,7 +53,7 @@ def read(
     if not decoded:
         raise UnreadableError("no frame can be decoded")
     if len({frame.shape for frame in frames.values()}) > 1:
-        raise UnreadableError("its frames are of several sizes")
+        raise UnreadableError("its frames have different sizes")
     return Video(frames, total, lacking)
 
 
@@ -74,11 +74,11 @@ def _counted(path: Path) -> tuple[int, str]:
         if not count:
             raise UnreadableError("the video has no frames")
         if count < stream.frames:
-            raise UnreadableError(f"cut: {count} of {stream.frames} frames are there")
+            raise UnreadableError(f"truncated: it has {count} of {stream.frames} frames")
         declared = (container.duration or 0) / av.time_base
         begin = max(container.start_time or 0, 0) / av.time_base
         cut = declared - (end - begin) > max(LACKING * declared, 0.5)
-        return count, f"cut: {end - begin:.1f} of {declared:.1f} s are there" if cut else ""
+        return count, f"truncated: it has {end - begin:.1f} of {declared:.1f} s" if cut else ""
 
 
 def _decoded(
@@ -105,7 +105,7 @@ def _shown(container: InputContainer) -> Iterator[VideoFrame]:
 def _stream(container: InputContainer) -> av.VideoStream:
     if not container.streams.video:
         held = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        raise UnreadableError(f"there is no video in it, only {held}")
+        raise UnreadableError(f"the file has no video, only {held}")
     return container.streams.video[0]
 
 

@@ -21,17 +21,18 @@ def diagnosis(predictions: Sequence[Prediction], names: Sequence[str]) -> str:
     if best < max(TIMES * measured, measured + MORE / percent):
         return ""
     return (
-        f"the labels look like those of other classes: as they are {measured * percent:.1f} % are "
-        f"right, and {best * percent:.1f} % {meaning}; compare the list with the folder's id2label"
+        f"the labels seem to belong to other classes: {measured * percent:.1f} % of predictions "
+        f"are right, but {best * percent:.1f} % {meaning}; compare the list with the folder's "
+        "id2label"
     )
 
 
 def _others(predictions: Sequence[Prediction], names: Sequence[str]) -> Mapping[str, int]:
     alphabetical = sorted(range(len(names)), key=lambda number: names[number].lower())
     mappings: dict[str, Callable[[int], int]] = {
-        "if 1 is taken from each (a list that counts from 1)": lambda label: label - 1,
-        "if 1 is added to each": lambda label: label + 1,
-        "if they count the classes' names in alphabetical order": alphabetical.__getitem__,
+        "if 1 is subtracted from each label (a list that counts from 1)": lambda label: label - 1,
+        "if 1 is added to each label": lambda label: label + 1,
+        "if the labels follow the alphabetical order of the names": alphabetical.__getitem__,
     }
     counted = {
         meaning: sum(each.predicted == mapped(each.label) for each in predictions)
@@ -39,7 +40,7 @@ def _others(predictions: Sequence[Prediction], names: Sequence[str]) -> Mapping[
     }
     return {
         **counted,
-        "if each label is the class that its other videos are taken for": _any(predictions),
+        "if each label means the class predicted for its other videos": _any(predictions),
     }
 
 

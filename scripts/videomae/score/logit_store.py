@@ -102,7 +102,7 @@ class Kept:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise ConversionError(
-                    f"{path}: another process is at these videos; wait for it, or end it"
+                    f"{path}: another process computes these videos; wait for it, or stop it"
                 ) from error
             _drop_cut_line(file)
             with path.open("a", encoding="utf-8", buffering=1) as lines:

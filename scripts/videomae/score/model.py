@@ -27,14 +27,14 @@ class Model:
         self.path, self.device_name, self.batch = path, device, batch
         if not (path / model_folder.CONFIG).is_file():
             raise ConversionError(
-                f"{path}: no transformers folder, it has no {model_folder.CONFIG}"
+                f"{path} is not a transformers folder: it has no {model_folder.CONFIG}"
             )
         self.config = model_folder.read_json(path / model_folder.CONFIG)
         kinds = self.config.get("architectures") or []
         if CLASSIFIER not in kinds:
             raise ConversionError(
-                f"{path}: a folder with a head is needed, a {CLASSIFIER}; this is "
-                f"{listing(map(str, kinds)) or 'of an unknown kind'}, so there is nothing to score"
+                f"{path}: only a {CLASSIFIER} has a head and can be scored, but this folder is "
+                f"{listing(map(str, kinds)) or 'of an unknown kind'}"
             )
 
     @property
@@ -52,7 +52,7 @@ class Model:
             )
         if sorted(names) != sorted(map(str, range(len(names)))) or not names:
             raise ConversionError(
-                f"{self.path / model_folder.CONFIG}: id2label must count from 0 on"
+                f"{self.path / model_folder.CONFIG}: id2label must count from 0 without gaps"
             )
         return [str(names[str(number)]) for number in range(len(names))]
 
@@ -110,9 +110,9 @@ class Model:
                 trust_remote_code=False,
             )
         except Exception as error:  # whatever the loader raises, the folder is not usable
-            raise ConversionError(f"{self.path}: it does not load: {error}") from error
+            raise ConversionError(f"{self.path}: the model does not load: {error}") from error
         if left := listing(f"{key}: {sorted(map(str, of))}" for key, of in info.items() if of):
-            raise ConversionError(f"{self.path}: it does not load as a whole: {left}")
+            raise ConversionError(f"{self.path}: the model loads only in part: {left}")
         return network.eval().to(device), device
 
 

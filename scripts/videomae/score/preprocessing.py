@@ -67,7 +67,7 @@ class Transformers:
         self.protocol, self.model = protocol, model
         if not (model / model_folder.PROCESSOR).is_file():
             raise ConversionError(
-                f"{model}: it has no {model_folder.PROCESSOR}, so no way of its own"
+                f"{model} has no {model_folder.PROCESSOR}, so its own preprocessing is unknown"
             )
 
     @property
@@ -100,7 +100,7 @@ class Transformers:
             auto = transformers.AutoImageProcessor
             return auto.from_pretrained(self.model, trust_remote_code=False)
         except Exception as error:  # whatever a broken processor raises, it is not usable
-            raise ConversionError(f"{self.model}: its processor does not load: {error}") from error
+            raise ConversionError(f"{self.model}: the processor does not load: {error}") from error
 
 
 def middle(number: int) -> int:

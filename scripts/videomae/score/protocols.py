@@ -72,7 +72,7 @@ def custom(protocol: Protocol, settings: Mapping[str, int | None]) -> Protocol:
     given = {name: value for name, value in settings.items() if value is not None}
     for name, value in given.items():
         if value < 1:
-            raise ConversionError(f"--{name.replace('_', '-')} {value}: at least 1 is needed")
+            raise ConversionError(f"--{name.replace('_', '-')} is {value}, but must be at least 1")
     return replace(protocol, **given)  # type: ignore[arg-type]
 
 
@@ -85,11 +85,11 @@ def refuse_untestable(protocol: Protocol) -> None:
     dense = protocol.sampling == "dense"
     if (dense and protocol.clips == 1) or protocol.crops == 1:
         raise ConversionError(
-            f"{protocol}: the authors' code divides by zero with one clip or crop; leave "
-            "--as-authors out, and the middle one is taken"
+            f"{protocol}: the authors' code divides by zero with one clip or crop; leave out "
+            "--as-authors to use the middle one"
         )
     if not dense and protocol.clips > 2:
         raise ConversionError(
-            f"{protocol}: the authors' code makes clips of other lengths of more than 2; leave "
-            "--as-authors out, and each has its frames"
+            f"{protocol}: with more than 2 clips the authors' code makes clips of wrong lengths; "
+            "leave out --as-authors to use clips of the right length"
         )

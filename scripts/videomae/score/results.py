@@ -180,8 +180,8 @@ def table(outcome: Outcome, published: Mapping[str, Any] | None = None) -> str:
     rows = [_row("top-1", counted.top1), _row("top-5", counted.top5)]
     if outcome.unreadable and not outcome.as_authors:
         rows += [
-            _row("top-1 of the read ones", counted.top1_of_read),
-            _row("top-5 of the read ones", counted.top5_of_read),
+            _row("top-1 of readable videos", counted.top1_of_read),
+            _row("top-5 of readable videos", counted.top5_of_read),
         ]
     heads = ("accuracy", "%", "95 % interval", "right", "of")
     lines = [tabulate(rows, heads, disable_numparse=True)]
@@ -189,11 +189,12 @@ def table(outcome: Outcome, published: Mapping[str, Any] | None = None) -> str:
         stated = ", ".join(
             f"{key} {published[key]}" for key in ("top1", "top5") if key in published
         )
-        lines.append(one_line(f"the authors state for {published['dataset']}: {stated}"))
+        lines.append(one_line(f"published by the authors for {published['dataset']}: {stated}"))
     lines += _confused(outcome)
     lines += _listed("could not be read", [(v.path, _reason(v)) for v in outcome.unreadable])
     lines += _listed(
-        "cut, scored by what is there", [(v.path, v.record.lacking) for v in _cut(outcome)]
+        "truncated, scored by their readable part",
+        [(v.path, v.record.lacking) for v in _cut(outcome)],
     )
     if outcome.diagnosis:
         lines += ["", f"warning: {outcome.diagnosis}"]

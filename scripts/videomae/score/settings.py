@@ -51,8 +51,8 @@ def read(score: Score | None, variants: Mapping[str, Variant], results: Path) ->
         return {}
     if not results_location.are_here(results):
         raise ConversionError(
-            f"score: what is computed of videos is kept here, not in {results}; bring the folders "
-            "here and run `videomae score`"
+            f"score: logits are cached in local folders only, not in {results}; copy the model "
+            "folders to this machine and run `videomae score`"
         )
     models = results / "models"
     chosen = {name: each for name, each in variants.items() if classifies(each, models / name)}
@@ -96,7 +96,7 @@ def _lists(score: Score, protocols: Mapping[str, str | None]) -> dict[str, str]:
     unknown = [name for name, protocol in protocols.items() if protocol is None]
     if unknown:
         raise ConversionError(
-            f"score.protocol: nothing tells how {listing(unknown)} is to be tested; give one of "
+            f"score.protocol: the test protocol of {listing(unknown)} is unknown; give one of "
             f"{', '.join(PROTOCOLS)}"
         )
     videos = score.videos
@@ -105,8 +105,8 @@ def _lists(score: Score, protocols: Mapping[str, str | None]) -> dict[str, str]:
     found = sorted({protocol for protocol in protocols.values() if protocol})
     if len(found) > 1:
         raise ConversionError(
-            f"score.videos: {videos} is one list, and the variants are tested on "
-            f"{listing(found)}; choose among them by models, or give a list for each, such as "
+            f"score.videos: {videos} is one list, but the variants belong to "
+            f"{listing(found)}; choose some by `models`, or give a list for each, such as "
             f"videos: {{{found[0]}: {videos}}}"
         )
     return dict.fromkeys(found, videos)

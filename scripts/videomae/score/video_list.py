@@ -37,10 +37,10 @@ def read(path: Path, classes: int) -> list[Entry]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise ConversionError(f"{path}: not UTF-8: {error}") from error
+        raise ConversionError(f"{path} is not UTF-8: {error}") from error
     entries = [_entry(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not entries:
-        raise ConversionError(f"{path}: no video is in it; PATH LABEL is needed on each line")
+        raise ConversionError(f"{path} has no videos; write PATH LABEL on each line")
     _refuse_repeated(path, entries)
     _refuse_outside(path, entries, classes)
     return entries
@@ -55,23 +55,23 @@ def _entry(path: Path, number: int, line: str) -> Entry:
     where = f"{path}: line {number}"
     fields = FIELDS.fullmatch(line.strip())
     if not fields:
-        raise ConversionError(f"{where}: {_shown(line)} is one field; PATH LABEL is needed")
+        raise ConversionError(f"{where}: {_shown(line)} has one field; write PATH LABEL")
     name, label = fields["path"], fields["label"]
     if not NUMBER.fullmatch(label):
-        header = "; a header is not part of such a list, remove it" if number == 1 else ""
+        header = "; if the line is a header, remove it" if number == 1 else ""
         raise ConversionError(
-            f"{where}: the label {_shown(label)} is no whole number; the class's place in the "
-            f"folder's id2label is needed{header}"
+            f"{where}: the label {_shown(label)} is not a whole number; give the class's number in "
+            f"the folder's id2label{header}"
         )
     if THREE.fullmatch(name):
         raise ConversionError(
-            f"{where}: three columns, {_shown(line)}: keep PATH and LABEL alone (the authors' code "
-            "would take the second for the label), or put a path with spaces into quotes"
+            f"{where} has three columns, {_shown(line)}: write PATH and LABEL only (the authors' "
+            "code would use the second column as label), or put a path with spaces into quotes"
         )
     if quoted := QUOTED.fullmatch(name):
         return Entry(number, quoted[1].replace('""', '"'), int(label))
     if name.startswith('"'):
-        raise ConversionError(f"{where}: {_shown(line)}: a quote is not closed")
+        raise ConversionError(f"{where}: {_shown(line)} has an open quote; close it")
     return Entry(number, name, int(label))
 
 
@@ -84,8 +84,8 @@ def _refuse_repeated(path: Path, entries: Iterable[Entry]) -> None:
     for entry in entries:
         if (first := seen.setdefault(entry.path, entry)) is not entry:
             raise ConversionError(
-                f"{path}: line {entry.line}: {entry.path} stands in line {first.line} already, "
-                f"with label {first.label}; a video counts once"
+                f"{path}: line {entry.line}: {entry.path} is already in line {first.line}, with "
+                f"label {first.label}; list each video once"
             )
 
 

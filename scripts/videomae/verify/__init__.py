@@ -1,1 +1,1 @@
-"""The proof that a folder computes what the checkpoint computes."""
+"""Verifies that a folder's outputs match the original checkpoint."""

@@ -1,4 +1,4 @@
-"""Which pixels and masks go in?  Clips, tube masks, and how the authors normalise them."""
+"""Makes and loads clips and masks, and normalises clips as the authors do."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -79,12 +79,12 @@ def load_clip(path: str | os.PathLike[str]) -> Clip:
     try:
         clip = np.load(path, allow_pickle=False)
     except Exception as error:  # numpy raises many kinds for a file that is not its own
-        raise ConversionError(f"{path}: not a clip in NumPy's format: {error}") from error
+        raise ConversionError(f"{path} is not a readable .npy file: {error}") from error
     if not isinstance(clip, np.ndarray):
-        raise ConversionError(f"{path}: several arrays; save the clip alone, by numpy.save")
+        raise ConversionError(f"{path} has several arrays; save the clip alone with numpy.save")
     if clip.ndim != 4 or clip.dtype != np.uint8:
         raise ConversionError(
-            f"{path}: a clip of uint8 (frames, height, width, channels) is needed, "
+            f"{path}: a clip must be uint8 of shape (frames, height, width, channels), "
             f"not {clip.dtype} of shape {list(clip.shape)}"
         )
     return np.asarray(clip)
@@ -96,13 +96,11 @@ def load_mask(path: str | os.PathLike[str]) -> Tensor:
         entry, _ = reader.load(Path(path))
         if not lazy_tensor.is_tensor(entry):
             raise ConversionError(
-                f"a mask, one tensor, is needed, not {containers.class_name(entry)}"
+                f"the file must hold one tensor, the mask, not {containers.class_name(entry)}"
             )
         if entry.numel() > lazy_tensor.held(entry):
-            raise ConversionError(f"a mask of shape {list(entry.shape)} is not in the file")
+            raise ConversionError(f"the mask has shape {list(entry.shape)}, but values are missing")
         mask = lazy_tensor.read(entry)
         if not torch.equal(mask, mask.bool().to(mask.dtype)):
-            raise ConversionError(
-                "a mask's values are True and False, or 1 and 0; others are in it"
-            )
+            raise ConversionError("the mask has other values than True and False, or 1 and 0")
     return mask.bool().reshape(1, -1)

@@ -1,4 +1,4 @@
-"""At which step do outputs first differ?  A transformers model beside the reference."""
+"""Compares a transformers model with the reference, step by step."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -189,7 +189,7 @@ def choose_device(name: str) -> torch.device:
     """
     present = torch.cuda.is_available()
     if name == "cuda" and not present:
-        raise ConversionError("device is cuda, but PyTorch finds no CUDA device; give cpu or auto")
+        raise ConversionError("device is cuda, but PyTorch finds no CUDA device; use cpu or auto")
     # TF32 keeps 10 bits of a float32's 23, too few to tell a right folder from a wrong one.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     return torch.device("cuda" if present and name != "cpu" else "cpu")

@@ -1,4 +1,4 @@
-"""What should a folder of one checkpoint say and compute?  Its config, and the authors' network."""
+"""The expected config and outputs of a folder, derived from its checkpoint."""
 
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""How far does transformers' eps in the last norm move the outputs?  Measured, and bounded.
+"""Measures and bounds the effect of transformers' eps in the last norm on the outputs.
 
 A norm with eps e gives (x - mean) / sqrt(variance + e), times a weight, plus a bias. So 1e-5 in the
 place of 1e-6 makes its values, before the bias, smaller by the share `shrinking(variance)`: what

@@ -1,4 +1,4 @@
-"""Does the folder compute what the checkpoint computes?  All checks in order, and their report."""
+"""Runs all checks of a folder against its checkpoint, in order, and makes the report."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
@@ -94,7 +94,7 @@ class Verification:
         return self.report
 
     def _steps(self) -> Iterator[str | Check]:
-        """Return what each step is, and then its checks."""
+        """Yield the name of each step, then its checks."""
         folder, architecture, stored = self.folder, self.architecture, self.network.stored
         yield "comparing config and processor"
         yield folder_files.file_names(folder)
@@ -108,14 +108,14 @@ class Verification:
         model, loaded = loaded_model.load(folder, architecture)
         yield loaded
         if model is not None:
-            yield f"comparing the model that was loaded with {len(stored)} tensors"
+            yield f"comparing the loaded model with {len(stored)} tensors"
             config = self.config.values(folder)
             yield from loaded_model.checks(model, config, stored, architecture)
-            yield f"proof on {len(clips.PROVING)} clips"
+            yield f"comparing outputs on {len(clips.PROVING)} clips"
             model.to(self.network.device)
             yield from function.checks(model, self.network, processed, self.report)
             if self.truth:
-                yield f"outputs recorded in {self.truth.path}"
+                yield f"comparing with the outputs in {self.truth.path}"
                 yield from recorded_outputs.training_code_checks(
                     self.truth, model, self.network, self.report
                 )
@@ -124,7 +124,7 @@ class Verification:
                 model = None  # before another is loaded: two would take twice the memory
                 gc.collect()
             if self.recorded:
-                yield "recorded outputs"
+                yield "comparing with recorded outputs"
                 yield from self._recorded(self.recorded, kind, model)
         yield "hashing the folder"
 

@@ -1,4 +1,4 @@
-"""Do recorded outputs agree?  Under the conditions in which they were recorded, and no others."""
+"""Compares a model with recorded outputs, under the conditions of the recording."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -138,7 +138,7 @@ def check(
         differences = recorded.differences(model, folder, network.config)
     except Exception as error:  # a clip or mask of other sizes can fail anywhere
         files = f"the clip {recorded.clip} and the mask {recorded.mask}"
-        message = f"they can't be compared, for {files}: {error}"
+        message = f"the outputs can't be compared with {files}: {error}"
         return Check("recorded outputs", False, message=message)
     name = worst(differences)
     largest = differences[name]
@@ -157,13 +157,13 @@ def check(
 def _difference_message(recorded: Recorded, name: str, largest: float, report: Report) -> str:
     """Say what differs; if all other checks passed, that the recording may be another's."""
     if not report.passed:
-        return f"{name} differ from the recorded ones by {largest:.3g}"
+        return f"{name} differ from the recording by {largest:.3g}"
     return (
         f"only the recorded outputs differ: {name} by {largest:.3g} (limit "
-        f"{RECORDED_TOLERANCE:g}), while the folder computes the checkpoint's function to "
-        f"{report.max_abs_difference:.3g}. The checkpoint, the clip "
-        f"{recorded.clip} or the mask {recorded.mask} may not be those of the recording; "
-        "`recorded_outputs: warn` accepts this and the card says so"
+        f"{RECORDED_TOLERANCE:g}), but the folder's outputs match the checkpoint to "
+        f"{report.max_abs_difference:.3g}. The recording may come from another checkpoint, another "
+        f"clip than {recorded.clip} or another mask than {recorded.mask}; to accept this and state "
+        "it in the card, set recorded_outputs: warn"
     )
 
 

@@ -1,4 +1,4 @@
-"""What does the authors' network compute?  Their forward pass on the original state dict.
+"""The reference: the authors' forward pass on the original state dict.
 
 Written from the description of the network with `torch.nn.functional` alone: it knows the authors'
 tensor names, shares no code with transformers or with the conversion, and is itself tested against

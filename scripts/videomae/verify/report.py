@@ -1,4 +1,4 @@
-"""What did verifying find?  Checks with their figures, and the report that holds them."""
+"""Checks with their figures, and the report of a verification."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -68,7 +68,7 @@ class Report:
         """Return the figures and what was not compared, for one line."""
         compared = "" if self.facts.get("labels") != NOT_COMPARED else ", labels not compared"
         return (
-            f"outputs differ from the authors' network's by {_figure(self.max_abs_difference)} "
+            f"outputs differ from the authors' network by {_figure(self.max_abs_difference)} "
             f"(limit {_figure(self.tolerance)}){compared}"
         )
 

@@ -127,7 +127,7 @@ def test_folders_of_others_are_wrong_where_they_are(
     for release in releases:
         right = workflow.results / f"releases/published/finetuned/{release}.json"
         assert right.exists() == (release not in wrong), release
-        said = f"finetuned in {release}: {published} is wrong in transformers {release}"
+        said = f"finetuned in {release}: {published} fails in transformers {release}"
         assert (said in outcome.output) == (release in wrong)
 
 

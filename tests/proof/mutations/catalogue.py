@@ -182,7 +182,9 @@ def _of_files(rows: list[Rename]) -> Iterator[Mutation]:
         put = partial(_put, first.targets[0], value)
         yield Mutation(f"{name} in {first.source}", put, first.source)
     cut = partial(_cut, 0.1)
-    yield Mutation("file cut short after its header", cut, "model.safetensors can't be read")
+    yield Mutation(
+        "file cut short after its header", cut, "model.safetensors: not a readable safetensors file"
+    )
 
 
 def _everywhere(change: Callable[[Tensor], Tensor], draft: Draft) -> None:

@@ -1,1 +1,1 @@
-"""Checks of one thing each: the files, the processor, the outputs, the pipeline, the precision."""
+"""Checks of one aspect each: the files, the processor, the outputs, the pipeline, the precision."""

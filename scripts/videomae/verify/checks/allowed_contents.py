@@ -1,4 +1,4 @@
-"""What may a folder hold?  Closed lists of its files, and of what each JSON file may say.
+"""Closed lists of the files in a folder, and of the keys in each JSON file.
 
 Loaders of transformers read more files and keys than a conversion writes: an adapter is added to
 the weights, another config takes the place of config.json, a key has Python code run. What is on
@@ -119,7 +119,7 @@ def strangers(folder: Path, trained: bool = False) -> Iterator[str]:
         if known or (trained and TRAINING.fullmatch(path.name)):
             continue
         uses = (use for pattern, use in READ.items() if re.fullmatch(pattern, path.name))
-        use = next(uses, "a folder" if path.is_dir() else "not known here")
+        use = next(uses, "a folder" if path.is_dir() else "unknown")
         yield f"{path.name} ({use})"
 
 
@@ -163,7 +163,7 @@ def processor_faults(found: Mapping[str, Any], expected: Mapping[str, Any]) -> l
 def _unknown(found: Mapping[str, Any], allowed: Collection[str]) -> Iterator[str]:
     for name in found:
         if name not in allowed:
-            yield f"{name} is {found[name]!r}, a key that should not be there"
+            yield f"{name} is {found[name]!r}, but this key is unexpected"
 
 
 def foreign_keys(
@@ -211,7 +211,7 @@ def loaded_faults(
     other = [name for name, value in rest.items() if _plain(usual.get(name)) != _plain(value)]
     return [
         *(f"{name} is {loaded.get(name)!r}, should be {wanted[name]!r}" for name in wrong),
-        *(f"{name} is {rest[name]!r}, not transformers' default" for name in other),
+        *(f"{name} is {rest[name]!r}, which is not transformers' default" for name in other),
     ]
 
 

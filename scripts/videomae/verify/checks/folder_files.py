@@ -1,4 +1,4 @@
-"""Are the folder's files right?  Their names, config.json, the processor and the weights file."""
+"""Checks a folder's files: their names, config.json, the processor and the weights."""
 
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
@@ -67,7 +67,7 @@ def _label_message(found: Mapping[str, Any], expected: Mapping[str, Any], name: 
     """Name the first entry of a label map that is not as it should be."""
     entries, wanted = found.get(name), expected[name]
     if not isinstance(entries, dict):
-        return f"{name} is {entries!r}, should be a map of {len(wanted)} entries"
+        return f"{name} is {entries!r}, should be a map with {len(wanted)} entries"
     for key, value in wanted.items():
         if entries.get(key) != value:
             return f"{name}[{key!r}] is {entries.get(key)!r}, should be {value!r}"
@@ -93,7 +93,7 @@ def processor(folder: Path, architecture: Architecture) -> Generator[Check, None
             if not number:
                 pixels = processor_pixels.pixels(loaded, clip)
     except Exception as error:  # whatever a broken processor raises, it is not usable
-        yield Check("processor", False, message=f"it does not load, or does not run: {error}")
+        yield Check("processor", False, message=f"the processor does not load or run: {error}")
     return pixels
 
 
@@ -106,7 +106,7 @@ def weights(
         metadata = safetensors_file.metadata(path)
         tensors = Values(safetensors_file.entries(path))
     except (ConversionError, OSError) as error:
-        yield Check("weights file", False, message=f"{model_folder.WEIGHTS} {error}")
+        yield Check("weights file", False, message=f"{model_folder.WEIGHTS}: {error}")
         return
     rows = weight_mapping.renames(architecture)
     missing = [name for row in rows for name in row.targets if name not in tensors]

@@ -1,4 +1,4 @@
-"""Does the model compute the authors' function?  On the proof's clips, step by step."""
+"""Checks that the model's outputs match the reference on several clips, step by step."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -104,7 +104,7 @@ def _eps_effect(reference: Reference, ran: Run, report: Report) -> Check:
     report.eps_effect, report.eps_bound = effect.measured, asdict(effect)
     message = (
         f"transformers' eps in the final norm moves the outputs by {effect.measured:.3g} "
-        f"(limit {EPS_EFFECT_LIMIT:g}), so it can't compute what the authors' network computes"
+        f"(limit {EPS_EFFECT_LIMIT:g}), so the outputs can't match the authors' network"
     )
     return at_most("eps effect", effect.measured, EPS_EFFECT_LIMIT, message)
 

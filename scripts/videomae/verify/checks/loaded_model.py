@@ -1,4 +1,4 @@
-"""Is what transformers loads the checkpoint's?  The load report, config, tensors and positions."""
+"""Checks the loaded model: load report, config, tensors and positions."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -74,5 +74,5 @@ def _positions(model: Any, number: int) -> Iterator[Check]:
     for owner, table in positions(model).items():
         expected = sinusoid_positions(number, table.shape[-1])
         name = f"positions of {type(owner).__name__}"
-        message = f"{list(table.shape)} of them, or other values than {list(expected.shape)}"
+        message = f"shape {list(table.shape)} or values are not those of the sinusoid table"
         yield at_most(name, difference(table, expected), POSITION_TOLERANCE, message)

@@ -1,4 +1,4 @@
-"""Checks of what a loaded model computes, beside the reference: outputs of each clip, losses."""
+"""Checks a loaded model's outputs and losses against the reference."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

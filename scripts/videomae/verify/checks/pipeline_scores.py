@@ -1,4 +1,4 @@
-"""What does transformers' pipeline say of a video file?  Every label with its score."""
+"""Checks every label and score of transformers' pipeline for a video file."""
 
 import tempfile
 from collections.abc import Mapping
@@ -26,7 +26,9 @@ def check(folder: Path, clip: Clip, names: Mapping[int, str], logits: Tensor) ->
     except ImportError as error:
         return " ".join(str(error).split()).partition(".")[0]
     except Exception as error:  # whatever this release raises, a user meets it
-        return Check("pipeline", False, message=f"it fails: {' '.join(str(error).split())}")
+        return Check(
+            "pipeline", False, message=f"the pipeline fails: {' '.join(str(error).split())}"
+        )
     scores = {guess["label"]: guess["score"] for guess in guesses}
     wanted = {names[number]: score for number, score in enumerate(logits.softmax(-1).tolist())}
     differences = {name: abs(scores.get(name, -1) - score) for name, score in wanted.items()}

@@ -1,4 +1,4 @@
-"""Does a folder's processor make the right pixels?  Of frames of many shapes.
+"""Checks the pixels of a folder's processor for frames of many shapes.
 
 What is expected is made by Pillow and NumPy alone: the shorter side becomes the model's size
 (bilinear, smoothed), the centre is cut out, and pixels are normalised as the authors do.

@@ -1,4 +1,4 @@
-"""Are these tensors the checkpoint's?  Turned back into the authors' and compared bit by bit."""
+"""Checks that tensors, mapped back to the authors' names, equal the checkpoint's bit by bit."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Which precision do a folder's weights have?  By its config.json and by the file itself."""
+"""Checks that a folder's config.json and weights have the same precision."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ def of_folder(folder: Path) -> tuple[str, Check]:
         said = _said(read_json(folder / CONFIG))
         held = Counter(str(e.dtype) for e in safetensors_file.entries(folder / WEIGHTS).values())
     except (ConversionError, OSError) as error:
-        return DTYPES[0], Check("precision", False, message=f"it can't be read: {error}")
+        return DTYPES[0], Check("precision", False, message=f"the file can't be read: {error}")
     dtypes = {name.removeprefix("torch."): number for name, number in held.items()}
     precision = said if said in DTYPES else DTYPES[0]
     agree = said in DTYPES and dtypes.keys() == {said}

@@ -1,1 +1,1 @@
-"""Outputs of the user's own training code (an .npz file), and how they compare."""
+"""Compares outputs of the user's own training code, in an .npz file."""

@@ -1,4 +1,4 @@
-"""Why does the training code's network give something else?  What differs first, and why."""
+"""Explains a difference from the training code's network: the first step, and likely causes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,30 +23,30 @@ def explain(
     that were recorded, of their scale, in the order of computing.
     """
     said = [
-        f"the authors' network on this checkpoint's tensors gives other "
-        f"{' and '.join(file.outputs)} than {file.path} holds, by {by:.3g} (limit "
-        f"{LIMIT * size:.3g}), so what was trained is not this network as it is converted here"
+        f"with this checkpoint's tensors the authors' network gives other "
+        f"{' and '.join(file.outputs)} than {file.path} has: they differ by {by:.3g} (limit "
+        f"{LIMIT * size:.3g}), so the trained network is not the one that is converted here"
     ]
     inner = [name for name in steps if name not in file.outputs]
     first = next((name for name, share in steps.items() if not share <= LIMIT), None)
     if inner and first is not None:
         said.append(_first(file, first, steps))
     if heads := _other_heads(file, original):
-        said.append(f"with {heads} it agrees: give that")
+        said.append(f"with {heads} the outputs agree, so give this value")
         return "; ".join(said)
     if by < NARROW * size:
-        said.append("so small a difference can come from TF32, autocast or half precision")
+        said.append("TF32, autocast or half precision can cause such a small difference")
     if inner and first is not None:
         said.append(_suspects(file, original, first))
     else:
         said.append(
-            f"look at {_heads(original)}, positions, selected tokens, or {OTHER}; arrays of steps "
-            "would name what differs first"
+            f"check {_heads(original)}, positions, selected tokens, or {OTHER}; arrays of steps in "
+            "the file would show the first difference"
         )
     return "; ".join(said)
 
 
-OTHER = "other weights (another epoch, model_ema), or pixels that it was not given"
+OTHER = "other weights (another epoch, model_ema), or pixels that the network did not get"
 
 
 def _first(file: TruthFile, first: str, steps: Mapping[str, float]) -> str:
@@ -56,22 +56,22 @@ def _first(file: TruthFile, first: str, steps: Mapping[str, float]) -> str:
     if file.arrays[first] is None:
         wanted = [file.clips, *file.places[first].shape]
         found = list(file.shapes[first])
-        return f"{agrees}{first} differs first: its shape is {found}, and {wanted} here"
+        return f"{agrees}{first} differs first: its shape is {found}, but {wanted} here"
     return f"{agrees}{first} differs first, by {steps[first]:.2g} of its scale"
 
 
 def _suspects(file: TruthFile, original: Reference, first: str) -> str:
     """Name what can be the cause of a step's being the first to differ."""
     if file.arrays[first] is None:
-        return "a network that selects tokens, or has others, is not VideoMAE's"
+        return "a network that selects tokens, or has other tokens, is not a VideoMAE"
     if first.endswith("patch_embed"):
-        return f"look for {OTHER}"
+        return f"check for {OTHER}"
     if first.endswith(("pos_embed", "pos_drop")):
         return "its positions are not the authors'"
     if "blocks" in first:
         embedded = any(name.endswith("pos_drop") for name in file.arrays)
-        return f"look at {_heads(original)}" + ("" if embedded else ", and at its positions")
-    return "look at its pooling, its last norm and its head"
+        return f"check {_heads(original)}" + ("" if embedded else ", and its positions")
+    return "check its pooling, its last norm and its head"
 
 
 def _heads(original: Reference) -> str:

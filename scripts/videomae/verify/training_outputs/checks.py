@@ -1,4 +1,4 @@
-"""Is it the network that was trained?  Compares with what the training code's own network gave.
+"""Checks that the reference and the folder match outputs of the training code's own network.
 
 Tensors don't tell positions, selected tokens or heads; outputs of the network that was trained do.
 The reference, on the original tensors and with the authors' eps everywhere, has to give them: that

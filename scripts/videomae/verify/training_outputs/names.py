@@ -1,4 +1,4 @@
-"""Which arrays may the training code's outputs hold?  By the authors' module names."""
+"""The allowed arrays in an .npz file of outputs, by the authors' module names."""
 
 import math
 from collections.abc import Iterable
@@ -78,10 +78,10 @@ def known_names(found: Iterable[str], architecture: Architecture) -> dict[str, s
             plain = plain.removeprefix("encoder.")
         if plain not in known:
             raise ConversionError(
-                f"{name!r} is no array of a network of the kind {architecture.kind}"
-                f"{suggestion(plain, known)}; there may be {listing(known, most=40)}"
+                f"{name!r} is not an array of a network of kind {architecture.kind}"
+                f"{suggestion(plain, known)}; allowed are {listing(known, most=40)}"
             )
         if plain in names:
-            raise ConversionError(f"{plain} is there as {names[plain]} and as {name}")
+            raise ConversionError(f"{plain} appears twice, as {names[plain]} and as {name}")
         names[plain] = name
     return names

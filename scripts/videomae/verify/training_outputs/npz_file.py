@@ -1,4 +1,4 @@
-"""What did the training code's network compute?  Reads the .npz that its owner wrote.
+"""Reads the .npz file with outputs of the user's own training code.
 
 Such a file holds ``pixels`` as the network took them, what it gave for them, the ``mask`` of
 pre-training, and optionally intermediate steps by the authors' module names. Whatever else is in it
@@ -85,7 +85,7 @@ def read(path: Path, architecture: Architecture) -> TruthFile:
         except ConversionError:
             raise
         except Exception as error:  # zipfile, zlib and numpy raise many kinds for a broken file
-            raise ConversionError(f"not an .npz file, or not a whole one: {error}") from error
+            raise ConversionError(f"not an .npz file, or a truncated one: {error}") from error
 
 
 def _read(path: Path, archive: zipfile.ZipFile, architecture: Architecture) -> TruthFile:
@@ -93,17 +93,17 @@ def _read(path: Path, archive: zipfile.ZipFile, architecture: Architecture) -> T
     names = known_names(headers, architecture)
     for needed in ("pixels", *(["mask"] if architecture.kind == "pretraining" else [])):
         if needed not in names:
-            raise ConversionError(f"there is no array {needed!r}, but {listing(names)}")
+            raise ConversionError(f"the file lacks array {needed!r}; it has {listing(names)}")
     outputs = tuple(name for name in OUTPUTS[architecture.kind] if name in names)
     if not outputs:
         raise ConversionError(
-            f"there is none of {', '.join(OUTPUTS[architecture.kind])}, which a network of the "
-            f"kind {architecture.kind} gives, but {listing(names)}"
+            f"the file has no outputs of a network of kind {architecture.kind} "
+            f"({', '.join(OUTPUTS[architecture.kind])}); it has {listing(names)}"
         )
     held = sum(math.prod(one.shape) * one.dtype.itemsize for one in headers.values())
     if held > MOST_BYTES:
         raise ConversionError(
-            f"the arrays take {held / 2**30:.1f} GiB, more than {MOST_BYTES / 2**30:.0f}; keep "
+            f"the arrays take {held / 2**30:.1f} GiB (limit {MOST_BYTES / 2**30:.0f}); save "
             "fewer clips or steps"
         )
     frames_first = _layout(headers[names["pixels"]], architecture)
@@ -111,7 +111,7 @@ def _read(path: Path, archive: zipfile.ZipFile, architecture: Architecture) -> T
     mask = _mask(archive, names["mask"], headers, clips, architecture) if "mask" in names else None
     pixels = _floats(archive, names["pixels"], headers, (4,))
     if (pixels.flatten(1).amax(1) == pixels.flatten(1).amin(1)).all():
-        raise ConversionError("pixels are all of one value, on which most faults don't show")
+        raise ConversionError("all pixels of a clip are equal, which hides faults; use a real clip")
     known = places(architecture, 0 if mask is None else int(mask[0].sum()))
     arrays: dict[str, Tensor | None] = {}
     for name in (name for name in known if name in names):
@@ -126,7 +126,9 @@ def _read(path: Path, archive: zipfile.ZipFile, architecture: Architecture) -> T
         if (values := arrays[name]) is None:
             raise ConversionError(_wrong_output(name, found, wanted, mask))
         if not values.any():
-            raise ConversionError(f"{name} are all 0, which any network gives whose head is 0")
+            raise ConversionError(
+                f"{name} are all 0, as with an untrained head; use trained weights"
+            )
     return TruthFile(
         path,
         sha256(path),
@@ -146,16 +148,16 @@ def _headers(archive: zipfile.ZipFile) -> Iterator[tuple[str, Header]]:
         name for name, number in Counter(one.filename for one in entries).items() if number > 1
     ]
     if twice:
-        raise ConversionError(f"{listing(twice)} more than once")
+        raise ConversionError(f"the file has {listing(twice)} more than once")
     for entry in entries:
         name = entry.filename.removesuffix(".npy")
         if name == entry.filename:
-            raise ConversionError(f"{listing([name])} is no array of numpy.savez")
+            raise ConversionError(f"{listing([name])} is not an array of numpy.savez")
         with archive.open(entry) as file:
             shape, _, dtype = _header(file, name)
             start = file.tell()
         if dtype.kind not in "fbiu":
-            raise ConversionError(f"{name} has dtype {dtype}, which is no number's")
+            raise ConversionError(f"{name} has dtype {dtype}, which is not a number")
         if entry.file_size != start + math.prod(shape) * dtype.itemsize:
             raise ConversionError(
                 f"{name} should hold {list(shape)} values of {dtype}, but has "
@@ -167,7 +169,7 @@ def _headers(archive: zipfile.ZipFile) -> Iterator[tuple[str, Header]]:
 def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     if version not in HEADERS:
-        raise ConversionError(f"{name} is of a form of NumPy's that holds no plain numbers")
+        raise ConversionError(f"{name} is in a NumPy format for other data than plain numbers")
     shape, by_columns, dtype = HEADERS[version](file)
     return shape, by_columns, dtype
 
@@ -180,18 +182,18 @@ def _layout(header: Header, architecture: Architecture) -> bool:
     found = header.shape
     if found[1:] not in (of_authors, of_transformers):
         raise ConversionError(
-            f"pixels are of shape {list(found)}, but this network takes (clips, "
-            f"{', '.join(map(str, of_authors))}) or, as transformers has it, (clips, "
+            f"pixels have shape {list(found)}, but this network takes (clips, "
+            f"{', '.join(map(str, of_authors))}) or, as in transformers, (clips, "
             f"{', '.join(map(str, of_transformers))}): num_frames is {frames} "
             f"({origin['num_frames']}), image_size {size} ({origin['image_size']})"
         )
     if of_authors == of_transformers:
         raise ConversionError(
-            f"pixels of {frames} frames can't be told from their {channels} channels, so they "
-            "can't be compared"
+            f"with {frames} frames and {channels} channels the layout of pixels is unclear, so "
+            "they can't be compared"
         )
     if not 1 <= found[0] <= MOST_CLIPS:
-        raise ConversionError(f"pixels of {found[0]} clips; keep 1 to {MOST_CLIPS} of the batch")
+        raise ConversionError(f"pixels have {found[0]} clips; save 1 to {MOST_CLIPS} of the batch")
     return found[1:] == of_transformers
 
 
@@ -212,7 +214,7 @@ def _floats(
         )
     array = _array(archive, name)
     if broken := int(array.size - np.isfinite(array).sum()):
-        raise ConversionError(f"{name} holds {broken} values that are NaN or infinite")
+        raise ConversionError(f"{name} has {broken} values that are NaN or infinite")
     return torch.from_numpy(array.astype(dtype.newbyteorder("="), order="C"))
 
 
@@ -227,17 +229,17 @@ def _mask(
     found, wanted = headers[name].shape, (clips, tokens(architecture.config))
     if found != wanted:
         raise ConversionError(
-            f"mask is of shape {list(found)}, should be (clips, tokens): {list(wanted)}"
+            f"mask has shape {list(found)}, but should have (clips, tokens): {list(wanted)}"
         )
     array = _array(archive, name)
     if not ((array == 0) | (array == 1)).all():
-        raise ConversionError("mask holds other values than True and False, or 1 and 0")
+        raise ConversionError("mask has other values than True and False, or 1 and 0")
     mask = torch.from_numpy(array.astype(bool))
     hidden = sorted(set(mask.sum(1).tolist()))
     if len(hidden) > 1 or not 0 < hidden[0] < mask.shape[1]:
         raise ConversionError(
-            f"mask hides {listing(map(str, hidden))} of {mask.shape[1]} tokens; it has to hide "
-            "some, not all, and equally many of each clip"
+            f"mask hides {listing(map(str, hidden))} of {mask.shape[1]} tokens; it must hide "
+            "some, not all, and equally many in each clip"
         )
     return mask
 
@@ -245,9 +247,9 @@ def _mask(
 def _wrong_output(
     name: str, found: tuple[int, ...], wanted: tuple[int, ...], mask: Tensor | None
 ) -> str:
-    message = f"{name} are of shape {list(found)}, but this network gives {list(wanted)}"
+    message = f"{name} have shape {list(found)}, but this network gives {list(wanted)}"
     if mask is not None and found[1:2] == (int((~mask[0]).sum()),) != wanted[1:2]:
-        return f"{message}; True in the mask means hidden, so it may be the wrong way round"
+        return f"{message}; True in the mask means hidden, so the mask may be inverted"
     if len(found) == len(wanted) == 3 and found[1] < wanted[1]:
-        return f"{message}; a network that selects tokens is not VideoMAE's"
+        return f"{message}; a network that selects tokens is not a VideoMAE"
     return message
