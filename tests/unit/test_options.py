@@ -305,7 +305,8 @@ def test_describe_names_options_of_others_and_what_is_assumed() -> None:
     path = DATA / "relatives/sigma-finetuned.pth"
     lines = command("inspect", path, "--config", "num_attention_heads=3").output.splitlines()
     assert (
-        "  not options of the authors' scripts: examples, finetuning_crops, linear_probing" in lines
+        "  options that the authors' scripts don't have: examples, finetuning_crops, linear_probing"
+        in lines
     )
     assert "  assumed: tokens: all (nothing in the file)" in lines
     (said,) = json.loads(command("inspect", path, "--json").output)
@@ -353,6 +354,6 @@ def test_positions_in_the_file_are_compared_before_frames_and_size_are_known(
     torch.save({"state_dict": {**state, "pos_embed": torch.zeros(1, 64, 48)}}, path)
     assert "pos_embed differs by up to 1 from the sinusoid" in command("inspect", path).output
     torch.save({"state_dict": {**state, "pos_embed": torch.zeros(1, 64, 24)}}, path)
-    assert "but num_frames ? and image_size ? make it [1, '?', 48]" in (
+    assert "but num_frames ? and image_size ? require [1, '?', 48]" in (
         command("inspect", path).output
     )
