@@ -43,7 +43,7 @@ def test_jobs_die_with_a_killed_run_which_one_command_brings_to_its_end(
     resume = (*CLI, "resume", *made.options())
     refused = process(*resume, cwd=finished.folder)
     assert refused.code == 1
-    assert f"error: {finished.folder} has a run alive in it" in refused.output
+    assert f"error: {finished.folder} has a running Snakemake" in refused.output
     run.kill()
     run.wait()
     assert kills.orphans(made) == []

@@ -83,7 +83,7 @@ def test_folder_that_does_not_load_is_wrong(
     (folder / "model.safetensors").unlink()
     outcome = load(checkpoints, folder)
     assert outcome.code == 1
-    assert "loads: it does not load:" in outcome.output
+    assert "loads: the folder does not load:" in outcome.output
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_options_go_to_the_steps_that_use_them(videos: str) -> None:
 def test_each_data_set_has_its_list(videos: str) -> None:
     both = {"k": KINETICS, "s": SOMETHING}
     assert read(both, videos={"ssv2": videos}).keys() == {"s"}
-    with pytest.raises(ConversionError, match=r"is one list, .* tested on kinetics400, ssv2"):
+    with pytest.raises(ConversionError, match=r"is one list, .* belong to kinetics400, ssv2"):
         read(both, videos=videos)
 
 

@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("require", "warn", "skip"),
         default="require",
         help="what to do with recorded outputs: require fails if they differ, warn only reports "
-        "it, skip does not compare them (default: %(default)s)",
+        "it (an .npz file still fails), skip does not compare them (default: %(default)s)",
     )
 
 

@@ -177,7 +177,7 @@ class Loading:
         yield from outputs_of_its_kind(model, reference, ran, proving)
 
     def _config(self, model: Any) -> str:
-        """Name the values of the loaded config that are not the checkpoint's."""
+        """Return the values of the loaded config that differ from the checkpoint's."""
         held = {name: value for name in self.config if (value := _value(model, name)) is not None}
         expected = {name: value for name, value in self.config.items() if name in held}
         return listing(model_folder.wrong_values(held, expected, self.architecture.origin))

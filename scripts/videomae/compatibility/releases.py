@@ -21,7 +21,7 @@ Cell = Mapping[str, Any]
 def table(
     variants: Iterable[str], releases: Iterable[str], results: Path, place: str = "models"
 ) -> str:
-    """Draw variants by releases with the largest difference, and say what else a user meets."""
+    """Return the table of largest differences by variant and release, with remarks."""
     releases = list(releases)
     rows, remarks, failures = [], Remarks(), []
     for variant in variants:
@@ -58,7 +58,7 @@ class Remarks:
         self.releases: dict[str, list[str]] = {}
 
     def add(self, remark: str, release: str) -> None:
-        """Note that a release says this."""
+        """Record a remark on a release."""
         known = self.releases.setdefault(remark, [])
         if release not in known:
             known.append(release)
@@ -70,7 +70,7 @@ class Remarks:
 
 
 def said(cell: Cell) -> Iterator[str]:
-    """Say in short what a user of a release meets beside the right values, if anything."""
+    """Return a short remark on a release's behaviour beside the outputs; empty if none."""
     for words, names in cell.get("loader", {}).items():
         ends = sorted({name.split("attention.attention.")[-1] for name in names})
         if ends:

@@ -31,7 +31,7 @@ def accept(checkpoint: Path, source: str) -> bool:
 
 
 def discard(checkpoint: Path) -> str:
-    """Remove a checkpoint that was downloaded or linked; say what was done.
+    """Remove a checkpoint that was downloaded or linked; return a text on what was done.
 
     One that was put there by hand stays. The download's record goes too, so that what is put there
     afterwards is not taken for the download.

@@ -33,7 +33,7 @@ class Content(NamedTuple):
 
 
 class Receipt(NamedTuple):
-    """What is known of a checkpoint: its source, its content, and the file that was hashed.
+    """A checkpoint's source, its content, and the stat of the hashed file.
 
     ``file`` is None in receipts of earlier releases. ``fetched`` tells that these bytes came from
     the source over the network, and were not put here by somebody who says so.
@@ -107,7 +107,7 @@ def _recorded(where: str, entry: Any) -> Content:
 
 
 def record(receipts: Iterable[Path], path: Path = LOCK) -> None:
-    """Enter what the network gave, of sources that have no entry; else leave the file alone.
+    """Add an entry for each new source that was downloaded; else leave the file unchanged.
 
     What was not fetched is not entered: a training run may change a local file, and what somebody
     put in a download's place is what they say that it is.
@@ -133,7 +133,7 @@ def write(receipt: Path, made: Receipt) -> None:
 
 
 def refresh(receipt: Path, file: Stat) -> None:
-    """Note the file that a receipt is known to describe, in a receipt that is no younger for it."""
+    """Record a verified file's stat in its receipt, without changing the receipt's time."""
     before = receipt.stat()
     _write(receipt, read(receipt)._replace(file=file), (before.st_atime_ns, before.st_mtime_ns))
 

@@ -31,7 +31,7 @@ REPOSITORY = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>.+))?")
 
 @dataclass(frozen=True)
 class Source:
-    """A parsed source: its kind, and the rest of the text as it is stored and shown.
+    """A parsed source: its kind, and its address as it is stored and shown.
 
     ``whole`` is a web address with what is not to be shown.
     """
@@ -50,7 +50,7 @@ ON_NETWORK = ("gdrive", "hub", "https")
 
 
 def parse(text: str) -> Source:
-    """Read a source; raises `ConversionError` for one that can't be any."""
+    """Return the parsed source; raises `ConversionError` for an invalid one."""
     scheme, _, rest = text.partition(":")
     if text.startswith("https://"):
         return Source("https", addresses.shown(text), text)
@@ -113,7 +113,7 @@ def _from_hub(address: str, path: Path, progress: Progress) -> None:
 
 @contextmanager
 def _asking_the_hub(address: str) -> Iterator[None]:
-    """Say in one line why the hub's client has nothing, and tell whether another try may help."""
+    """Turn errors of the hub's client into one line: lasting refusals or temporary errors."""
     from huggingface_hub import constants
     from huggingface_hub.errors import LocalEntryNotFoundError
 

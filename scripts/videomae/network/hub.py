@@ -27,7 +27,7 @@ ON_THE_LINE = (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtoc
 
 @contextmanager
 def failures(lasting: str, passing: str) -> Iterator[None]:
-    """Turn what the hub's client raises into one line behind these words.
+    """Turn errors of the hub's client into one line that begins with these words.
 
     That is a `PassingError` where the hub is busy, out of order or can't be reached. Meanwhile the
     client refuses to go from https to http.
@@ -58,7 +58,7 @@ def _refuse_unencrypted(response: httpx2.Response) -> None:
 
 
 def _wanted_pause(response: httpx2.Response | None) -> float:
-    """Read how many seconds the hub wants to be left alone: by its own header, or Retry-After."""
+    """Return the pause in seconds that the hub asks for, by its own header or Retry-After."""
     if response is None:
         return 0.0
     limit = parse_ratelimit_headers(response.headers)

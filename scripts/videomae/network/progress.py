@@ -21,7 +21,7 @@ class Progress:
         self.began, self.before = 0.0, 0
 
     def __call__(self, done: int, total: int | None) -> None:
-        """Note that so many bytes are there."""
+        """Record that so many bytes are there; print a line if it is time."""
         now = time.monotonic()
         if self.said is None:
             self.began, self.before = now, done  # this may go on from what an earlier try brought
@@ -32,7 +32,7 @@ class Progress:
         print(f"{self.name}: {line}", file=sys.stderr, flush=True)
 
     def line(self, done: int, total: int | None, seconds: float) -> str:
-        """Say how far it is, how fast in so many seconds, and how long the rest will take."""
+        """Return the line after so many seconds: amount, speed and remaining time."""
         unit, size = _unit(total or done)
         of = f" of {total / size:,.1f}" if total else ""
         said = [f"{done / size:,.1f}{of} {unit}"]

@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 def retrying(action: Callable[[], Result], name: str, wait: float = WAIT) -> Result:
-    """Do it again where a `PassingError` says that this may help, and give what it gives.
+    """Return the result of an action, which is tried again after a `PassingError`.
 
     That is after so many seconds, then three times as many, …, and never before a server wants it.
     Raises `ConversionError` after `TRIES`, or where a server asks for more than `LONGEST`.
@@ -46,12 +46,12 @@ def retrying(action: Callable[[], Result], name: str, wait: float = WAIT) -> Res
 
 
 def may_pass(status: int) -> bool:
-    """Tell the HTTP statuses of a server that is busy or out of order from lasting refusals."""
+    """Return whether an HTTP status is temporary: the server is busy or out of order."""
     return status in (408, 429) or status >= 500
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
-    """Read the seconds that a server wants to be left alone (Retry-After: a number or a date)."""
+    """Return the pause in seconds that a server asks for (Retry-After: a number or a date)."""
     from urllib3.exceptions import InvalidHeader  # not before a server refuses: it takes 30 ms
     from urllib3.util import Retry
 
@@ -62,7 +62,7 @@ def retry_after(headers: Mapping[str, str]) -> float:
 
 
 def add_wait(parser: argparse.ArgumentParser) -> None:
-    """Let a command take the seconds before the second try."""
+    """Add ``--wait``, the pause before the second try."""
     parser.add_argument(
         "--wait",
         type=float,

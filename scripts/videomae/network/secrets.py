@@ -18,7 +18,7 @@ ALL = f'"${{!{ADDRESS}_@}}"'  # in bash: the names of all variables that begin s
 
 
 def variable(shown: str) -> str:
-    """Name the variable of a run that holds the whole address which is shown so."""
+    """Return the name of the variable with the whole address of a shown one."""
     return f"{ADDRESS}_{sha256(shown.encode()).hexdigest()[:16]}"
 
 

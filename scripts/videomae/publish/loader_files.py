@@ -1,4 +1,4 @@
-"""Which files of a repository would a loader read?  All but the four that are published are wrong.
+"""Recognises files of a repository that a loader would read beside the four published ones.
 
 `from_pretrained`, pipelines and adapters' libraries look for files by name at the top of a
 repository: an adapter beside the weights changes what is computed, another processor's config

@@ -1,4 +1,4 @@
-"""How do words from elsewhere stand in Markdown, so that they are read and never obeyed?
+"""Escapes texts for Markdown, so that they are shown and not interpreted.
 
 Names in a checkpoint, labels, paths and what a loader says may hold anything: backticks, the bars
 of a table, HTML, links, other lines.

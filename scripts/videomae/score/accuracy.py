@@ -65,7 +65,7 @@ class Accuracy:
 
 
 def accuracy(predictions: Sequence[Prediction], unread: Sequence[int] = ()) -> Accuracy:
-    """Count; ``unread`` holds the labels of videos that have no prediction."""
+    """Return the accuracy; ``unread`` holds the labels of videos without a prediction."""
     first = sum(prediction.right for prediction in predictions)
     best = sum(prediction.among_best for prediction in predictions)
     read, every = len(predictions), len(predictions) + len(unread)

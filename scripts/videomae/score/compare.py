@@ -1,4 +1,4 @@
-"""Where does a difference in accuracy come from?  By steps from the authors' way to others'.
+"""Explains a difference in accuracy by steps from the authors' preprocessing to the usual one.
 
 Each changes one choice more. The first has none changed, the last is what users of transformers
 commonly do: one clip, one crop, the processor's resizing by PIL.
@@ -24,7 +24,7 @@ Records = Mapping[str, Record]
 
 @dataclass(frozen=True)
 class Step:
-    """One choice more that is changed: what it is called, and what is predicted then.
+    """One more changed choice: its name, and the scores with it.
 
     ``scores`` makes of the logits by the authors' way, (clips, crops, classes), and by that of
     transformers, (classes,), a video's scores.
@@ -105,7 +105,7 @@ def content(compared: Sequence[Compared]) -> list[dict[str, Any]]:
 
 
 def table(of: Mapping[str, Sequence[Compared]]) -> str:
-    """Draw the steps of one folder or of two, whose difference by weights is the last column."""
+    """Return the table of steps for one folder, or for two with their difference."""
     names = list(of)
     rows = []
     for number, step in enumerate(STEPS):

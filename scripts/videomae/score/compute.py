@@ -35,7 +35,7 @@ class Progress:
         self.began = self.said = time.monotonic()
 
     def __call__(self) -> None:
-        """Note that one more is done."""
+        """Record one more finished video."""
         self.done += 1
         now = time.monotonic()
         if now - self.said >= self.seconds or self.done == self.total:
@@ -44,7 +44,7 @@ class Progress:
             print(said, file=sys.stderr, flush=True)
 
     def line(self, seconds: float) -> str:
-        """Say how far it is after so many seconds."""
+        """Return the line after so many seconds."""
         said = [f"{self.done:,} of {self.total:,} videos"]
         if seconds > 0:
             rate = (self.done - self.before) / seconds
@@ -110,7 +110,7 @@ class Work:
 
 
 def _decoded(root: Path, way: Way, entry: Entry) -> tuple[Record, Cut | None]:
-    """Read a video and cut its views; without them the record says why."""
+    """Return a video's record and views; without views the record says why."""
     state = State.of(root / entry.path)
     try:
         video = decoding.read(root / entry.path, way.wanted, way.change)

@@ -1,4 +1,4 @@
-"""What are the frames of a file?  Decoded by PyAV, one after the other, only the needed ones held.
+"""Decodes videos with PyAV, frame by frame; only the needed frames stay in memory.
 
 As the authors' decoder (decord) gives them: RGB, turned as the file says, as many as there are.
 """
@@ -38,7 +38,7 @@ def read(
     wanted: Callable[[int], Iterable[int]],
     change: Callable[[Frame], Frame] = lambda frame: frame,
 ) -> Video:
-    """Read those frames that are wanted of as many as there are, each changed as it comes.
+    """Return the wanted frames of a video, each changed after it is decoded.
 
     Raises `UnreadableError` for a file without them.
     """
@@ -58,7 +58,7 @@ def read(
 
 
 def _counted(path: Path) -> tuple[int, str]:
-    """Count a video's frames, decoding none; tell what its end lacks of what the file declares.
+    """Return the number of frames without decoding, and what a truncated file lacks.
 
     An mp4 that lacks frames of its own table is refused, as by decord. Other containers tell only
     how long they last, and decord takes what is there.

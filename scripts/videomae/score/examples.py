@@ -42,7 +42,7 @@ def content(outcome: Outcome, chosen: Sequence[Scored], root: Path) -> Iterator[
 
 
 def strip(path: Path) -> str:
-    """Draw frames of a video side by side; a data URI of a JPEG."""
+    """Return frames of a video side by side, as a data URI of a JPEG."""
     read = decoding.read(path, _evenly, lambda frame: views.resize(frame, SIDE))
     picture = Image.fromarray(np.concatenate(list(read.frames.values()), axis=1))
     picture.save(file := io.BytesIO(), "JPEG", quality=80)

@@ -11,7 +11,7 @@ FEWEST = 5  # videos from which anything can be told
 
 
 def diagnosis(predictions: Sequence[Prediction], names: Sequence[str]) -> str:
-    """Say which other mapping of the labels makes many more predictions right; empty if none."""
+    """Return a warning if another mapping of the labels makes many more predictions right."""
     if len(predictions) < FEWEST:
         return ""
     found = {"as given": sum(each.right for each in predictions), **_others(predictions, names)}
@@ -45,7 +45,7 @@ def _others(predictions: Sequence[Prediction], names: Sequence[str]) -> Mapping[
 
 
 def _any(predictions: Sequence[Prediction]) -> int:
-    """Count what is right if each label means what the other videos with it are taken for.
+    """Return how many predictions are right if each label means its other videos' prediction.
 
     No class may be two labels' meaning, or a network that always says the same would fit.
     """

@@ -1,4 +1,4 @@
-"""Which videos' logits are there already?  One file of lines for each process that computes any.
+"""Caches the logits of videos, in one file of lines for each process.
 
 A line is a video, whole or not taken: a process that is killed loses the video it was at. The
 files' name has a digest of what the logits depend on, so that others are never taken for them.
@@ -39,7 +39,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """What came of a video: the logits of its views, (views, classes), or why there are none.
+    """The result of a video: the logits of its views, (views, classes), or why there are none.
 
     ``total`` counts its frames, ``lacking`` says what is not there of a cut one.
     """
@@ -64,7 +64,7 @@ class Record:
 
     @classmethod
     def parse(cls, line: str) -> "Record":
-        """Read a line."""
+        """Return the record in a line."""
         fields = json.loads(line)
         views = fields.pop("views", 0)
         fields["state"] = State(*fields["state"])
@@ -117,7 +117,7 @@ def _records(file: Path) -> Iterator[Record]:
 
 
 def _drop_cut_line(file: IO[bytes]) -> None:
-    """Take away what stands behind the last end of a line."""
+    """Remove an incomplete last line."""
     end = file.seek(0, 2)
     at, step = end, 1 << 16
     while at:

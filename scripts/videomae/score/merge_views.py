@@ -1,4 +1,4 @@
-"""What is predicted from a video's views?  The mean of their softmaxes.
+"""Merges the views of a video: the mean of their softmaxes.
 
 By default a video is its path and has all of its views; what the authors' code does where that does
 not hold is apart, `as_authors`.

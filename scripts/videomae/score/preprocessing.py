@@ -1,4 +1,4 @@
-"""By which way do a video's frames become views?  The authors', or transformers' own.
+"""Makes views of a video's frames, by the authors' preprocessing or by transformers'.
 
 A way says which frames it wants, what to do with each as it comes, and how views are cut of them.
 """
@@ -87,7 +87,7 @@ class Transformers:
         return frame
 
     def cut(self, total: int, frames: Mapping[int, Frame]) -> Cut:
-        """Let the processor resize, crop and normalise; the pixels are float32."""
+        """Return float32 pixels that the processor has resized, cropped and normalised."""
         clip = [frames[number] for number in self.wanted(total)]
         pixels = self._processor(clip, return_tensors="np")["pixel_values"]
         return Cut(np.asarray(pixels, dtype=np.float32), [0])

@@ -1,4 +1,4 @@
-"""How does one test on a data set?  The authors' settings, and one's own in their place.
+"""The authors' test protocols, with the user's own settings.
 
 Source: scripts/*/finetune.sh and run_class_finetuning.py of MCG-NJU/VideoMAE; Kinetics-710:
 MODEL_ZOO.md of OpenGVLab/VideoMAEv2.
@@ -16,7 +16,7 @@ SAMPLINGS = ("dense", "segments")
 
 @dataclass(frozen=True)
 class Protocol:
-    """Which views of a video a model is asked about: ``clips`` in time by ``crops`` in space.
+    """The views of a video: ``clips`` in time by ``crops`` in space.
 
     A clip has ``frames`` frames, in dense sampling every ``rate``-th; a crop is a square of
     ``short_side`` pixels from frames whose shorter side that is.
@@ -65,7 +65,7 @@ OF_DATA_SET = {
 
 
 def custom(protocol: Protocol, settings: Mapping[str, int | None]) -> Protocol:
-    """Put one's own settings, where given, in the place of a protocol's.
+    """Return a protocol with the user's own settings.
 
     Raises `ConversionError` for a setting that no view can be made by.
     """
@@ -77,7 +77,7 @@ def custom(protocol: Protocol, settings: Mapping[str, int | None]) -> Protocol:
 
 
 def refuse_untestable(protocol: Protocol) -> None:
-    """Refuse what the authors' code can't do, or does otherwise than it seems.
+    """Raise `ConversionError` for protocols that the authors' code can't run correctly.
 
     One clip or crop divides by zero there, and with more than two clips of segments a clip has
     other numbers of frames.

@@ -175,7 +175,7 @@ def _cut(outcome: Outcome) -> list[Scored]:
 
 
 def table(outcome: Outcome, published: Mapping[str, Any] | None = None) -> str:
-    """Draw what people look for first: accuracy, what was confused, what could not be read."""
+    """Return the table of accuracy, then confused classes and unreadable videos."""
     counted = outcome.accuracy
     rows = [_row("top-1", counted.top1), _row("top-5", counted.top5)]
     if outcome.unreadable and not outcome.as_authors:

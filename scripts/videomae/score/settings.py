@@ -31,7 +31,7 @@ class Variant(Protocol):
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be scored of a variant: the list, and the options of ``videomae score``.
+    """The scoring of a variant: the list of videos and the options of ``videomae score``.
 
     ``computed`` say which views, ``merged`` what is made of them.
     """

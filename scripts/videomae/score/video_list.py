@@ -1,4 +1,4 @@
-"""Which videos, with which labels?  A list as the authors write it: a path and a number a line.
+"""Reads lists of videos as the authors write them: a path and a label on each line.
 
 Theirs are read by pandas with one space between the two. What else stands in such lists is read
 rightly here where it can only mean one thing, and refused with its line where it can't.
@@ -33,7 +33,7 @@ class Entry:
 
 
 def read(path: Path, classes: int) -> list[Entry]:
-    """Read a list for a head of so many classes; raises `ConversionError` with the line."""
+    """Return the entries of a list for a head of so many classes; errors name the line."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -104,6 +104,6 @@ def _refuse_outside(path: Path, entries: list[Entry], classes: int) -> None:
 
 
 def table(entries: Iterable[Entry]) -> Iterator[str]:
-    """Name entries with their lines, one each."""
+    """Yield a line for each entry, with its line number."""
     for entry in entries:
         yield f"  line {entry.line}: {one_line(entry.path)}"

@@ -1,4 +1,4 @@
-"""Which frames and pixels is a view made of?
+"""Selects the frames and pixels of each view.
 
 Frames, sizes and offsets are those of the authors' kinetics.py (dense) and ssv2.py (segments) at
 test time. The tests hold them, and the pixels, to what their code was recorded to give.
@@ -86,7 +86,7 @@ def resize(frame: Frame, short_side: int) -> Frame:
 
 
 class Cut(NamedTuple):
-    """The different views of a video, and for each (clip, crop), clips outer, which of them it is.
+    """The distinct views of a video, and the index of the view for each (clip, crop).
 
     Of a short or a square video many are the same, and one is enough for the model.
     """

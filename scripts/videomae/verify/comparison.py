@@ -39,7 +39,7 @@ class Comparison:
         return self.differences[worst(self.differences)]
 
     def first_parting(self) -> str:
-        """Name the first step that differs by more than rounding; empty if none does."""
+        """Return a text with the first step that differs by more than rounding; empty if none."""
         for step, relative in self.differences.items():
             if not relative <= STEP_TOLERANCE:  # so that a NaN counts
                 return f"outputs first differ at {step} (by {relative:.2g} of its scale)"
@@ -112,7 +112,7 @@ def furthest(found: Tensor, expected: Tensor) -> float:
 
 
 def worst(differences: Mapping[str, float]) -> str:
-    """Name the largest of some differences; a NaN is larger than any number."""
+    """Return the name of the largest difference; a NaN is larger than any number."""
     return max(differences, key=lambda name: (math.isnan(differences[name]), differences[name]))
 
 
@@ -203,7 +203,7 @@ def positions(model: Any) -> dict[Any, Tensor]:
 
 @contextmanager
 def for_clips(model: Any, image_size: int, tokens: int) -> Iterator[None]:
-    """Let a loaded model take smaller clips for a while, with its positions' leading ones."""
+    """Make a loaded model accept smaller clips in the block, with its first positions."""
     tables, patches = positions(model), model.base_model.embeddings.patch_embeddings
     usual = patches.image_size
     patches.image_size = (image_size, image_size)

@@ -42,12 +42,12 @@ class ExpectedConfig:
         return model_folder.model_config(self.architecture, names, self.synthetic, self.dtype)
 
     def labels_of(self, folder: Path) -> dict[int, str]:
-        """Read a folder's own labels; raises `ConversionError` if it has not one for each class."""
+        """Return a folder's labels; raises `ConversionError` unless each class has one."""
         config = model_folder.read_json(folder / model_folder.CONFIG)
         return labels.of_config(config, self.architecture.num_labels or 0)
 
     def labels_compared_with(self) -> str | None:
-        """Name what labels are compared with; None where there are none."""
+        """Return what labels are compared with; None without labels."""
         if not self.architecture.num_labels:
             return None
         if not self.compare_labels:

@@ -40,7 +40,7 @@ class Recorded:
 
     @classmethod
     def parse(cls, entry: Mapping[str, Any]) -> "Recorded":
-        """Read an entry of config.yaml, its conditions already filled in."""
+        """Return the recorded outputs of an entry in config.yaml, with all conditions."""
         names = {"norm_pix": True, "raw_pix": False}
         try:
             leading = torch.tensor(entry["logits"], dtype=torch.float32)
@@ -155,7 +155,7 @@ def check(
 
 
 def _difference_message(recorded: Recorded, name: str, largest: float, report: Report) -> str:
-    """Say what differs; if all other checks passed, that the recording may be another's."""
+    """Return the message; if all other checks passed, it suspects the recording."""
     if not report.passed:
         return f"{name} differ from the recording by {largest:.3g}"
     return (

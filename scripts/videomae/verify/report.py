@@ -31,7 +31,7 @@ class Check:
 
 @dataclass
 class Report:
-    """All that verifying one folder found; `save` writes it as JSON.
+    """The results of a verification; `save` writes them as JSON.
 
     Differences and tolerance are absolute: ``max_abs_difference`` is the model's (the same pixels
     into both), ``preprocessing_difference`` the processor's (the same clip into both). ``layers``

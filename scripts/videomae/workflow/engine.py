@@ -13,7 +13,7 @@ from videomae import results_location
 
 
 def software_deployment(workflow: Any) -> set[str]:
-    """Name what gives jobs an environment of their own: conda, apptainer, or nothing.
+    """Return the methods that give jobs their own environment: conda, apptainer, or none.
 
     There the command ``videomae`` is that environment's, and not the one beside Snakemake.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.adversarial.faults.kills import differences
 from tests.adversarial.faults.scene import LIMIT, Scene, Watch, scene
 
-NO_SPACE = re.compile(r"No space left|MB (are )?free|disk: .* must be freed")
+NO_SPACE = re.compile(r"No space left|MB (are )?free|disk: .*; free .* more")
 
 
 @contextmanager

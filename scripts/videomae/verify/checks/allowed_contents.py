@@ -110,7 +110,7 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 
 
 def strangers(folder: Path, trained: bool = False) -> Iterator[str]:
-    """Name what a folder holds that is on no list, and what loaders do with it where that is known.
+    """Yield the files of a folder that are on no list, with their use by loaders if known.
 
     ``trained`` allows what training leaves beside a model.
     """
@@ -124,7 +124,7 @@ def strangers(folder: Path, trained: bool = False) -> Iterator[str]:
 
 
 def foreign_files(folder: Path) -> Iterator[str]:
-    """Name what others' folder holds that loaders may read and that loading it does not compare.
+    """Yield the files of another program's folder that loaders may read but no check compares.
 
     Its weights are loaded from either format. Of two sets in one format releases choose one.
     """
@@ -151,12 +151,12 @@ def config_faults(
     origin: Mapping[str, str],
     also: Collection[str],
 ) -> list[str]:
-    """Say what is wrong with a config: values that differ, and keys beside these and ``also``."""
+    """Return a config's faults: values that differ, and keys beside these and ``also``."""
     return [*wrong_values(found, expected, origin), *_unknown(found, {*expected, *also})]
 
 
 def processor_faults(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    """Say what is wrong with a processor's config: values that differ, unexpected keys."""
+    """Return a processor config's faults: values that differ, and unexpected keys."""
     return [*wrong_values(found, expected, {}), *_unknown(found, expected)]
 
 
@@ -169,7 +169,7 @@ def _unknown(found: Mapping[str, Any], allowed: Collection[str]) -> Iterator[str
 def foreign_keys(
     found: Mapping[str, Any], known: Mapping[str, Any], defaults: dict[str, Any]
 ) -> list[str]:
-    """Name keys of somebody else's config.json that may change what a loader does.
+    """Return keys of another program's config.json that may change what a loader does.
 
     ``known`` are the keys that a conversion writes, whose effects are seen in what the model
     computes; others must say what ``defaults``, the release's own, say.
@@ -183,7 +183,7 @@ def foreign_keys(
 
 
 def foreign_processor_keys(found: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
-    """Name keys of somebody else's processor config that may change what it does."""
+    """Return unknown keys of another program's processor config that may change its effect."""
     return [
         f"{name} is {value!r}"
         for name, value in found.items()
@@ -195,7 +195,7 @@ def foreign_processor_keys(found: Mapping[str, Any], known: Mapping[str, Any]) -
 def loaded_faults(
     loaded: Mapping[str, Any], expected: Mapping[str, Any], defaults: dict[str, Any]
 ) -> list[str]:
-    """Say in what a config or processor that transformers has loaded is not as expected.
+    """Return the faults of a config or processor that transformers has loaded.
 
     All three are what its ``to_dict`` gives, or values of those names. Of what is not expected by
     name, nothing may differ from ``defaults``.
@@ -226,5 +226,5 @@ def _plain(value: Any) -> Any:
 
 
 def read_if_there(path: Path) -> dict[str, Any]:
-    """Read a JSON object; empty where there is no such file. Raises `ConversionError` otherwise."""
+    """Return a JSON object; empty without the file. Raises `ConversionError` for other content."""
     return read_json(path) if path.exists() else {}

@@ -64,7 +64,7 @@ def _labels_without_list(folder: Path, expected: ExpectedConfig) -> Check:
 
 
 def _label_message(found: Mapping[str, Any], expected: Mapping[str, Any], name: str) -> str:
-    """Name the first entry of a label map that is not as it should be."""
+    """Return the fault of the first wrong entry in a label map; empty if none is wrong."""
     entries, wanted = found.get(name), expected[name]
     if not isinstance(entries, dict):
         return f"{name} is {entries!r}, should be a map with {len(wanted)} entries"

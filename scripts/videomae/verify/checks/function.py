@@ -80,7 +80,7 @@ def _not_finite(network: ExpectedNetwork) -> Check:
 def _preprocessing_difference(
     model: Any, network: ExpectedNetwork, processed: Tensor | None
 ) -> float | None:
-    """Tell how far the folder's own processor moves the outputs, the model being the same."""
+    """Return the check of the folder's processor: its effect on the outputs of the same model."""
     if processed is None:
         return None
     config = network.config
@@ -99,7 +99,7 @@ def _preprocessing_difference(
 
 
 def _eps_effect(reference: Reference, ran: Run, report: Report) -> Check:
-    """Tell how far transformers' eps in the final norm moves the outputs."""
+    """Return the check of the effect of transformers' eps in the final norm on the outputs."""
     effect = eps_effect(reference, ran.comparison.expected[BEFORE_FINAL_NORM], ran.expected)
     report.eps_effect, report.eps_bound = effect.measured, asdict(effect)
     message = (
@@ -110,7 +110,7 @@ def _eps_effect(reference: Reference, ran: Run, report: Report) -> Check:
 
 
 def _rounding_effect(network: ExpectedNetwork, ran: Run, report: Report) -> Iterator[Check]:
-    """Tell how far rounding the weights alone moves the outputs from the checkpoint's."""
+    """Return the check of the effect of rounded weights on the outputs."""
     original = _logits(network.reference(network.original), ran)
     effect = difference(original, ran.expected)
     report.rounding_effect = effect

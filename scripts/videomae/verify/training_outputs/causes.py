@@ -17,7 +17,7 @@ HEAD_WIDTHS = (8, 16, 24, 32, 40, 48, 64, 80, 88, 96, 128)
 def explain(
     file: TruthFile, original: Reference, by: float, size: float, steps: Mapping[str, float]
 ) -> str:
-    """Say by how much the reference differs, at which step first, and what to look at.
+    """Return a text: by how much the reference differs, where first, and likely causes.
 
     ``by`` is the output's difference, absolute, ``size`` its root mean square; ``steps`` are those
     that were recorded, of their scale, in the order of computing.
@@ -50,7 +50,7 @@ OTHER = "other weights (another epoch, model_ema), or pixels that the network di
 
 
 def _first(file: TruthFile, first: str, steps: Mapping[str, float]) -> str:
-    """Name the first step that differs, and the last before it that agrees."""
+    """Return a text with the first step that differs, and the last one that agrees."""
     before = list(steps)[: list(steps).index(first)]
     agrees = f"{before[-1]} still agrees, " if before else ""
     if file.arrays[first] is None:
@@ -61,7 +61,7 @@ def _first(file: TruthFile, first: str, steps: Mapping[str, float]) -> str:
 
 
 def _suspects(file: TruthFile, original: Reference, first: str) -> str:
-    """Name what can be the cause of a step's being the first to differ."""
+    """Return a text with the likely causes if this step differs first."""
     if file.arrays[first] is None:
         return "a network that selects tokens, or has other tokens, is not a VideoMAE"
     if first.endswith("patch_embed"):
@@ -80,7 +80,7 @@ def _heads(original: Reference) -> str:
 
 
 def _other_heads(file: TruthFile, original: Reference) -> str:
-    """Find another number of heads with which the reference agrees; empty if there is none."""
+    """Return another number of heads with which the outputs agree; empty if there is none."""
     architecture = original.architecture
     for part in ("", "decoder_") if architecture.kind == "pretraining" else ("",):
         name, width = f"{part}num_attention_heads", architecture.config[f"{part}hidden_size"]

@@ -75,7 +75,7 @@ class TruthFile:
 
 
 def read(path: Path, architecture: Architecture) -> TruthFile:
-    """Read a file for such a network; raises `ConversionError` for one that can't be compared."""
+    """Return a file's content for a network; raises `ConversionError` if it can't be compared."""
     with about(path):
         if not path.is_file():
             raise ConversionError("no such file; write it with numpy.savez")
@@ -142,7 +142,7 @@ def _read(path: Path, archive: zipfile.ZipFile, architecture: Architecture) -> T
 
 
 def _headers(archive: zipfile.ZipFile) -> Iterator[tuple[str, Header]]:
-    """Read what the file says of each array, so that none is read that is not as it should be."""
+    """Yield the header of each array; raises `ConversionError` before a bad array is read."""
     entries = archive.infolist()
     twice = [
         name for name, number in Counter(one.filename for one in entries).items() if number > 1
@@ -205,7 +205,7 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray[Any, Any]:
 def _floats(
     archive: zipfile.ZipFile, name: str, headers: Mapping[str, Header], sizes: tuple[int, ...]
 ) -> Tensor:
-    """Read an array of floating-point numbers of such sizes in bytes, all of them finite."""
+    """Return an array of finite floating-point numbers of one of the sizes in bytes."""
     dtype = headers[name].dtype
     if dtype.kind != "f" or dtype.itemsize not in sizes:
         wanted = " or ".join(f"float{8 * size}" for size in sizes)
@@ -225,7 +225,7 @@ def _mask(
     clips: int,
     architecture: Architecture,
 ) -> Tensor:
-    """Read the mask: True where hidden, equally many for each clip."""
+    """Return the mask (clips, tokens): True where hidden, equally many in each clip."""
     found, wanted = headers[name].shape, (clips, tokens(architecture.config))
     if found != wanted:
         raise ConversionError(
