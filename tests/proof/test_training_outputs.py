@@ -561,8 +561,8 @@ def test_file_of_an_entry_is_compared_and_another_one_verifies_again(finished: W
     assert status in row(outcome, "own-1")
     assert status in command("status", "--directory", finished.folder).output
     card = (finished.results / "models/own-1/README.md").read_text()
-    assert "It is **verified against your recorded outputs**" in card
-    assert "gave for 1 clip (logits)" in card
+    assert "Status: **verified against your recorded outputs**" in card
+    assert "its network and this folder give the same outputs" in card
     assert "my truth" not in card
 
     (finished.folder / "older.npz").replace(file)

@@ -285,7 +285,7 @@ def test_run_keeps_and_shows_no_secret_and_gives_each_step_its_own(
     shown = {name: f"https://{web.here}/zoo/{name}.pth" for name in ("it", "other")}
     assert set(lock) == {"hub:lab/zoo/it.pth", *shown.values()}
     card = (workflow.results / "models/it/README.md").read_text()
-    assert f"| source | `{shown['it']}` |" in card
+    assert f"| Checkpoint | `{shown['it']}` |" in card
     tokens = {"HF_TOKEN": TOKEN, "HUGGING_FACE_HUB_TOKEN": TOKEN}
     needed = {
         "push": tokens,

@@ -153,7 +153,7 @@ def test_graph_of_the_steps_is_the_one_that_snakemake_draws(tmp_path: Path) -> N
 def furnished(tmp_path: Path) -> Workflow:
     """Give a folder with the files that the commands name."""
     shutil.copy(ROOT / "config.yaml", tmp_path)
-    for name in ("best.pth", "checkpoint-best.pth"):
+    for name in ("best.pth", "checkpoint-best.pth", "detector.pth"):
         shutil.copy(DATA / "trained/v1-cls.pth", tmp_path / name)
     for name in ("DIR", "SHARED/results/checkpoints"):
         (tmp_path / name).mkdir(parents=True)

@@ -378,7 +378,7 @@ def test_checkpoint_placed_by_hand_or_in_a_shared_folder_is_taken_and_held_to_wh
     assert (workflow.results / "checkpoints/shared.pth").readlink() == shared
     assert [path.name for path in zoo.iterdir()] == ["shared.pth"]
     card = (workflow.results / "models/shared/README.md").read_text()
-    assert f"| source | `{origins['shared']}` |" in card
+    assert f"| Checkpoint | `{origins['shared']}` |" in card
     assert str(zoo) not in card
     assert not lock.exists()  # nobody knows that the network gave these
     recorded = {
@@ -532,7 +532,7 @@ def test_run_that_needs_more_disk_than_there_is_stops_first(
     ("inside", "said"),
     [
         ("zero_pp_rank_0_mp_rank_00_model_states.pt", "ZeRO-3 has spread the weights over 1 files"),
-        ("notes.txt", "a folder with 0 of DeepSpeed's mp_rank_NN_model_states.pt in it"),
+        ("notes.txt", "the folder has 0 DeepSpeed files mp_rank_NN_model_states.pt"),
     ],
 )
 def test_folder_without_one_checkpoint_fails_alone(
