@@ -569,7 +569,7 @@ def test_file_of_an_entry_is_compared_and_another_one_verifies_again(finished: W
     outcome = finished.run()
     assert jobs(outcome) == every("verify", variants=("own-1",))
     assert "FAILED at verify" in row(outcome, "own-1")
-    assert "gives other logits than my truth.npz holds" in outcome.output
+    assert "gives other logits than my truth.npz has" in outcome.output
     assert not (finished.results / "verification/own-1.json").exists()
 
 
