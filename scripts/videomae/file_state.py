@@ -7,8 +7,9 @@ times differ, the SHA-256 decides.
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, NamedTuple
 
 from videomae.errors import ConversionError
@@ -49,11 +50,22 @@ def hashed(path: Path) -> tuple[Stat, str]:
 class Watched:
     """Files that must stay the same: hashed at first, compared again by `changed`.
 
-    With ``hashing`` off, only their stats are compared.
+    With ``hashing`` off, only their stats are compared. Of a file that still has a stat of
+    ``hashes``, the SHA-256 is taken from there.
     """
 
-    def __init__(self, *paths: Path, folder: Path | None = None, hashing: bool = True) -> None:
-        self.found = {path: hashed(path) if hashing else (stat(path), "") for path in paths}
+    def __init__(
+        self,
+        *paths: Path,
+        folder: Path | None = None,
+        hashing: bool = True,
+        hashes: Mapping[Stat, str] = MappingProxyType({}),
+    ) -> None:
+        self.found: dict[Path, tuple[Stat, str]] = {}
+        for path in paths:
+            now = stat(path)
+            known = (now, hashes.get(now, ""))
+            self.found[path] = hashed(path) if hashing and now not in hashes else known
         # Replacing a file changes its folder, even if the first file is put back later.
         places = [*paths, folder] if folder else paths
         self.places = {path: _place(path) for path in places}

@@ -86,9 +86,10 @@ def run(arguments: argparse.Namespace) -> None:
         report = verification.run(lambda said: print(printable(str(said))))
         provenance.refuse_changed(read, verification.checkpoint.entries)
         provenance.refuse_changed(beside)
-        report.checks.append(_unchanged(held, report.facts["sha256"]))
+        report.checks.append(_unchanged(held))
         print(report.checks[-1])
     report.facts["checkpoint"] = provenance.describe(read, path)
+    report.facts["sha256"] = {file.name: sha256 for file, (_, sha256) in held.found.items()}
     report.facts["files"] = {file.name: stat._asdict() for file, (stat, _) in held.found.items()}
     report.facts["asked"] = {
         **provenance.conversion(
@@ -110,9 +111,12 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{arguments.folder}: {report.status}; {report.said()}")
 
 
-def _unchanged(watched: Watched, after: dict[str, str]) -> Check:
-    """Return the check that the folder is what it was when verifying began."""
-    changed = provenance.changed_files(watched, after)
+def _unchanged(watched: Watched) -> Check:
+    """Return the check that the folder is what it was when it was hashed.
+
+    The checks read it several times, also by transformers.
+    """
+    changed = watched.changed()
     message = f"{listing(changed)} changed during verification; run again once nothing writes to it"
     return Check("files unchanged", not changed, message=message if changed else "")
 

@@ -1,7 +1,7 @@
 """Checks and records the bytes and the options from which a folder is made.
 
 A receipt has the checkpoint's SHA-256 at the time of the download. The file may have changed since,
-so both converting and verifying hash it again.
+so verifying hashes it again; converting does where size, times or inode are not the receipt's.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from videomae.checkpoint.lazy_tensor import Entry, Stored
 from videomae.checkpoint.selection import Selection
 from videomae.convert.model_folder import CONVERTED, read_json
 from videomae.errors import ConversionError, listing
-from videomae.file_state import Watched
+from videomae.file_state import Stat, Watched
 
 
 def add_provenance(parser: argparse.ArgumentParser) -> None:
@@ -42,18 +42,26 @@ def watch(
 ) -> Watched:
     """Return a watch on a checkpoint; raises `ConversionError` for an unexpected SHA-256.
 
-    Without an expected SHA-256, ``hashing`` decides whether the file is hashed.
+    Without ``hashing`` the file is hashed only if a SHA-256 is expected and the receipt is of an
+    earlier state of the file.
     """
-    watched = Watched(path, hashing=hashing or bool(pinned or receipt))
+    noted = read_json(receipt) if receipt else {}
+    hashes = {} if hashing else _hashes(noted)
+    watched = Watched(path, hashing=hashing or bool(pinned or receipt), hashes=hashes)
     found = watched.sha256(path)
     if pinned and found != pinned.lower():
         raise ConversionError(f"the file has SHA-256 {found}, but {pinned} is expected")
-    if receipt and found != (noted := read_json(receipt).get("sha256")):
+    if receipt and found != (expected := noted.get("sha256")):
         raise ConversionError(
-            f"the file has SHA-256 {found}, but {receipt} has {noted}: the file changed after the "
-            "download; run again to use it as it is now"
+            f"the file has SHA-256 {found}, but {receipt} has {expected}: the file changed after "
+            "the download; run again to use it as it is now"
         )
     return watched
+
+
+def _hashes(noted: Mapping[str, Any]) -> dict[Stat, str]:
+    """Return a receipt's SHA-256, by the stat that the hashed file had."""
+    return {Stat(*(int(noted.get(name) or 0) for name in Stat._fields)): str(noted.get("sha256"))}
 
 
 def watch_beside(*paths: Path) -> Watched:
@@ -79,16 +87,6 @@ def watch_folder(folder: Path) -> Watched:
     """Return a watch on a folder's files, with their hashes."""
     files = [path for name in CONVERTED if (path := folder / name).is_file()]
     return Watched(*files, folder=folder)
-
-
-def changed_files(watched: Watched, after: Mapping[str, str]) -> list[str]:
-    """Return the files of a folder that changed, by their hashes ``after`` the checks.
-
-    The checks read the folder several times, also by transformers.
-    """
-    before = {path.name: sha256 for path, (_, sha256) in watched.found.items()}
-    others = {name for name in {*before, *after} if before.get(name) != after.get(name)}
-    return sorted(others) or watched.changed()
 
 
 def describe(watched: Watched, path: Path) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from videomae.checkpoint import reader
 from videomae.checkpoint.reader import Checkpoint
 from videomae.checkpoint.selection import Selection
 from videomae.convert import folding, model_folder
-from videomae.files import sha256
 from videomae.model.datasets import trained_on
 from videomae.recognition import assumptions, training_scripts
 from videomae.recognition.recognize import read_architecture
@@ -126,7 +125,6 @@ class Verification:
             if self.recorded:
                 yield "comparing with recorded outputs"
                 yield from self._recorded(self.recorded, kind, model)
-        yield "hashing the folder"
 
     def _recorded(self, recorded: Recorded, kind: Any, model: Any | None) -> Iterator[Check]:
         """Compare with the recorded outputs of config.yaml, unless they are to be skipped."""
@@ -138,7 +136,6 @@ class Verification:
 
     def _facts(self) -> dict[str, Any]:
         """Gather what else a reader of the report wants to know."""
-        files = [path for name in model_folder.CONVERTED if (path := self.folder / name).is_file()]
         opened, architecture = self.checkpoint, self.architecture
         return {
             "kind": architecture.kind,
@@ -155,7 +152,6 @@ class Verification:
             "left_out": list(opened.left_out),
             "labels": self.config.labels_compared_with(),
             "data_set": trained_on(opened.args, architecture.num_labels),
-            "sha256": {path.name: sha256(path) for path in files},
             "versions": {
                 "torch": torch.__version__,
                 "transformers": transformers.__version__,
