@@ -309,10 +309,17 @@ VERIFY_GPU = {"gpu": 1} if SETTINGS.device == "cuda" else {}
 SCORE_GPU = {"gpu": 1} if SETTINGS.score and SETTINGS.score.device == "cuda" else {}
 
 
+def is_pretraining(config):
+    """Return whether a folder's config.json is a pre-training model's; True where none is yet."""
+    if not os.path.exists(config):
+        return True
+    return "ForPreTraining" in Path(config).read_text(encoding="utf-8")
+
+
 def verify_memory(wildcards, input, attempt):
     """Return what verifying needs: the folder's pages, and up to 0.6 GB beside them (measured).
 
-    A cluster's job of several steps is planned before there is a checkpoint: what is not known then
+    Of a pre-training model it computes gradients too, which take as much as the weights. A cluster's job of several steps is planned before there is a checkpoint: what is not known then
     is taken to be the largest of the thirteen.
     """
     known = VARIANTS[wildcards.variant].known_bytes
@@ -320,7 +327,8 @@ def verify_memory(wildcards, input, attempt):
     for path in (input.checkpoint, input.weights):
         with suppress(FileNotFoundError):
             size = megabytes(path)
-    return memory(size + sum(map(megabytes, input.truth)) + 700, attempt)
+    gradients = size if is_pretraining(input.config) else 0
+    return memory(size + gradients + sum(map(megabytes, input.truth)) + 700, attempt)
 
 
 def score_memory(wildcards, input, attempt):

@@ -24,7 +24,12 @@ from videomae.files import sha256
 from videomae.model import labels
 from videomae.model.architecture import Architecture
 from videomae.verify import clips
-from videomae.verify.checks import allowed_contents, pipeline_scores, processor_pixels
+from videomae.verify.checks import (
+    allowed_contents,
+    fine_tuning_start,
+    pipeline_scores,
+    processor_pixels,
+)
 from videomae.verify.checks.model_outputs import outputs_of_each_clip, outputs_of_its_kind
 from videomae.verify.comparison import STEP_TOLERANCE, Run, run
 from videomae.verify.reference import Reference
@@ -92,6 +97,11 @@ class Loading:
         checks += self._processor()
         names = model.config.id2label if model else {}
         del model  # before the pipeline loads another: both would take twice the memory
+        if ran and self.architecture.kind == "pretraining":
+            device = torch.device("cpu")
+            checks += fine_tuning_start.checks(
+                self.folder, self.entries, self.architecture, device, self.report
+            )
         if ran and self.architecture.num_labels:
             checks += self._pipeline(names, ran.expected[0])
         return self.report

@@ -17,7 +17,13 @@ from videomae.model.datasets import trained_on
 from videomae.recognition import assumptions, training_scripts
 from videomae.recognition.recognize import read_architecture
 from videomae.verify import clips, recorded_outputs
-from videomae.verify.checks import folder_files, function, loaded_model, weights_dtype
+from videomae.verify.checks import (
+    fine_tuning_start,
+    folder_files,
+    function,
+    loaded_model,
+    weights_dtype,
+)
 from videomae.verify.comparison import choose_device
 from videomae.verify.expected import ExpectedConfig, ExpectedNetwork
 from videomae.verify.recorded_outputs import Recorded
@@ -125,6 +131,11 @@ class Verification:
             if self.recorded:
                 yield "comparing with recorded outputs"
                 yield from self._recorded(self.recorded, kind, model)
+            if architecture.kind == "pretraining":
+                model = None
+                gc.collect()
+                yield "comparing the start of fine-tuning"
+                yield from self._start_of_fine_tuning()
 
     def _recorded(self, recorded: Recorded, kind: Any, model: Any | None) -> Iterator[Check]:
         """Compare with the recorded outputs of config.yaml, unless they are to be skipped."""
@@ -133,6 +144,14 @@ class Verification:
             yield recorded_outputs.check(
                 recorded, kind, model, self.folder, self.network, self.report, required
             )
+
+    def _start_of_fine_tuning(self) -> Iterator[Check]:
+        """Load the folder as a classifier, and compare it with the authors' fine-tuning network."""
+        network = self.network
+        entries = network.stored if network.rounded else network.original
+        yield from fine_tuning_start.checks(
+            self.folder, entries, self.architecture, network.device, self.report
+        )
 
     def _facts(self) -> dict[str, Any]:
         """Gather what else a reader of the report wants to know."""

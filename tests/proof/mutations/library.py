@@ -42,6 +42,7 @@ def catalogue(kind: Kind, pooled: bool) -> list[Fault]:
         *_of_blocks(),
         *_of_heads(),
         *_of_pretraining(),
+        *_of_fine_tuning(),
         *_of_loading(),
         *_of_processor(),
     ]
@@ -349,6 +350,83 @@ def _of_pretraining() -> Iterator[Fault]:
     half = (0.5, 0.5, 0.5)
     mean = _function("IMAGENET_DEFAULT_MEAN", half)
     yield Fault("loss of pixels normalised by 0.5", mean, kinds)
+
+
+# -- the start of fine-tuning ----------------------------------------------------------------------
+
+
+def _of_fine_tuning() -> Iterator[Fault]:
+    owner = modeling.VideoMAEForVideoClassification
+    kinds: tuple[Kind, ...] = ("pretraining",)
+    original, load = owner.forward, PreTrainedModel.from_pretrained.__func__
+
+    def changed(tokens: Callable[[Tensor], Tensor]) -> Put:
+        """Change what the head is given, so that the mean of tokens or its gradient is another."""
+
+        def forward(self: Any, pixel_values: Tensor, **named: Any) -> Any:
+            def change(_: Any, __: Any, output: Any) -> Any:
+                output.last_hidden_state = tokens(output.last_hidden_state)
+                return output
+
+            handle = self.videomae.register_forward_hook(change)
+            try:
+                return original(self, pixel_values, **named)
+            finally:
+                handle.remove()
+
+        return _method(owner, "forward", forward)
+
+    def before(change: Callable[[Any], object]) -> Put:
+        return _after(owner, change)
+
+    def normalised(tokens: Tensor) -> Tensor:
+        return functional.layer_norm(tokens, tokens.shape[-1:])
+
+    first = changed(lambda tokens: tokens[:, :1].expand_as(tokens))
+    yield Fault("fine-tuning: first token pooled", first, kinds)
+    yield Fault("fine-tuning: a norm before pooling", changed(normalised), kinds)
+
+    def kept(self: Any) -> None:
+        self.videomae.layernorm = torch.nn.LayerNorm(self.config.hidden_size, eps=1e-6)
+
+    yield Fault("fine-tuning: the encoder's norm kept", before(kept), kinds)
+
+    def biased(self: Any) -> None:
+        key = self.videomae.encoder.layer[-1].attention.attention.key
+        key.bias = torch.nn.Parameter(torch.zeros(key.out_features))
+
+    yield Fault("fine-tuning: a bias of the key is trained", before(biased), kinds)
+
+    yield Fault("fine-tuning: no gradient of the encoder", changed(Tensor.detach), kinds)
+
+    def half(tokens: Tensor) -> Tensor:
+        return (tokens + tokens.detach()) / 2
+
+    yield Fault("fine-tuning: half the gradient of the encoder", changed(half), kinds)
+
+    def smoothed(self: Any, pixel_values: Tensor, labels: Any = None, **named: Any) -> Any:
+        output = original(self, pixel_values, labels=labels, **named)
+        if labels is not None:
+            output.loss = functional.cross_entropy(output.logits, labels, label_smoothing=0.1)
+        return output
+
+    yield Fault("fine-tuning: smoothed labels", _method(owner, "forward", smoothed), kinds)
+
+    def loaded(change: Callable[[Any], object]) -> Put:
+        def from_pretrained(kind: Any, *arguments: Any, **named: Any) -> Any:
+            made = load(kind, *arguments, **named)
+            model = made[0] if isinstance(made, tuple) else made
+            if isinstance(model, owner):
+                with torch.no_grad():
+                    change(model.videomae)
+            return made
+
+        return _method(PreTrainedModel, "from_pretrained", classmethod(from_pretrained))
+
+    frozen = loaded(lambda encoder: encoder.embeddings.requires_grad_(False))
+    yield Fault("fine-tuning: the patch embedding is frozen", frozen, kinds)
+    at_random = loaded(lambda encoder: encoder.encoder.layer[-1].output.dense.weight.normal_())
+    yield Fault("fine-tuning: a block left at random", at_random, kinds)
 
 
 # -- loading ---------------------------------------------------------------------------------------
