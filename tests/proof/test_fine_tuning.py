@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from transformers import VideoMAEForVideoClassification
 from videomae.checkpoint.lazy_tensor import Values
 from videomae.model.architecture import LAYER_NORM_EPS
 from videomae.verify import clips, fine_tuning
@@ -98,3 +99,25 @@ def test_report_has_the_figures_of_the_start(subject: Subject) -> None:
         found = report.fine_tuning
         assert found["gradients"] < 1e-5
         assert found["first_token"] > 0.1  # what a classifier reads without use_mean_pooling=True
+
+
+def test_another_head_takes_nothing_else_of_a_classifier_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = Subject("v1-finetuned", tmp_path)
+    report = subject.load(subject.right)
+    assert report.passed, report.failure()
+    assert "fine-tuning start, another head" in {check.name for check in report.checks}
+
+    load = VideoMAEForVideoClassification.from_pretrained.__func__
+
+    def anew(kind: Any, folder: Path, /, **options: Any) -> Any:
+        made = load(kind, folder, **options)
+        if "ignore_mismatched_sizes" in options:
+            made[0].fc_norm.reset_parameters()
+        return made
+
+    monkeypatch.setattr(VideoMAEForVideoClassification, "from_pretrained", classmethod(anew))
+    report = subject.load(subject.right)
+    (failed,) = (check for check in report.checks if not check.passed)
+    assert failed.message == "fc_norm.weight is not the folder's, fc_norm.bias is not the folder's"

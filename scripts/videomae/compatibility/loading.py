@@ -96,6 +96,8 @@ class Loading:
         checks += self._contents()
         checks += self._processor()
         names = model.config.id2label if model else {}
+        if ran and self.architecture.num_labels:
+            checks.append(fine_tuning_start.other_head(self.folder, model))
         del model  # before the pipeline loads another: both would take twice the memory
         if ran and self.architecture.kind == "pretraining":
             device = torch.device("cpu")

@@ -11,7 +11,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from videomae.compatibility.releases import said
 from videomae.convert.model_folder import CLASSES, WEIGHTS
 from videomae.errors import ConversionError, listing, one_line
-from videomae.model import datasets
+from videomae.model import datasets, fine_tuning_recipes
 from videomae.model.architecture import Kind
 from videomae.model.families import CLOSEST, FAMILIES
 from videomae.publish import markdown, metadata
@@ -96,6 +96,9 @@ def model_card(
         as_code=markdown.code,
         as_address=markdown.address,
         stated=stated,
+        recipes=fine_tuning_recipes.recipes(report["config"]),
+        recipes_source=fine_tuning_recipes.SOURCE,
+        recipes_in_all=fine_tuning_recipes.IN_ALL,
         **FAMILIES[stated.family or CLOSEST]._asdict(),
         protocol=datasets.protocol(published["dataset"]) if published else None,
         every=_distance(stated),

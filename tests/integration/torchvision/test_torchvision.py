@@ -96,7 +96,7 @@ def folder(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactor
 def test_program_of_the_card_gives_the_same_with_torchvision(
     side: int, tolerance: float, folder: Path, tmp_path: Path, torchvision: Run
 ) -> None:
-    _, program = snippets((folder / "README.md").read_text())
+    _, program, _ = snippets((folder / "README.md").read_text())
     place = tmp_path / "program.py"
     place.write_text(program)
     (tmp_path / "model").symlink_to(folder)  # as the program names it

@@ -206,3 +206,30 @@ def _first_token(
     hidden = dict(Reference(read, network, pixels.device).steps(pixels))[last]
     token = functional.layer_norm(hidden[:, 0], weight.shape, weight, bias, LAYER_NORM_EPS)
     return difference(functional.linear(token, head, of_head), logits) / scale(logits)
+
+
+def other_head(folder: Path, model: Any) -> Check:
+    """Load a classifier with a head of other classes; nothing but the head may be new."""
+    name, number = f"{NAME}, another head", model.config.num_labels + 1
+    try:
+        other, info = getattr(transformers, CLASS).from_pretrained(
+            folder,
+            num_labels=number,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            trust_remote_code=False,
+        )
+    except Exception as error:  # whatever a release raises, its users can't do it
+        return Check(name, False, message=f"{CLASS} with num_labels={number}: {error}")
+    missing = listing(merge_layers(sorted(map(str, info["missing_keys"]))))
+    wrong = [f"missing: {missing}"] if missing else []
+    held = dict(other.float().named_parameters())
+    wrong += [
+        f"{key} is not the folder's"
+        for key, tensor in model.named_parameters()
+        if not key.startswith("classifier.") and not weight_mapping.same_bits(tensor, held[key])
+    ]
+    shapes = {key: list(held[key].shape) for key in held if key.startswith("classifier.")}
+    if shapes.get("classifier.weight") != [number, model.config.hidden_size]:
+        wrong.append(f"the head has shapes {shapes}")
+    return Check(name, not wrong, message=listing(wrong))
