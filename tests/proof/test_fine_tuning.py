@@ -121,3 +121,20 @@ def test_another_head_takes_nothing_else_of_a_classifier_away(
     report = subject.load(subject.right)
     (failed,) = (check for check in report.checks if not check.passed)
     assert failed.message == "fc_norm.weight is not the folder's, fc_norm.bias is not the folder's"
+
+
+@pytest.mark.parametrize(
+    ("change", "passes"),
+    [
+        ({"decoder_hidden_size": 24, "problem_type": "single_label_classification"}, True),
+        ({"problem_type": "multi_label_classification"}, False),
+    ],
+)
+def test_keys_that_training_leaves_fail_verifying_and_pass_loading_if_they_change_nothing(
+    change: dict[str, Any], passes: bool, tmp_path: Path
+) -> None:
+    subject = Subject("v1-finetuned", tmp_path)
+    config = subject.right / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    assert not subject.verify(subject.right).passed
+    assert subject.load(subject.right).passed == passes

@@ -116,6 +116,7 @@ class Loading:
             allowed_contents.read_if_there(self.folder / name)
             for name in (model_folder.CONFIG, model_folder.PROCESSOR)
         )
+        config = allowed_contents.without_traces_of_training(config, self.architecture)
         defaults: dict[str, Any] = transformers.VideoMAEConfig().to_dict()
         known = model_folder.processor_config(self.architecture)
         for name, wrong in (
@@ -152,10 +153,13 @@ class Loading:
     def _loaded_config(self, model: Any) -> Iterator[Check]:
         """Compare what this release made of config.json, and the labels."""
         expected = {n: v for n, v in self.expected.items() if n not in labels.MAPS}
-        held = model.config.to_dict()
+        held = allowed_contents.without_traces_of_training(
+            model.config.to_dict(), self.architecture
+        )
         held["qv_bias"] = held.get("qv_bias", held.get("qkv_bias"))
         found = {name: value for name, value in held.items() if name not in labels.MAPS}
-        wrong = allowed_contents.loaded_faults(found, expected, type(model.config)().to_dict())
+        defaults = type(model.config)().to_dict()
+        wrong = allowed_contents.loaded_faults(found, expected, defaults)
         yield Check("loaded config", not wrong, message=listing(wrong))
         if self.architecture.kind == "classifier":
             wrong = labels.faults(

@@ -12,6 +12,7 @@ from typing import Any
 
 from videomae.convert.model_folder import PUBLISHED, read_json, wrong_values
 from videomae.model import labels
+from videomae.model.architecture import Architecture
 
 # What no loader of transformers reads: texts and pictures, and what git, the hub's client, a file
 # manager and Snakemake leave.
@@ -109,6 +110,9 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 
 
+ONE_LABEL = "single_label_classification"
+
+
 def strangers(folder: Path, trained: bool = False) -> Iterator[str]:
     """Yield the files of a folder that are on no list, with their use by loaders if known.
 
@@ -180,6 +184,22 @@ def foreign_keys(
         if name not in {*known, *OF_LOADING, *labels.MAPS}
         and not (name in defaults and (defaults | UNCHANGED)[name] == value)
     ]
+
+
+def without_traces_of_training(
+    found: Mapping[str, Any], architecture: Architecture
+) -> dict[str, Any]:
+    """Return a config without the keys that fine-tuning leaves in it and that change nothing.
+
+    A classifier keeps the sizes of its encoder's former decoder. transformers notes the problem as
+    one label for each clip, which it assumes of several classes anyway.
+    """
+    traces = set()
+    if architecture.kind != "pretraining":
+        traces |= {name for name in found if name.startswith("decoder_")} | {"norm_pix_loss"}
+    if (architecture.num_labels or 0) > 1 and found.get("problem_type") == ONE_LABEL:
+        traces.add("problem_type")
+    return {name: value for name, value in found.items() if name not in traces}
 
 
 def foreign_processor_keys(found: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:

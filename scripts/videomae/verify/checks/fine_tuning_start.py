@@ -211,16 +211,18 @@ def _first_token(
 def other_head(folder: Path, model: Any) -> Check:
     """Load a classifier with a head of other classes; nothing but the head may be new."""
     name, number = f"{NAME}, another head", model.config.num_labels + 1
+    names = [f"class {n}" for n in range(number)]
     try:
         other, info = getattr(transformers, CLASS).from_pretrained(
             folder,
-            num_labels=number,
+            id2label=dict(enumerate(names)),
+            label2id={label: n for n, label in enumerate(names)},
             ignore_mismatched_sizes=True,
             output_loading_info=True,
             trust_remote_code=False,
         )
     except Exception as error:  # whatever a release raises, its users can't do it
-        return Check(name, False, message=f"{CLASS} with num_labels={number}: {error}")
+        return Check(name, False, message=f"{CLASS} with {number} labels: {error}")
     missing = listing(merge_layers(sorted(map(str, info["missing_keys"]))))
     wrong = [f"missing: {missing}"] if missing else []
     held = dict(other.float().named_parameters())
