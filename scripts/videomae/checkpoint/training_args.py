@@ -1,4 +1,4 @@
-"""Reads the training options in a file: the authors' ``args``, or mmengine's config.
+"""Reads the options in a file: the authors' ``args``, mmengine's config, or a hub repository's.
 
 mmengine stores the whole config as Python text under ``meta.cfg``. The text is parsed and never
 run: only literals and calls of ``dict`` are read.
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from videomae.checkpoint import repository
 from videomae.checkpoint.unpickler import Shadow
 from videomae.model import imagenet
 
@@ -29,7 +30,29 @@ BACKBONE = {
 }
 # The option, of nobody's scripts, for pixels that are not normalised like ImageNet's.
 OTHER_PIXELS = "data_preprocessor"
-MMENGINE = "meta.cfg "  # how the names of options in such a config begin
+# Keys of config.json in VideoMAE V2's hub repositories, under model_config or at the top, and the
+# authors' options; they are parameters of V2's VisionTransformer (modeling_finetune.py).
+HUB = {
+    "img_size": "input_size",
+    "patch_size": "patch_size",
+    "in_chans": "in_chans",
+    "num_classes": "nb_classes",
+    "embed_dim": "embed_dim",
+    "depth": "depth",
+    "num_heads": "num_heads",
+    "mlp_ratio": "mlp_ratio",
+    "qk_scale": "qk_scale",
+    "layer_norm_eps": "layer_norm_eps",
+    "use_learnable_pos_emb": "use_learnable_pos_emb",
+    "all_frames": "num_frames",
+    "num_frames": "num_frames",
+    "tubelet_size": "tubelet_size",
+    "use_mean_pooling": "use_mean_pooling",
+    "cos_attn": "cos_attn",
+}
+# How the names of options in such configs begin.
+MMENGINE = "meta.cfg "
+OF_HUB = f"{repository.CONFIG} of the repository, "
 LEVELS = 255  # mmengine normalises pixels from 0 to 255
 
 
@@ -58,9 +81,26 @@ def find(contents: Mapping[Any, Any]) -> Options | None:
     args = said.state if isinstance(said, Shadow) else said
     if args is not None:
         return Options(args) if isinstance(args, Mapping) else None
+    config = contents.get(repository.CONFIG)
+    if isinstance(config, Mapping):
+        return _of_hub(config)
     meta = contents.get("meta")
     text = meta.get("cfg") if isinstance(meta, Mapping) else None
     return _of_mmengine(text) if isinstance(text, str) else Options({})
+
+
+def _of_hub(config: Mapping[str, Any]) -> Options:
+    """Return what the config.json of a hub repository says of the network."""
+    said, where = config.get("model_config"), "model_config."
+    if not isinstance(said, Mapping):
+        said, where = config, ""
+    options: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for theirs, authors in HUB.items():
+        if said.get(theirs) is not None:
+            options[authors] = said[theirs]
+            names[authors] = f"{OF_HUB}{where}{theirs}"
+    return Options(options, names)
 
 
 def _of_mmengine(text: str) -> Options:

@@ -15,6 +15,9 @@ from videomae.model.architecture import GIVABLE
 from videomae.workflow import run_lock
 
 DEVICES = ("cpu", "cuda", "auto")
+CHECKPOINT = (
+    "the checkpoint: a file, DeepSpeed's folder, or a folder with config.json and model.safetensors"
+)
 
 
 def add_log(parser: argparse.ArgumentParser) -> None:
@@ -102,7 +105,7 @@ def add_overwrite(parser: argparse.ArgumentParser) -> None:
 
 def add_comparison(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a comparison of a folder with its checkpoint, and of the report."""
-    parser.add_argument("checkpoint", type=Path, help="the .pth file")
+    parser.add_argument("checkpoint", type=Path, help=CHECKPOINT)
     parser.add_argument("folder", type=Path, help="the transformers folder made from it")
     add_given(parser)
     add_selection(parser)

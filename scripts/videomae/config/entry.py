@@ -213,7 +213,8 @@ class Entry(Stated):
 
     checkpoint: Text = Field(
         description="gdrive:ID, hub:OWNER/REPO/PATH[@REVISION], https://…, a file path or "
-        "synthetic:NAME"
+        "synthetic:NAME; hub:OWNER/REPO[@REVISION], or a local copy of it, is config.json and "
+        "model.safetensors"
     )
     sha256: Maybe[Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]] = Field(
         default=None, description="the expected SHA-256 of the checkpoint"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from videomae import results_location
+from videomae.checkpoint import repository
 from videomae.checkpoint.lazy_tensor import Entry, Stored
 from videomae.checkpoint.selection import Selection
 from videomae.convert.model_folder import CONVERTED, read_json
@@ -44,8 +45,9 @@ def watch(
 
     Without an expected SHA-256, ``hashing`` decides whether the file is hashed.
     """
-    watched = Watched(path, hashing=hashing or bool(pinned or receipt))
-    found = watched.sha256(path)
+    files = repository.files(path) if path.is_dir() else [path]
+    watched = Watched(*files, hashing=hashing or bool(pinned or receipt))
+    found = describe(watched, path)["sha256"]
     if pinned and found != pinned.lower():
         raise ConversionError(f"the file has SHA-256 {found}, but {pinned} is expected")
     if receipt and found != (noted := read_json(receipt).get("sha256")):
@@ -92,9 +94,13 @@ def changed_files(watched: Watched, after: Mapping[str, str]) -> list[str]:
 
 
 def describe(watched: Watched, path: Path) -> dict[str, Any]:
-    """Return the facts about the checkpoint for a report."""
-    file, sha256 = watched.found[path]
-    return {"sha256": sha256, "bytes": file.bytes}
+    """Return the facts about the checkpoint for a report; of a folder also each file's."""
+    if path in watched.found:
+        file, sha256 = watched.found[path]
+        return {"sha256": sha256, "bytes": file.bytes}
+    files = {file.name: sha256 for file, (_, sha256) in watched.found.items()}
+    size = sum(file.bytes for file, _ in watched.found.values())
+    return {"sha256": digest(files) if all(files.values()) else "", "bytes": size, "files": files}
 
 
 def digest(content: Any) -> str:

@@ -8,7 +8,7 @@ the reason why transformers' VideoMAE can't compute the network.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from videomae.checkpoint.training_args import MMENGINE, OTHER_PIXELS, named
+from videomae.checkpoint.training_args import MMENGINE, OF_HUB, OTHER_PIXELS, named
 from videomae.model.networks import LAYER_NORM_EPS
 from videomae.recognition import signs
 from videomae.recognition.signs import (
@@ -231,7 +231,7 @@ DOUBTFUL = {
 
 def hint(name: str, origin: str, other: str) -> str:
     """Return a hint that two contradictory values may show an action detector; empty if not."""
-    by_option = origin.startswith(("args.", MMENGINE))
+    by_option = origin.startswith(("args.", MMENGINE, OF_HUB))
     if name != "use_mean_pooling" or not by_option or "tensor" not in other:
         return ""
     return (

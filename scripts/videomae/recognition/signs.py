@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from videomae.checkpoint.training_args import named
 from videomae.checkpoint.unpickler import Shadow
 from videomae.model.networks import LAYER_NORM_EPS
 from videomae.recognition.training_options import boolean, integer, shown
@@ -110,10 +111,14 @@ def tuned_at_other_sizes(file: File, _: str) -> bool:
     return file.config.get("image_size", SIZE) != SIZE and frames not in (None, FRAMES)
 
 
-def other_patches(file: File, _: str) -> bool:
-    """Return whether a clip has other patches than 8 x 14 x 14, or 8 x 16 x 16 of 14 pixels."""
+def other_patches(file: File, option: str) -> bool:
+    """Return whether a clip has other patches than 8 x 14 x 14, or 8 x 16 x 16 of 14 pixels.
+
+    Only of a training script's ``args``: configs of other programs have the option too.
+    """
     config = file.config
-    if file.table or not {"num_frames", "image_size"} <= config.keys():
+    known = {"num_frames", "image_size"} <= config.keys()
+    if file.table or not known or named(file.args, option) != f"args.{option}":
         return False
     side = 16 if config["patch_size"] == 14 else 14
     cut = (config["num_frames"] // config["tubelet_size"], config["image_size"])
