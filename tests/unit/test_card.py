@@ -549,5 +549,5 @@ def test_card_bounds_what_the_last_norms_eps_does(report: dict[str, Any]) -> Non
     assert "shrink by at most 1.8e-05 of their size" in card
     nothing = {"smallest_variance": None, "shrinks": None}
     card = body(model_card({**report, "eps_effect": 0.0, "eps_bound": nothing}, RECEIPT))
-    assert "transformers uses the authors' eps, 1e-6, in every LayerNorm of this network" in card
+    assert "transformers uses the network's eps, 1e-6, in every LayerNorm of this network" in card
     assert "changes the outputs" not in card

@@ -124,10 +124,13 @@ def look_into(
                 f"args is a {containers.class_name(contents['args'])}, but must be a dict of "
                 "training options; save the file with a dict, or without args"
             )
+        options = training_args.with_implied(
+            args or training_args.Options({}), tensor_names.implied(sound), tensor_names.IMPLIED_BY
+        )
         opened = Checkpoint(
             container,
             projections.joined({names[name]: entry for name, entry in sound.items()}),
-            args or training_args.Options({}),
+            options,
             tuple(beside),
             one_line(synthetic) if synthetic else None,
             tuple(others),

@@ -28,8 +28,6 @@ BACKBONE = {
     "tubelet_size": "tubelet_size",
     "use_mean_pooling": "use_mean_pooling",
 }
-# The option, of nobody's scripts, for pixels that are not normalised like ImageNet's.
-OTHER_PIXELS = "data_preprocessor"
 # Keys of config.json in VideoMAE V2's hub repositories, under model_config or at the top, and the
 # authors' options; they are parameters of V2's VisionTransformer (modeling_finetune.py).
 HUB = {
@@ -53,7 +51,7 @@ HUB = {
 # How the names of options in such configs begin.
 MMENGINE = "meta.cfg "
 OF_HUB = f"{repository.CONFIG} of the repository, "
-LEVELS = 255  # mmengine normalises pixels from 0 to 255
+LEVELS = 255
 
 
 class Options(dict[str, Any]):
@@ -73,6 +71,12 @@ def named(options: Mapping[str, Any], option: str) -> str:
     """Return the name of an option in the file, for messages."""
     names = options.names if isinstance(options, Options) else {}
     return names.get(option, f"args.{option}")
+
+
+def with_implied(options: Options, implied: Mapping[str, Any], by: str) -> Options:
+    """Return options with those that something else implies, unless the file has them itself."""
+    names = {**dict.fromkeys(implied, by), **{option: named(options, option) for option in options}}
+    return Options({**implied, **options}, names) if implied else options
 
 
 def find(contents: Mapping[Any, Any]) -> Options | None:
@@ -121,8 +125,10 @@ def _of_mmengine(text: str) -> Options:
     expected = {"mean": imagenet.MEAN, "std": imagenet.STD}
     found = {key: pixels[key] for key in expected if pixels.get(key) is not None}
     if any(not _close(value, expected[key]) for key, value in found.items()):
-        options[OTHER_PIXELS] = found
-        names[OTHER_PIXELS] = f"{MMENGINE}model.{OTHER_PIXELS}"
+        # mmengine normalises pixels in 0..255.
+        said = {f"image_{key}": value for key, value in found.items()} | {"do_rescale": False}
+        options |= said
+        names |= dict.fromkeys(said, f"{MMENGINE}model.data_preprocessor")
     return Options(options, names)
 
 

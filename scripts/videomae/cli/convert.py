@@ -8,6 +8,7 @@ Example:
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from videomae.atomic_replace import refuse_existing
 from videomae.checkpoint import formats, reader, safetensors_file
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
 def convert(
     path: Path,
     destination: Path,
-    given: dict[str, int | bool],
+    given: dict[str, Any],
     label_list: Path | None,
     dtype: str,
     chosen: Selection,

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from videomae.checkpoint.training_args import named
 from videomae.checkpoint.unpickler import Shadow
-from videomae.model.networks import LAYER_NORM_EPS
 from videomae.recognition.training_options import boolean, integer, shown
 
 CLASSIFIER, ENCODER, PRETRAINING = "classifier", "encoder", "pretraining"
@@ -143,12 +142,9 @@ def other_scale(file: File, option: str) -> bool:
     return not abs(scale - usual) <= 1e-6 * usual
 
 
-def other_eps(file: File, option: str) -> bool:
-    """Return whether the layer norms' eps differs from the authors'."""
-    try:
-        return float(file.args[option]) != LAYER_NORM_EPS
-    except (TypeError, ValueError, OverflowError):
-        return True
+def without_pixels(says: Says) -> Says:
+    """Return a function that judges as ``says`` does, unless a mean and deviation are known."""
+    return lambda file, option: "image_mean" not in file.config and says(file, option)
 
 
 def detector(file: File, option: str) -> bool:

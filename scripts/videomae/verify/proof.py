@@ -70,6 +70,7 @@ class Verification:
             original=opened.entries,
             folded=folded.entries if folded.notes else None,
             stored=reader.cast(folded.entries, self.dtype),
+            rounded_tables=folded.rounded,
         )
         self.config = ExpectedConfig(
             self.architecture, self.dtype, opened.synthetic, label_list, compare_labels

@@ -37,7 +37,9 @@ class Report:
     into both), ``preprocessing_difference`` the processor's (the same clip into both). ``layers``
     are each step's largest difference of its root mean square, in the order of computing;
     ``eps_effect`` is `final_norm.EpsEffect.measured`, the rest of which is in ``eps_bound``;
-    ``proven_on`` are the clips' names, their frames and the side of their images.
+    ``positions_effect`` is what exact positions change in the outputs for a full clip, where the
+    checkpoint has some that float32 moved; ``proven_on`` are the clips' names, their frames and the
+    side of their images.
     """
 
     variant: str
@@ -49,6 +51,7 @@ class Report:
     eps_effect: float | None = None
     eps_bound: dict[str, float | None] = field(default_factory=dict)
     rounding_effect: float | None = None
+    positions_effect: float | None = None
     layers: dict[str, float] = field(default_factory=dict)
     recorded: dict[str, Any] = field(default_factory=lambda: {"status": "none"})
     rehearsal: str | None = None  # what marks synthetic weights
