@@ -76,7 +76,7 @@ ruleorder: receipt > link
 
 
 # A link costs nothing to make again, so it and its receipt are one job. The file need not exist for
-# the other variants to run.
+# the other variants to run. The files of a local copy of a hub repository are packed into one.
 rule link:
     """Link a local checkpoint, and write down its source, size and SHA-256."""
     input:
@@ -86,7 +86,8 @@ rule link:
         checkpoint=CHECKPOINT,
         receipt=RECEIPT,
     log:
-        "results/logs/download/{variant}.log",
+        text="results/logs/download/{variant}.log",
+        fetched="results/logs/download/{variant}.json",
     wildcard_constraints:
         variant=NOT_PLACED,
     localrule: SETTINGS.transfers_here or RESULTS_ARE_HERE
@@ -98,7 +99,7 @@ rule link:
         source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
         arguments=link_checkpoint,
     shell:
-        "{params.videomae} {params.arguments} --log {log:q}"
+        "{params.videomae} {params.arguments} --log {log.text:q} --fetched {log.fetched:q}"
 
 
 rule clip:

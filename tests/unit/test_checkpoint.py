@@ -181,6 +181,8 @@ class Precision(enum.Enum):
         re.compile("model.*"),
         list[int],
         Optional[int],  # noqa: UP045 (it is pickled by getitem, and int | None by reduce)
+        int | None,
+        list[int] | str,
         zoneinfo.ZoneInfo("UTC"),
         operator.itemgetter(1),
         operator.attrgetter("a"),
@@ -194,6 +196,28 @@ def test_harmless_values_among_training_options_are_kept_idle(
     content = {"model": TENSORS, "args": argparse.Namespace(option=value, epochs=3)}
     save(content, path, pickle_protocol=protocol)
     assert open_checkpoint(path).args["epochs"] == 3
+
+
+@pytest.mark.parametrize("reducing", [os.system, eval, "union", None])
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_reduction_by_another_function_than_unions_is_refused(
+    path: Path, reducing: Any, protocol: int
+) -> None:
+    harmful = Harmful(functools.reduce, reducing, ["true", "true"])
+    save({"model": TENSORS, "args": harmful}, path, pickle_protocol=protocol)
+    with pytest.raises(ConversionError, match=r"pickle calls (_functools|__builtin__)\.reduce"):
+        open_checkpoint(path)
+
+
+@pytest.mark.parametrize("container", ["model_ema", "state_dict_ema", "ema_state_dict", "ema"])
+def test_average_alone_is_found_by_its_usual_names(path: Path, container: str) -> None:
+    opened = open_checkpoint(save({container: TENSORS, "epoch": 3}, path))
+    assert (opened.container, opened.others) == (container, ())
+
+
+def test_weights_are_preferred_to_their_average(path: Path) -> None:
+    opened = open_checkpoint(save({"ema": TENSORS, "state_dict": TENSORS}, path))
+    assert (opened.container, opened.others) == ("state_dict", ("ema",))
 
 
 def test_unknown_classes_become_idle_and_are_listed(path: Path) -> None:

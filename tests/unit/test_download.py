@@ -566,7 +566,7 @@ def test_source_is_told_by_its_text(text: str, kind: str) -> None:
     assert str(source) == text
 
 
-@pytest.mark.parametrize("text", ["", "gdrive:short", "hub:owner/repo", "ftp://host/file"])
+@pytest.mark.parametrize("text", ["", "gdrive:short", "hub:owner", "ftp://host/file"])
 def test_text_that_is_no_source_is_refused(text: str) -> None:
     with pytest.raises(ConversionError, match="is not a source"):
         sources.parse(text)

@@ -15,6 +15,7 @@ from videomae.config.settings import Settings
 from videomae.errors import ConversionError
 from videomae.model.architecture import GIVABLE
 from videomae.model.families import FAMILIES
+from videomae.model.networks import NETWORKS, Network
 from videomae.score.protocols import PROTOCOLS
 
 from tests.conftest import ROOT
@@ -60,8 +61,11 @@ def test_plain_run_converts_the_thirteen() -> None:
     assert sum(variant.entry.published is not None for variant in variants.values()) == 8
 
 
-def test_whole_zoo_is_twenty() -> None:
-    assert len(read(load("config.yaml") | {"models": "all"}).variants) == 20
+def test_whole_zoo_has_giants_that_a_plain_run_leaves_out() -> None:
+    variants = read(load("config.yaml") | {"models": "all"}).variants
+    assert len(variants) == 27
+    assert NETWORKS["giant"] == Network(1408, 40, 16, 6144, 512, 4, 8, patch_size=14)
+    assert not [name for name in read(load("config.yaml")).variants if "videomae2" in name]
 
 
 def test_rehearsal_has_the_same_thirteen_from_synthetic_weights() -> None:

@@ -37,12 +37,12 @@ def test_other_heads_than_mmengines_config_has_are_a_contradiction(tmp_path: Pat
 @pytest.mark.parametrize(
     ("replaced", "by", "message"),
     [
-        ("mean=[\n            123.675", "mean=[\n            127.5", "meta.cfg model.data_preproc"),
         (
-            "eps=1e-06",
-            "eps=1e-05",
-            "meta.cfg model.backbone.norm_cfg.eps is 1e-05: the network is one with",
+            "mean=[\n            123.675",
+            "mean=[\n            1000",
+            "image_mean has 1000, which is",
         ),
+        ("eps=1e-06", "eps='x'", "meta.cfg model.backbone.norm_cfg.eps is 'x' (of type str)"),
         ("embed_dims=48", "embed_dims=96", "96 (meta.cfg model.backbone.embed_dims)"),
         ("mlp_ratio=4", "mlp_ratio=2", "meta.cfg model.backbone.mlp_ratio 2 makes the MLP 96 wide"),
         ("num_heads=3", "num_heads='x'", "meta.cfg model.backbone.num_heads is 'x'"),

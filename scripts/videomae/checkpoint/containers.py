@@ -6,12 +6,15 @@ Training programs save it beside other data. Users can choose among several stat
 from collections.abc import Mapping
 from typing import Any
 
+from videomae.checkpoint import repository
 from videomae.checkpoint.lazy_tensor import is_tensor
 from videomae.checkpoint.unpickler import Shadow
 from videomae.errors import ConversionError, listing
 
-# In the order of the authors' loader, `--model_key model|module`; then Lightning's, and averages.
-CONTAINERS = ("model", "module", "state_dict", "model_ema")
+# In the order of the authors' loader, `--model_key model|module`; then Lightning's, a repository's,
+# and averages by the names that timm, mmengine and others give them.
+AVERAGES = ("model_ema", "state_dict_ema", "ema_state_dict", "ema")
+CONTAINERS = ("model", "module", "state_dict", repository.WEIGHTS, *AVERAGES)
 ITSELF = "the file itself"
 
 

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from videomae.checkpoint import repository
 from videomae.errors import ConversionError, one_line
 
 # A zip archive, or the bare pickle that torch wrote before 1.6.
@@ -90,11 +91,12 @@ def _first_byte(file: IO[bytes], header: int) -> int:
 
 
 def located(path: Path) -> Path:
-    """Return the checkpoint file of a path; for a DeepSpeed folder the states of ``latest``.
+    """Return the checkpoint of a path; for a DeepSpeed folder the states of ``latest``.
 
-    Raises `ConversionError` for other folders, and for a model that is split over several files.
+    A copy of a hub repository stays a folder: see `repository`. Raises `ConversionError` for other
+    folders, and for DeepSpeed states that are split over several files.
     """
-    if not path.is_dir():
+    if not path.is_dir() or repository.is_repository(path):
         return path
     latest = path / "latest"
     folder = _named_by(latest) if latest.is_file() else path
@@ -108,7 +110,8 @@ def located(path: Path) -> Path:
     if len(states) != 1:
         raise ConversionError(
             f"the folder has {len(states)} DeepSpeed files mp_rank_NN_model_states.pt (looked in "
-            f"{folder}); give a file, or a folder with exactly one"
+            f"{folder}), and not both {repository.CONFIG} and {repository.WEIGHTS} of a hub "
+            "repository; give a file, or a folder with one or the other"
         )
     return states[0]
 

@@ -15,6 +15,7 @@ from videomae.checkpoint import (
     formats,
     lazy_tensor,
     projections,
+    repository,
     safetensors_file,
     tensor_names,
     training_args,
@@ -86,7 +87,7 @@ class Checkpoint:
 
 
 def open_checkpoint(path: str | os.PathLike[str], selection: Selection = EVERYTHING) -> Checkpoint:
-    """Return the checkpoint in a file or DeepSpeed folder; its tensors are not read yet.
+    """Return the checkpoint in a file or folder; its tensors are not read yet.
 
     Raises `ConversionError` for a file that is no checkpoint, is truncated, would run code, or has
     no state dict.
@@ -123,10 +124,13 @@ def look_into(
                 f"args is a {containers.class_name(contents['args'])}, but must be a dict of "
                 "training options; save the file with a dict, or without args"
             )
+        options = training_args.with_implied(
+            args or training_args.Options({}), tensor_names.implied(sound), tensor_names.IMPLIED_BY
+        )
         opened = Checkpoint(
             container,
             projections.joined({names[name]: entry for name, entry in sound.items()}),
-            args or training_args.Options({}),
+            options,
             tuple(beside),
             one_line(synthetic) if synthetic else None,
             tuple(others),
@@ -163,13 +167,40 @@ def tensor_bytes(value: Any) -> int:
 
 def load(path: Path) -> tuple[Any, list[str]]:
     """Return a file's content and the classes that were not loaded; errors don't name the file."""
+    if path.is_dir():
+        return _of_repository(path), []
     if fault := formats.fault(path):
         raise ConversionError(fault)
-    return (
-        (safetensors_file.entries(path), [])
-        if formats.is_safetensors(path)
-        else unpickler.load(path)
-    )
+    return (_of_safetensors(path), []) if formats.is_safetensors(path) else unpickler.load(path)
+
+
+def _of_repository(folder: Path) -> dict[str, Any]:
+    """Return what a packed repository holds, of its files: see `_of_safetensors`."""
+    state: dict[str, Entry] = {}
+    for file in repository.weight_files(folder):
+        for name, entry in safetensors_file.entries(file).items():
+            if name in state:
+                raise ConversionError(f"tensor {name} is in two files of {folder}")
+            state[name] = entry
+    if absent := [name for name in repository.weight_map(folder) if name not in state]:
+        raise ConversionError(
+            f"{folder}: {repository.INDEX} names {len(absent)} tensors that its files lack: "
+            f"{listing(absent)}; download the files again"
+        )
+    config = (folder / repository.CONFIG).read_bytes()
+    return _with_config(state, config)
+
+
+def _of_safetensors(path: Path) -> dict[str, Any]:
+    """Return a file's tensors; of a packed repository in its container, beside its config."""
+    state = safetensors_file.entries(path)
+    config = safetensors_file.metadata(path).get(repository.CONFIG)
+    return dict(state) if config is None else _with_config(state, config)
+
+
+def _with_config(state: Mapping[str, Entry], config: bytes | str) -> dict[str, Any]:
+    with about(repository.CONFIG):
+        return {repository.WEIGHTS: state, repository.CONFIG: repository.parse(config)}
 
 
 def checked(name: Any, value: Any) -> Entry:

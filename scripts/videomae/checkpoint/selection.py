@@ -30,6 +30,9 @@ NETWORK = (
     "encoder_to_decoder",
     "decoder",
     "mask_token",
+    "patch_embedding",  # these are MARLIN's words
+    "pos_embedding",
+    "enc_dec_proj",
 )
 # What may be in the encoder's module without an influence on its tokens.
 BESIDE_ENCODER = (

@@ -17,6 +17,14 @@ LAYER_NUMBER = re.compile(r"(?<=\.)\d+(?=\.)")
 # What torch's wrappers put anywhere into a name: data parallel, compiled, sharded, checkpointed.
 WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 
+# The tensor by which MARLIN's encoder is known (marlin_pytorch/model at c9d5698), and what its code
+# says: torch's eps, and pixels in 0..1 that are not normalised further.
+MARLIN = "patch_embedding.projection.weight"
+IMPLIED: dict[str, dict[str, Any]] = {
+    MARLIN: {"layer_norm_eps": 1e-5, "image_mean": [0.0, 0.0, 0.0], "image_std": [1.0, 1.0, 1.0]}
+}
+IMPLIED_BY = "as in MARLIN's code, whose names the tensors have"
+
 # Patterns of the names that other implementations have for parts of the same network, by the
 # tensor that tells them.
 VOCABULARIES: dict[str, dict[str, str]] = {
@@ -28,6 +36,12 @@ VOCABULARIES: dict[str, dict[str, str]] = {
         r"\.mlp\.layers\.0\.0\.": ".mlp.fc1.",
         r"\.mlp\.layers\.1\.": ".mlp.fc2.",
         r"cls_head\.fc_cls\.": "head.",
+    },
+    MARLIN: {
+        r"patch_embedding\.projection\.": "patch_embed.proj.",
+        r"pos_embedding\.emb$": "pos_embed",
+        r"\.mlp\.layers\.0\.linear\.": ".mlp.fc1.",
+        r"\.mlp\.layers\.1\.linear\.": ".mlp.fc2.",
     },
 }
 
@@ -47,6 +61,12 @@ def root_of(names: Iterable[str]) -> str | None:
     Raises `ConversionError` for two networks.
     """
     return _found(list(names))[0]
+
+
+def implied(names: Iterable[Any]) -> Mapping[str, Any]:
+    """Return the options of the project whose names a network's tensors have; usually none."""
+    root, anchor = _found(list(plain(names).values()))
+    return IMPLIED.get(anchor, {}) if root is not None else {}
 
 
 def _found(names: list[str]) -> tuple[str | None, str]:

@@ -1,4 +1,4 @@
-"""Reads the training options in a file: the authors' ``args``, or mmengine's config.
+"""Reads the options in a file: the authors' ``args``, mmengine's config, or a hub repository's.
 
 mmengine stores the whole config as Python text under ``meta.cfg``. The text is parsed and never
 run: only literals and calls of ``dict`` are read.
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from videomae.checkpoint import repository
 from videomae.checkpoint.unpickler import Shadow
 from videomae.model import imagenet
 
@@ -27,10 +28,30 @@ BACKBONE = {
     "tubelet_size": "tubelet_size",
     "use_mean_pooling": "use_mean_pooling",
 }
-# The option, of nobody's scripts, for pixels that are not normalised like ImageNet's.
-OTHER_PIXELS = "data_preprocessor"
-MMENGINE = "meta.cfg "  # how the names of options in such a config begin
-LEVELS = 255  # mmengine normalises pixels from 0 to 255
+# Keys of config.json in VideoMAE V2's hub repositories, under model_config or at the top, and the
+# authors' options; they are parameters of V2's VisionTransformer (modeling_finetune.py).
+HUB = {
+    "img_size": "input_size",
+    "patch_size": "patch_size",
+    "in_chans": "in_chans",
+    "num_classes": "nb_classes",
+    "embed_dim": "embed_dim",
+    "depth": "depth",
+    "num_heads": "num_heads",
+    "mlp_ratio": "mlp_ratio",
+    "qk_scale": "qk_scale",
+    "layer_norm_eps": "layer_norm_eps",
+    "use_learnable_pos_emb": "use_learnable_pos_emb",
+    "all_frames": "num_frames",
+    "num_frames": "num_frames",
+    "tubelet_size": "tubelet_size",
+    "use_mean_pooling": "use_mean_pooling",
+    "cos_attn": "cos_attn",
+}
+# How the names of options in such configs begin.
+MMENGINE = "meta.cfg "
+OF_HUB = f"{repository.CONFIG} of the repository, "
+LEVELS = 255
 
 
 class Options(dict[str, Any]):
@@ -52,15 +73,38 @@ def named(options: Mapping[str, Any], option: str) -> str:
     return names.get(option, f"args.{option}")
 
 
+def with_implied(options: Options, implied: Mapping[str, Any], by: str) -> Options:
+    """Return options with those that something else implies, unless the file has them itself."""
+    names = {**dict.fromkeys(implied, by), **{option: named(options, option) for option in options}}
+    return Options({**implied, **options}, names) if implied else options
+
+
 def find(contents: Mapping[Any, Any]) -> Options | None:
     """Return the options in a file, which may be none; None if ``args`` can't be read."""
     said = contents.get("args")
     args = said.state if isinstance(said, Shadow) else said
     if args is not None:
         return Options(args) if isinstance(args, Mapping) else None
+    config = contents.get(repository.CONFIG)
+    if isinstance(config, Mapping):
+        return _of_hub(config)
     meta = contents.get("meta")
     text = meta.get("cfg") if isinstance(meta, Mapping) else None
     return _of_mmengine(text) if isinstance(text, str) else Options({})
+
+
+def _of_hub(config: Mapping[str, Any]) -> Options:
+    """Return what the config.json of a hub repository says of the network."""
+    said, where = config.get("model_config"), "model_config."
+    if not isinstance(said, Mapping):
+        said, where = config, ""
+    options: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for theirs, authors in HUB.items():
+        if said.get(theirs) is not None:
+            options[authors] = said[theirs]
+            names[authors] = f"{OF_HUB}{where}{theirs}"
+    return Options(options, names)
 
 
 def _of_mmengine(text: str) -> Options:
@@ -81,8 +125,10 @@ def _of_mmengine(text: str) -> Options:
     expected = {"mean": imagenet.MEAN, "std": imagenet.STD}
     found = {key: pixels[key] for key in expected if pixels.get(key) is not None}
     if any(not _close(value, expected[key]) for key, value in found.items()):
-        options[OTHER_PIXELS] = found
-        names[OTHER_PIXELS] = f"{MMENGINE}model.{OTHER_PIXELS}"
+        # mmengine normalises pixels in 0..255.
+        said = {f"image_{key}": value for key, value in found.items()} | {"do_rescale": False}
+        options |= said
+        names |= dict.fromkeys(said, f"{MMENGINE}model.data_preprocessor")
     return Options(options, names)
 
 

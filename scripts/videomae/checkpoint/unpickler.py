@@ -112,6 +112,9 @@ MAKES_VALUES = re.compile(
 )
 # Methods that pickles look up by getattr, and that only make values.
 METHODS = (("zoneinfo.ZoneInfo", "_unpickle"),)
+# The pickle of a union of types, int | None: a reduction by this one function, and no other.
+REDUCING = ("functools.reduce", "_functools.reduce", "__builtin__.reduce", "builtins.reduce")
+UNIONS = ("_operator.or_", "operator.or_")
 # Modules whose classes act when they are called. Pickles of torch.save use the old names `commands`
 # for subprocess and `__builtin__` for builtins.
 ACTING = re.compile(
@@ -131,11 +134,14 @@ class Shadow:
     state: Any = None
     given: tuple[Any, ...] = ()
 
-    def __new__(cls, *_: Any, **__: Any) -> "Shadow":
+    def __new__(cls, *given: Any, **_: Any) -> "Shadow":
         """Return a shadow; raise `ConversionError` for a function or a class that acts."""
         called = cls.name.rpartition(".")[2]
         makes = MAKES_VALUES.match(cls.name) or called.lstrip("_")[:1].isupper()
-        if not makes or (ACTING.match(cls.name) and not MAKES_VALUES.match(cls.name)):
+        by = getattr(given[0], "name", None) if given else None
+        makes = makes or (cls.name in REDUCING and by in UNIONS)
+        acts = ACTING.match(cls.name) and not MAKES_VALUES.match(cls.name)
+        if not makes or (acts and cls.name not in REDUCING):
             raise _refusal(cls.name)
         return super().__new__(cls)
 

@@ -8,11 +8,19 @@ Example:
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from videomae.atomic_replace import refuse_existing
 from videomae.checkpoint import formats, reader, safetensors_file
 from videomae.checkpoint.selection import Selection
-from videomae.cli.options import add_dtype, add_given, add_overwrite, add_selection, selection
+from videomae.cli.options import (
+    CHECKPOINT,
+    add_dtype,
+    add_given,
+    add_overwrite,
+    add_selection,
+    selection,
+)
 from videomae.convert import folding, model_folder, provenance, weight_mapping
 from videomae.errors import about, one_line, printable
 from videomae.file_state import Watched
@@ -24,7 +32,7 @@ from videomae.recognition.recognize import read_architecture
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("checkpoint", type=Path, help="the .pth file")
+    parser.add_argument("checkpoint", type=Path, help=CHECKPOINT)
     parser.add_argument("folder", type=Path, help="the folder to write; it appears when complete")
     add_given(parser)
     add_selection(parser)
@@ -61,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
 def convert(
     path: Path,
     destination: Path,
-    given: dict[str, int | bool],
+    given: dict[str, Any],
     label_list: Path | None,
     dtype: str,
     chosen: Selection,

@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         type=sources.parse,
-        help="gdrive:ID, hub:OWNER/REPO/PATH[@REVISION], https://… or a file path",
+        help="gdrive:ID, hub:OWNER/REPO/PATH[@REVISION], https://… or a file path; or a hub "
+        "repository, hub:OWNER/REPO[@REVISION] or a folder, which becomes one file",
     )
     parser.add_argument("output", type=Path, help="the file to write; it appears when complete")
     parser.add_argument("--name", help="the name for messages (default: the output's file name)")
@@ -80,10 +81,18 @@ def download(arguments: argparse.Namespace, name: str) -> None:
             raise
         print(f"{arguments.output} appeared during the download and stays ({error})")
         return
-    if found and arguments.fetched:
-        file = stat(arguments.output)  # the name that it has now counts as a change of the file
-        fetched = arguments.source.kind in sources.ON_NETWORK
+    if found and not arguments.output.is_symlink():
+        note(arguments, found)
+
+
+def note(arguments: argparse.Namespace, found: Receipt) -> None:
+    """Write down what came; of a link nothing, as it brings nothing that could be lost."""
+    file = stat(arguments.output)  # the name that it has now counts as a change of the file
+    fetched = arguments.source.kind in sources.ON_NETWORK
+    if arguments.fetched:
         receipts.write(arguments.fetched, found._replace(file=file, fetched=fetched))
+    if arguments.receipt:
+        receipts.write(arguments.receipt, found._replace(file=file))
 
 
 def bring(arguments: argparse.Namespace, new: Path, name: str) -> Receipt | None:

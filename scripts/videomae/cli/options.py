@@ -2,9 +2,11 @@
 
 import argparse
 import io
+import math
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import yaml
 
@@ -15,6 +17,11 @@ from videomae.model.architecture import GIVABLE
 from videomae.workflow import run_lock
 
 DEVICES = ("cpu", "cuda", "auto")
+CHANNELS = 3
+WORDS: dict[type, str] = {list: "three numbers, as [0.5, 0.5, 0.5]", float: "a number above 0"}
+CHECKPOINT = (
+    "the checkpoint: a file, DeepSpeed's folder, or a folder with config.json and model.safetensors"
+)
 
 
 def add_log(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +39,8 @@ def add_given(parser: argparse.ArgumentParser) -> None:
         type=_given,
         default=[],
         metavar="NAME=VALUE",
-        help="VideoMAEConfig values that the checkpoint does not contain, such as "
-        f"num_attention_heads=6; names: {', '.join(GIVABLE)}",
+        help="values that the checkpoint does not contain, such as num_attention_heads=6 or "
+        f"'image_mean=[0.5, 0.5, 0.5]'; names: {', '.join(GIVABLE)}",
     )
 
 
@@ -102,7 +109,7 @@ def add_overwrite(parser: argparse.ArgumentParser) -> None:
 
 def add_comparison(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of a comparison of a folder with its checkpoint, and of the report."""
-    parser.add_argument("checkpoint", type=Path, help="the .pth file")
+    parser.add_argument("checkpoint", type=Path, help=CHECKPOINT)
     parser.add_argument("folder", type=Path, help="the transformers folder made from it")
     add_given(parser)
     add_selection(parser)
@@ -136,10 +143,19 @@ def _copy_to(path: str) -> None:
     sys.stdout, sys.stderr = Copied(sys.stdout, log), Copied(sys.stderr, log)
 
 
-def _given(text: str) -> tuple[str, int | bool]:
+def _given(text: str) -> tuple[str, Any]:
+    """Return a name and its value; floats as float, of which YAML reads 1e-5 as text."""
     name, _, value = text.partition("=")
-    parsed = yaml.safe_load(value)
-    if not isinstance(parsed, int) or type(parsed) is not GIVABLE.get(name):
-        allowed = ", ".join(f"{key} ({kind.__name__})" for key, kind in GIVABLE.items())
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE with one of {allowed}")
-    return name, parsed
+    kind = GIVABLE.get(name)
+    with suppress(ValueError, TypeError, yaml.YAMLError):
+        parsed = yaml.safe_load(value)
+        if kind is float and not isinstance(parsed, bool) and 0 < float(parsed) < math.inf:
+            return name, float(parsed)
+        if kind is list and len(parsed) == CHANNELS and bool not in map(type, parsed):
+            return name, [float(number) for number in parsed]
+        if kind in (int, bool) and type(parsed) is kind:
+            return name, parsed
+    allowed = ", ".join(
+        f"{key} ({WORDS.get(kind, kind.__name__)})" for key, kind in GIVABLE.items()
+    )
+    raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE with one of {allowed}")

@@ -68,8 +68,10 @@ class Loading:
         self.folder = folder
         self.architecture = architecture
         self.config = architecture.config
-        folded = folding.fold(opened.entries, architecture).entries
-        self.entries = opened.entries if dtype == "float32" else reader.cast(folded, dtype)
+        folded = folding.fold(opened.entries, architecture)
+        exact = {n: entry for n, entry in opened.entries.items() if n not in folded.rounded}
+        self.stored = reader.cast(folded.entries, dtype)
+        self.entries = exact if dtype == "float32" else self.stored
         self.clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
         self.compare_labels = compare_labels or label_list is not None
         self.names = labels.id2label(architecture.num_labels or 0, label_list)
@@ -102,7 +104,7 @@ class Loading:
         if ran and self.architecture.kind == "pretraining":
             device = torch.device("cpu")
             checks += fine_tuning_start.checks(
-                self.folder, self.entries, self.architecture, device, self.report
+                self.folder, self.stored, self.architecture, device, self.report
             )
         if ran and self.architecture.num_labels:
             checks += self._pipeline(names, ran.expected[0])
@@ -207,7 +209,8 @@ class Loading:
             self.report.facts["processor"] = type(loaded[0]).__name__
             for number, processor in enumerate(loaded):
                 name = "video processor" if number else "processor"
-                yield from processor_pixels.pixel_checks(processor, self.config["image_size"], name)
+                size, usual = self.config["image_size"], self.architecture.pixels
+                yield from processor_pixels.pixel_checks(processor, size, name, usual)
         except Exception as error:  # no such class, a library missing, a broken config
             message = f"the processor does not load or run: {' '.join(str(error).split())}"
             yield Check("processor", False, message=message)

@@ -57,7 +57,7 @@ def _check_rows(logits: list[float | list[float]]) -> list[float | list[float]]:
 
 
 class Values(Model):
-    """VideoMAEConfig values that the checkpoint does not contain."""
+    """Values of VideoMAEConfig and the image processor that the checkpoint does not contain."""
 
     num_attention_heads: Maybe[Count] = Field(
         default=None, description="attention heads of the encoder"
@@ -91,6 +91,20 @@ class Values(Model):
     )
     decoder_intermediate_size: Maybe[Count] = Field(
         default=None, description="width of the decoder's MLPs"
+    )
+    layer_norm_eps: Maybe[Positive] = Field(
+        default=None, description="epsilon of the layer norms (default: the authors', 1e-6)"
+    )
+    image_mean: Maybe[Channels] = Field(
+        default=None,
+        description="the mean that normalises pixels, one for each channel (default: ImageNet's)",
+    )
+    image_std: Maybe[Channels] = Field(
+        default=None, description="the standard deviation that normalises pixels, likewise"
+    )
+    do_rescale: Maybe[Switch] = Field(
+        default=None,
+        description="whether these are of pixels in 0..1 (default: true); if not, in 0..255",
     )
 
 
@@ -166,7 +180,8 @@ class Stated(Model):
 
     config: Values = Field(
         default_factory=Values,
-        description="VideoMAEConfig values that the checkpoint does not contain",
+        description="values of VideoMAEConfig and the image processor that the checkpoint does not "
+        "contain",
     )
     labels: Maybe[Annotated[Text, AfterValidator(_check_labels)]] = Field(
         default=None,
@@ -213,7 +228,8 @@ class Entry(Stated):
 
     checkpoint: Text = Field(
         description="gdrive:ID, hub:OWNER/REPO/PATH[@REVISION], https://…, a file path or "
-        "synthetic:NAME"
+        "synthetic:NAME; hub:OWNER/REPO[@REVISION], or a local copy of it, is config.json and "
+        "model.safetensors"
     )
     sha256: Maybe[Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")]] = Field(
         default=None, description="the expected SHA-256 of the checkpoint"

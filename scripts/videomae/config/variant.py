@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from videomae import results_location
-from videomae.checkpoint import formats
+from videomae.checkpoint import formats, repository
 from videomae.config.entry import Entry, Recorded
 from videomae.download import receipts, sources, synthetic_recipes
 from videomae.errors import ConversionError
@@ -59,15 +59,22 @@ class Variant:
     def existing_file(self) -> list[str]:
         """The checkpoint's own path if it is an existing local file; else an empty list.
 
-        A folder without exactly one checkpoint is returned unchanged: its own step refuses it, so
-        that other variants go on.
+        For a copy of a hub repository the files in it. A folder without exactly one checkpoint is
+        returned unchanged: its own step refuses it, so that other variants go on.
         """
         source = self.source
         if source.kind != "file" or not Path(source.address).exists():
             return []
-        with suppress(ConversionError):
+        with suppress(ConversionError, OSError):
+            if self.packed:
+                return [str(file) for file in repository.files(Path(source.address))]
             return [str(formats.located(Path(source.address)))]
         return [source.address]
+
+    @property
+    def packed(self) -> bool:
+        """Whether the checkpoint is made of the files of a local copy of a hub repository."""
+        return self.source.kind == "file" and repository.is_repository(Path(self.source.address))
 
     @property
     def brought_from(self) -> str:
@@ -99,6 +106,8 @@ class Variant:
             return synthetic_recipes.weights_bytes(source.address)
         if (self.at_hand or source.kind == "file") and local.is_file():
             return local.stat().st_size
+        if self.packed:
+            return sum(Path(file).stat().st_size for file in self.existing_file)
         return self.locked.bytes if self.locked else None
 
     @property

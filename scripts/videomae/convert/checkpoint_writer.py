@@ -53,6 +53,8 @@ def options(architecture: Architecture) -> dict[str, Any]:
     """Return the authors' training options for a network; only a factory's name implies heads."""
     config = architecture.config
     said = {"num_frames": config["num_frames"], "input_size": config["image_size"]}
+    if "layer_norm_eps" in config:
+        said["layer_norm_eps"] = config["layer_norm_eps"]
     if name := factory(architecture):
         said["model"] = name
     if architecture.kind == "pretraining":

@@ -14,11 +14,13 @@ from transformers import VideoMAEConfig
 from videomae.checkpoint import lazy_tensor, reader, safetensors_file
 from videomae.convert.model_folder import CLASSES, CONFIG, WEIGHTS, read_json
 from videomae.errors import ConversionError, about
-from videomae.model.architecture import GIVABLE, Architecture
+from videomae.model import pixels
+from videomae.model.architecture import GIVABLE, LAYER_NORM_EPS, Architecture
 from videomae.recognition.recognize import require
 
 PICKLED = "pytorch_model.bin"
 MOST_CLASSES = 100_000
+USUAL_EPS = ("layer_norm_eps", LAYER_NORM_EPS)
 KEY_BIAS = ".attention.attention.key.bias"
 
 
@@ -58,6 +60,8 @@ def read_architecture(config: Mapping[str, Any]) -> Architecture:
     with about(CONFIG):
         for name, needed in GIVABLE.items():
             if name.startswith(("decoder_", "norm_")) and kind != "pretraining":
+                continue
+            if name in pixels.NAMES or (name, config.get(name)) == USUAL_EPS:
                 continue
             found[name] = config[name]
             if type(found[name]) is not needed or (needed is int and found[name] < 1):

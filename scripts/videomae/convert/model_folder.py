@@ -8,8 +8,8 @@ from typing import Any
 from videomae.checkpoint.lazy_tensor import Entry
 from videomae.errors import ConversionError, listing
 from videomae.files import appearing, saving
-from videomae.model import imagenet
-from videomae.model.architecture import LAYER_NORM_EPS, Architecture, Kind
+from videomae.model import pixels
+from videomae.model.architecture import Architecture, Kind
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -43,9 +43,9 @@ def model_config(
     config: dict[str, Any] = {
         "architectures": [CLASSES[architecture.kind]],
         "model_type": "videomae",
-        **architecture.config,
+        **{name: value for name, value in architecture.config.items() if name not in pixels.NAMES},
         "qkv_bias": architecture.config["qv_bias"],
-        "layer_norm_eps": LAYER_NORM_EPS,
+        "layer_norm_eps": architecture.layer_norm_eps,
         "hidden_act": "gelu",
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
@@ -62,7 +62,7 @@ def model_config(
 
 
 def processor_config(architecture: Architecture) -> dict[str, Any]:
-    """Return preprocessor_config.json: resize the shorter side, centre crop, ImageNet's mean."""
+    """Return preprocessor_config.json: resize the shorter side, centre crop, normalise."""
     size = architecture.config["image_size"]
     return {
         "image_processor_type": "VideoMAEImageProcessor",
@@ -71,11 +71,11 @@ def processor_config(architecture: Architecture) -> dict[str, Any]:
         "resample": 2,
         "do_center_crop": True,
         "crop_size": {"height": size, "width": size},
-        "do_rescale": True,
+        "do_rescale": architecture.pixels.rescale,
         "rescale_factor": 1 / 255,
         "do_normalize": True,
-        "image_mean": list(imagenet.MEAN),
-        "image_std": list(imagenet.STD),
+        "image_mean": list(architecture.pixels.mean),
+        "image_std": list(architecture.pixels.std),
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from videomae import results_location
+from videomae.checkpoint import repository
 from videomae.checkpoint.lazy_tensor import Entry, Stored
 from videomae.checkpoint.selection import Selection
 from videomae.convert.model_folder import CONVERTED, read_json
@@ -45,10 +46,11 @@ def watch(
     Without ``hashing`` the file is hashed only if a SHA-256 is expected and the receipt is of an
     earlier state of the file.
     """
+    files = repository.files(path) if path.is_dir() else [path]
     noted = read_json(receipt) if receipt else {}
     hashes = {} if hashing else _hashes(noted)
-    watched = Watched(path, hashing=hashing or bool(pinned or receipt), hashes=hashes)
-    found = watched.sha256(path)
+    watched = Watched(*files, hashing=hashing or bool(pinned or receipt), hashes=hashes)
+    found = describe(watched, path)["sha256"]
     if pinned and found != pinned.lower():
         raise ConversionError(f"the file has SHA-256 {found}, but {pinned} is expected")
     if receipt and found != (expected := noted.get("sha256")):
@@ -90,9 +92,13 @@ def watch_folder(folder: Path) -> Watched:
 
 
 def describe(watched: Watched, path: Path) -> dict[str, Any]:
-    """Return the facts about the checkpoint for a report."""
-    file, sha256 = watched.found[path]
-    return {"sha256": sha256, "bytes": file.bytes}
+    """Return the facts about the checkpoint for a report; of a folder also each file's."""
+    if path in watched.found:
+        file, sha256 = watched.found[path]
+        return {"sha256": sha256, "bytes": file.bytes}
+    files = {file.name: sha256 for file, (_, sha256) in watched.found.items()}
+    size = sum(file.bytes for file, _ in watched.found.values())
+    return {"sha256": digest(files) if all(files.values()) else "", "bytes": size, "files": files}
 
 
 def digest(content: Any) -> str:

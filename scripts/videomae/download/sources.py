@@ -3,7 +3,9 @@
 A source is written as in config.yaml:
 
     gdrive:ID    hub:OWNER/REPO/PATH[@REVISION]    hub:datasets/OWNER/REPO/PATH[@REVISION]
-    https://…    a file path                       synthetic:NAME
+    https://…    hub:OWNER/REPO[@REVISION]         a path            synthetic:NAME
+
+A repository, or a local copy of one, is config.json and weights; they become one file: `packing`.
 """
 
 import re
@@ -13,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from videomae.checkpoint import formats
+from videomae.checkpoint import formats, repository
 from videomae.download import google_drive
 from videomae.errors import ConversionError, PassingError
 from videomae.files import remove
@@ -56,16 +58,21 @@ def parse(text: str) -> Source:
         return Source("https", addresses.shown(text), text)
     if scheme == "gdrive" and re.fullmatch(r"[\w-]{10,}", rest):
         return Source("gdrive", rest)
-    if scheme == "hub" and HUB.fullmatch(rest) and not _climbs(rest):
+    if scheme == "hub" and (HUB.fullmatch(rest) or _is_repository(rest)) and not _climbs(rest):
         return Source("hub", rest)
     if scheme == "synthetic" and re.fullmatch(r"[\w.-]+", rest):
         return Source("synthetic", rest)
     if scheme in SCHEMES or "://" in text or not text:
         raise ConversionError(
             f"{addresses.redacted(text)!r} is not a source; give one of gdrive:ID, "
-            "hub:OWNER/REPO/PATH[@REVISION], https://…, a file path, synthetic:NAME"
+            "hub:OWNER/REPO[/PATH][@REVISION], https://…, a path, synthetic:NAME"
         )
     return Source("file", text)
+
+
+def _is_repository(address: str) -> bool:
+    """Return whether an address on the hub is a model's repository, and not a file in one."""
+    return bool(REPOSITORY.fullmatch(address)) and not address.startswith("datasets/")
 
 
 def _climbs(address: str) -> bool:
@@ -75,7 +82,7 @@ def _climbs(address: str) -> bool:
 
 
 def fetch(source: Source, path: Path, name: str, final: Path, wait: float = WAIT) -> None:
-    """Download a source to a path; a local file is linked, not copied.
+    """Download a source to a path; a local file is linked, and not copied.
 
     What another try may mend is tried again after ``wait`` seconds, as `retrying` does it.
     ``final`` is the path that the file is to have in the end; what came of a file on Drive waits
@@ -83,6 +90,8 @@ def fetch(source: Source, path: Path, name: str, final: Path, wait: float = WAIT
     """
     fetcher = FETCHERS.get(source.kind) or partial(google_drive.fetch, final=final)
     address = source.address
+    if source.kind == "hub" and _is_repository(address):
+        fetcher = _from_repository
     if source.kind == "https":  # whole on a command line that somebody typed, or the environment
         address = source.whole if source.whole != address else secrets.whole_address(address)
     retrying(lambda: fetcher(address, path, Progress(name)), name, wait)
@@ -109,6 +118,33 @@ def _from_hub(address: str, path: Path, progress: Progress) -> None:
         path.hardlink_to(real)
     except OSError:
         path.symlink_to(real)
+
+
+def _from_repository(address: str, path: Path, progress: Progress) -> None:
+    from huggingface_hub import snapshot_download
+
+    from videomae.download.packing import pack
+
+    match = REPOSITORY.fullmatch(address)
+    assert match, address  # `parse` has seen to it
+    with _asking_the_hub(address):
+        cached = snapshot_download(
+            match["repo"],
+            revision=match["revision"],
+            allow_patterns=[
+                repository.CONFIG,
+                repository.WEIGHTS,
+                repository.INDEX,
+                "model-*.safetensors",
+            ],
+            tqdm_class=bar(progress),
+        )
+    if not repository.is_repository(Path(cached)):
+        raise ConversionError(
+            f"{address} on the hub has not both {repository.CONFIG} and {repository.WEIGHTS}; give "
+            "a checkpoint file in it, as hub:OWNER/REPO/PATH"
+        )
+    pack(Path(cached), path, progress)
 
 
 @contextmanager
@@ -190,11 +226,16 @@ def _from_https(url: str, path: Path, progress: Progress) -> None:
         raise ConversionError(said) from error
 
 
-def _from_file(address: str, path: Path, _progress: Progress) -> None:
+def _from_file(address: str, path: Path, progress: Progress) -> None:
     original = formats.located(Path(address).absolute())
-    if not original.is_file():
+    if original.is_dir():
+        from videomae.download.packing import pack  # NumPy, which other sources need not import
+
+        pack(original, path, progress)
+    elif original.is_file():
+        path.symlink_to(original)
+    else:
         raise ConversionError(f"{original}: no such file")
-    path.symlink_to(original)
 
 
 def _from_rule(name: str, path: Path, _progress: Progress) -> None:

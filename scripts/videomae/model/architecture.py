@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from videomae.model import networks
+from videomae.model import networks, pixels
 from videomae.model.networks import NETWORKS
+from videomae.model.pixels import Pixels
 
 Kind = Literal["classifier", "pretraining", "encoder"]
 Shape = Sequence[int]
@@ -30,7 +31,8 @@ DECODER_POSITIONS = ("pos_embed", "decoder.pos_embed")
 PROJECTION = "patch_embed.proj.weight"
 DECODER = ("encoder_to_decoder.weight", "mask_token", "decoder.head.weight")
 
-# VideoMAEConfig values that users may give, and their types; no tensor shows the first five.
+# Values that users may give, and their types; no tensor shows the first five. The last three are
+# the image processor's, all others VideoMAEConfig's.
 GIVABLE: dict[str, type] = {
     "num_attention_heads": int,
     "decoder_num_attention_heads": int,
@@ -47,6 +49,10 @@ GIVABLE: dict[str, type] = {
     "decoder_hidden_size": int,
     "decoder_num_hidden_layers": int,
     "decoder_intermediate_size": int,
+    "layer_norm_eps": float,
+    "image_mean": list,
+    "image_std": list,
+    "do_rescale": bool,
 }
 
 
@@ -54,11 +60,11 @@ GIVABLE: dict[str, type] = {
 class Architecture:
     """The network of a checkpoint.
 
-    ``config`` holds VideoMAEConfig values, ``origin`` the source of each. A classifier of 0
-    ``num_labels`` has no head: its outputs are what a head would read. ``prefixed`` means an
-    encoder without decoder whose tensors still have their pre-training names. ``unsettled`` names
-    values that the tensors allow but nothing confirms. ``strange`` gives reasons why the network
-    comes from another project and transformers' VideoMAE can't compute it.
+    ``config`` holds VideoMAEConfig values and `pixels.NAMES`, ``origin`` the source of each. A
+    classifier of 0 ``num_labels`` has no head: its outputs are what a head would read. ``prefixed``
+    means an encoder without decoder whose tensors still have their pre-training names.
+    ``unsettled`` names values that the tensors allow but nothing confirms. ``strange`` gives
+    reasons why the network comes from another project and transformers' VideoMAE can't compute it.
     """
 
     kind: Kind
@@ -77,6 +83,16 @@ class Architecture:
         if self.num_labels is not None:
             where = "tensor head.weight" if self.num_labels else "no head: its outputs are features"
             yield f"classes: {self.num_labels} ({where})"
+
+    @property
+    def layer_norm_eps(self) -> float:
+        """The eps of the layer norms: the authors', unless something says another."""
+        return float(self.config.get("layer_norm_eps", LAYER_NORM_EPS))
+
+    @property
+    def pixels(self) -> Pixels:
+        """How pixels are normalised: as the authors do, unless something says otherwise."""
+        return pixels.of(self.config)
 
     @property
     def prefix(self) -> str:

@@ -11,8 +11,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from videomae.compatibility.releases import said
 from videomae.convert.model_folder import CLASSES, WEIGHTS
 from videomae.errors import ConversionError, listing, one_line
-from videomae.model import datasets, fine_tuning_recipes
-from videomae.model.architecture import Kind
+from videomae.model import datasets, fine_tuning_recipes, pixels
+from videomae.model.architecture import LAYER_NORM_EPS, Kind
 from videomae.model.families import CLOSEST, FAMILIES
 from videomae.publish import markdown, metadata
 from videomae.verify import summary
@@ -79,6 +79,9 @@ def model_card(
         model_class=CLASSES[report["kind"]],
         what=FEATURES if headless else WHAT[report["kind"]],
         headless=headless,
+        eps=_eps(report),
+        pixels=markdown.plain(str(pixels.of(report["config"]))),
+        usual_pixels=pixels.of(report["config"]) == pixels.IMAGENET,
         left_out=listing(report.get("left_out", ()), most=20),
         output=_output(report),
         synthetic=report["rehearsal"],
@@ -124,6 +127,12 @@ def check_receipt(report: Mapping[str, Any], receipt: Mapping[str, Any]) -> None
 def _headless(report: Mapping[str, Any]) -> bool:
     """Return whether a classifier has no head; reports of earlier releases have none of these."""
     return report["kind"] == "classifier" and report.get("classes") == 0
+
+
+def _eps(report: Mapping[str, Any]) -> str:
+    """Return the eps of the network's layer norms as the card has it, such as 1e-6."""
+    eps = report["config"].get("layer_norm_eps", LAYER_NORM_EPS)
+    return f"{eps:g}".replace("e-0", "e-")
 
 
 def _output(report: Mapping[str, Any]) -> str:

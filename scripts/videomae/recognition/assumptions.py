@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from videomae.checkpoint.training_args import named
-from videomae.model.architecture import DECODER_POSITIONS, LAYER_NORM_EPS, Architecture
+from videomae.model.architecture import DECODER_POSITIONS, Architecture
 from videomae.model.networks import factory_of
 from videomae.recognition import training_scripts
 
@@ -19,7 +19,6 @@ GIVEN = "given"
 # Common to all networks of the authors (modeling_finetune.py, modeling_pretrain.py).
 ATTENTION = "softmax of products, scaled by 1 over the root of a head's width"
 ACTIVATION = "GELU, exact"
-PIXELS = "ImageNet's mean and standard deviation"
 SINUSOIDS = "fixed sinusoids by the token's number"
 POOLING = {True: "mean of all tokens", False: "first token"}
 
@@ -63,11 +62,13 @@ def _rows(
         yield "pooling", POOLING[config["use_mean_pooling"]], origin
     yield "attention", ATTENTION, theirs
     yield "activation", ACTIVATION, theirs
-    yield "LayerNorm eps", LAYER_NORM_EPS, theirs
+    origin = architecture.origin.get("layer_norm_eps", theirs)
+    yield "LayerNorm eps", architecture.layer_norm_eps, origin
     for name in ("num_attention_heads", "decoder_num_attention_heads"):
         if name in config and (kind == "pretraining" or not name.startswith("decoder_")):
             yield name, config[name], _of_heads(architecture.origin[name])
-    yield "pixels normalised by", PIXELS, by_option("imagenet_default_mean_and_std")
+    origin = architecture.origin.get("image_mean") or by_option("imagenet_default_mean_and_std")
+    yield "pixels normalised by", str(architecture.pixels), origin
 
 
 def _of_heads(origin: str) -> str:

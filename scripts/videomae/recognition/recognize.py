@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from videomae.errors import ConversionError, listing
+from videomae.model import pixels
 from videomae.model.architecture import (
     CUT,
     DECODER,
@@ -58,6 +59,9 @@ def find(
         found.add(name, value, origin)
     for name, value in given.items():
         found.add(name, value, "given")
+    if "image_mean" not in found.config and related_projects.is_detector(args, kind):
+        for name, value in related_projects.DETECTOR_PIXELS.items():
+            found.add(name, value, related_projects.DETECTOR_SOURCE)
     unsettled = ("use_mean_pooling",) if doubtful and "use_mean_pooling" not in found.config else ()
     if doubtful:
         found.add("use_mean_pooling", False, f"tensor {where}")
@@ -215,6 +219,7 @@ def require(config: Mapping[str, Any], kind: Kind, unsettled: Sequence[str] = ()
         )
     if unsettled:
         raise ConversionError("; ".join(related_projects.DOUBTFUL[name] for name in unsettled))
+    pixels.check(config, kind)
     for part in ("", "decoder_") if kind == "pretraining" else ("",):
         width, heads = config[f"{part}hidden_size"], config[f"{part}num_attention_heads"]
         if heads < 1 or width % heads:

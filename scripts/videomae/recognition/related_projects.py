@@ -8,8 +8,7 @@ the reason why transformers' VideoMAE can't compute the network.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from videomae.checkpoint.training_args import MMENGINE, OTHER_PIXELS, named
-from videomae.model.networks import LAYER_NORM_EPS
+from videomae.checkpoint.training_args import MMENGINE, OF_HUB, named
 from videomae.recognition import signs
 from videomae.recognition.signs import (
     ANY,
@@ -27,6 +26,16 @@ DETECTION = (
     "its head classifies regions of the mean of all tokens over time, and not clips by their first "
     "token; its tensors have the same names as with the authors' --use_cls"
 )
+NOT_GIVEN = (
+    "the image processor of the folder has ImageNet's unless image_mean and image_std are given"
+)
+# The pixels of VideoMAE-Action-Detection, in 0..255 (data/transforms.py at 15615db).
+DETECTOR_PIXELS: dict[str, Any] = {
+    "image_mean": [122.7717, 115.9465, 102.9801],
+    "image_std": [57.375, 57.375, 57.375],
+    "do_rescale": False,
+}
+DETECTOR_SOURCE = "as VideoMAE-Action-Detection has it"
 VIDEOMAE = "MCG-NJU/VideoMAE at 14ef8d8, modeling_finetune.py"
 
 SIGNS = (
@@ -163,39 +172,27 @@ SIGNS = (
         VIDEOMAE,
     ),
     Sign(
-        "one with another eps",
-        ("layer_norm_eps", "norm_eps"),
-        ANY,
-        signs.other_eps,
-        f"its layer norms have another eps than the authors' {LAYER_NORM_EPS:g}, which the "
-        "folder's config states",
-        VIDEOMAE,
-    ),
-    Sign(
         "one for other pixels",
         ("imagenet_default_mean_and_std",),
         ANY,
-        signs.false,
-        "pixels are normalised by Inception's mean and deviation, 0.5, and the image processor of "
-        "the folder has ImageNet's",
+        signs.without_pixels(signs.false),
+        f"pixels are normalised by Inception's mean and deviation, 0.5, and {NOT_GIVEN}",
         "OpenGVLab/InternVideo at 3965eef, InternVideo1/Pretrain/VideoMAE/datasets.py",
     ),
     Sign(
         "one for other pixels",
         ("inception",),
         FINETUNED,
-        signs.true,
-        "pixels are normalised by Inception's mean and deviation, 0.5, and the image processor of "
-        "the folder has ImageNet's",
+        signs.without_pixels(signs.true),
+        f"pixels are normalised by Inception's mean and deviation, 0.5, and {NOT_GIVEN}",
         "ShoufaChen/AdaptFormer at 6967d67, datasets/kinetics.py",
     ),
     Sign(
         "one for other pixels",
-        (OTHER_PIXELS,),
+        ("data_preprocessor",),
         ANY,
-        signs.said,
-        "pixels are normalised by this mean and deviation, and the image processor of the folder "
-        "has ImageNet's",
+        signs.without_pixels(signs.said),
+        f"pixels are normalised by this mean and deviation, and {NOT_GIVEN}",
         "open-mmlab/mmaction2 at 4d6c934, models/data_preprocessors/data_preprocessor.py",
     ),
     Sign(
@@ -229,9 +226,15 @@ DOUBTFUL = {
 }
 
 
+def is_detector(args: Mapping[str, Any], kind: str) -> bool:
+    """Return whether an encoder alone is an action detector's, by its training options."""
+    file = signs.File(args, {}, frozenset())
+    return kind == signs.ENCODER and "val_freq" in args and signs.detector(file, "val_freq")
+
+
 def hint(name: str, origin: str, other: str) -> str:
     """Return a hint that two contradictory values may show an action detector; empty if not."""
-    by_option = origin.startswith(("args.", MMENGINE))
+    by_option = origin.startswith(("args.", MMENGINE, OF_HUB))
     if name != "use_mean_pooling" or not by_option or "tensor" not in other:
         return ""
     return (

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from videomae.checkpoint.training_args import named
 from videomae.checkpoint.unpickler import Shadow
-from videomae.model.networks import LAYER_NORM_EPS
 from videomae.recognition.training_options import boolean, integer, shown
 
 CLASSIFIER, ENCODER, PRETRAINING = "classifier", "encoder", "pretraining"
@@ -110,10 +110,14 @@ def tuned_at_other_sizes(file: File, _: str) -> bool:
     return file.config.get("image_size", SIZE) != SIZE and frames not in (None, FRAMES)
 
 
-def other_patches(file: File, _: str) -> bool:
-    """Return whether a clip has other patches than 8 x 14 x 14, or 8 x 16 x 16 of 14 pixels."""
+def other_patches(file: File, option: str) -> bool:
+    """Return whether a clip has other patches than 8 x 14 x 14, or 8 x 16 x 16 of 14 pixels.
+
+    Only of a training script's ``args``: configs of other programs have the option too.
+    """
     config = file.config
-    if file.table or not {"num_frames", "image_size"} <= config.keys():
+    known = {"num_frames", "image_size"} <= config.keys()
+    if file.table or not known or named(file.args, option) != f"args.{option}":
         return False
     side = 16 if config["patch_size"] == 14 else 14
     cut = (config["num_frames"] // config["tubelet_size"], config["image_size"])
@@ -138,12 +142,9 @@ def other_scale(file: File, option: str) -> bool:
     return not abs(scale - usual) <= 1e-6 * usual
 
 
-def other_eps(file: File, option: str) -> bool:
-    """Return whether the layer norms' eps differs from the authors'."""
-    try:
-        return float(file.args[option]) != LAYER_NORM_EPS
-    except (TypeError, ValueError, OverflowError):
-        return True
+def without_pixels(says: Says) -> Says:
+    """Return a function that judges as ``says`` does, unless a mean and deviation are known."""
+    return lambda file, option: "image_mean" not in file.config and says(file, option)
 
 
 def detector(file: File, option: str) -> bool:

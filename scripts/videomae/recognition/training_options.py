@@ -59,6 +59,14 @@ def values(args: Mapping[str, Any], kind: str) -> Iterator[Said]:
     for option, (name, of) in SAID.items():
         if of in (kind, "any") and (number := integer(args, option)) is not None:
             yield name, number, named(args, option)
+    for option in ("layer_norm_eps", "norm_eps"):
+        if (eps := decimal(args, option)) is not None:
+            yield "layer_norm_eps", eps, named(args, option)
+    for option in ("image_mean", "image_std"):
+        if args.get(option) is not None:
+            yield option, channels(args, option), named(args, option)
+    if (rescaled := boolean(args, "do_rescale")) is not None:
+        yield "do_rescale", rescaled, named(args, "do_rescale")
     normalised = boolean(args, "normlize_target") if kind == "pretraining" else None
     if normalised is not None:  # the authors' spelling
         yield "norm_pix_loss", normalised, named(args, "normlize_target")
@@ -186,6 +194,27 @@ def _integer(option: str, value: Any) -> int:
     if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20:
         return int(value)
     raise _unreadable(option, value, "a whole number")
+
+
+def decimal(args: Mapping[str, Any], option: str) -> float | None:
+    """Return an option as a number between 0 and 1; None if it is missing or None."""
+    value = args.get(option)
+    if value is None:
+        return None
+    with suppress(TypeError, ValueError, OverflowError):
+        if not isinstance(value, bool) and 0 < (number := float(value)) < 1:
+            return number
+    raise _unreadable(named(args, option), value, "a number between 0 and 1")
+
+
+def channels(args: Mapping[str, Any], option: str) -> list[float]:
+    """Return an option as three numbers."""
+    value = args[option]
+    with suppress(TypeError, ValueError, OverflowError):
+        if isinstance(value, list | tuple) and bool not in map(type, value):
+            red, green, blue = map(float, value)
+            return [red, green, blue]
+    raise _unreadable(named(args, option), value, "a list of three numbers")
 
 
 def boolean(args: Mapping[str, Any], option: str) -> bool | None:

@@ -90,6 +90,7 @@ CHECKS = {
     "every layer": "the largest difference at any step of the network",
     "loss": "the loss of a pre-training model",
     "eps effect": "change of the outputs by transformers' eps in the last LayerNorm",
+    "positions effect": "change of the outputs by exact positions in place of rounded ones",
     "rounding effect": "change of the outputs by rounding the weights",
     "folding": "change of the outputs by tensors that were merged into others",
     "fine-tuning start": "the folder loads as a classifier, and only its head and fc_norm are new",

@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from videomae.convert import model_folder
-from videomae.model import imagenet
 from videomae.model.architecture import Kind
+from videomae.model.pixels import of as pixels_of
 from videomae.verify import clips
 from videomae.verify.comparison import MASK_RATIO
 from videomae.verify.reference import patch_statistics, patches
@@ -47,7 +47,9 @@ def draw(folder: Path, kind: Kind, clip: clips.Clip) -> Pictures:
     processor = transformers.AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
     chosen = np.linspace(0, len(clip) - 1, model.config.num_frames).round().astype(int)
     pixels = processor(list(clip[chosen]), return_tensors="pt")["pixel_values"]
-    frames = clips.denormalise(pixels, imagenet.MEAN, imagenet.STD).clamp(0, 1)
+    usual = pixels_of(model_folder.read_json(folder / model_folder.PROCESSOR))
+    frames = clips.denormalise(pixels, usual.mean, usual.std) / usual.largest
+    frames = frames.clamp(0, 1)
     if kind == "pretraining":
         return Pictures(_reconstruction(model, pixels, frames))
     top = _top(model, pixels) if model.config.num_labels and kind == "classifier" else []

@@ -77,6 +77,7 @@ class Facts:
         self.difference = number(report.get("max_abs_difference"))
         self.tolerance = number(report.get("tolerance"))
         self.eps_effect = number(report.get("eps_effect"))
+        self.positions_effect = number(report.get("positions_effect"))
         self.recorded = number(recorded.get("max_abs_difference"))
         self.recorded_tolerance = number(recorded.get("tolerance"))
         receipt = results / STEPS["receipt"].format(variant)

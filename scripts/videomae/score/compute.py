@@ -88,7 +88,7 @@ class Work:
 
     def _kept(self, model: Model, way: Way) -> Kept:
         folder = self.output / f".{model.name}.views"
-        return Kept(folder, {"network": model.sha256, **way.depends_on})
+        return Kept(folder, {**model.depends_on, **way.depends_on})
 
     def _compute(
         self,

@@ -11,7 +11,8 @@ import numpy as np
 from videomae.convert import model_folder
 from videomae.errors import ConversionError, listing
 from videomae.files import sha256
-from videomae.model import imagenet
+from videomae.model.pixels import IMAGENET, of
+from videomae.model.pixels import Pixels as Normalisation
 from videomae.score.views import Pixels
 
 Logits = np.ndarray[Any, np.dtype[np.float32]]  # (views, classes)
@@ -56,6 +57,18 @@ class Model:
             )
         return [str(names[str(number)]) for number in range(len(names))]
 
+    @cached_property
+    def pixels(self) -> Normalisation:
+        """How the folder's processor normalises pixels; as the authors do without one."""
+        path = self.path / model_folder.PROCESSOR
+        return of(model_folder.read_json(path)) if path.is_file() else IMAGENET
+
+    @property
+    def depends_on(self) -> dict[str, Any]:
+        """What logits follow from, of the folder."""
+        usual = {} if self.pixels == IMAGENET else {"pixels": str(self.pixels)}
+        return {"network": self.sha256, **usual}
+
     @property
     def frames(self) -> int:
         """How many frames a view must have."""
@@ -85,9 +98,10 @@ class Model:
 
         network, device = self._network
         batch = self.batch or (16 if device.type == "cuda" else 3)
+        usual = self.pixels
         with torch.inference_mode():
             parts = [
-                network(pixel_values=pixels(views[at : at + batch], device)).logits.cpu()
+                network(pixel_values=pixels(views[at : at + batch], device, usual)).logits.cpu()
                 for at in range(0, len(views), batch)
             ]
         return np.asarray(torch.cat(parts).numpy())
@@ -116,8 +130,8 @@ class Model:
         return network.eval().to(device), device
 
 
-def pixels(views: Pixels, device: Any) -> Any:
-    """Normalise views as the authors do: (views, frames, 3, side, side), float32.
+def pixels(views: Pixels, device: Any, usual: Normalisation = IMAGENET) -> Any:
+    """Normalise views as in training: (views, frames, 3, side, side), float32.
 
     What a processor has made is float32 already, and so arranged. Others are looked up in a table
     of the 256 values of each channel, so that they are the same bits on an accelerator, which
@@ -127,8 +141,8 @@ def pixels(views: Pixels, device: Any) -> Any:
 
     if views.dtype == np.float32:
         return torch.from_numpy(views).to(device)
-    values = torch.arange(256).float().unsqueeze(1) / 255
-    table = ((values - torch.tensor(imagenet.MEAN)) / torch.tensor(imagenet.STD)).T.to(device)
+    values = torch.arange(256).float().unsqueeze(1) / (255 / usual.largest)
+    table = ((values - torch.tensor(usual.mean)) / torch.tensor(usual.std)).T.to(device)
     indices = torch.from_numpy(views).to(device).int()
     shape = views.shape[:-1]
     channels = [table[c].index_select(0, indices[..., c].flatten()).view(shape) for c in range(3)]

@@ -12,6 +12,7 @@ from torch import Tensor
 from videomae.checkpoint import containers, lazy_tensor, reader
 from videomae.errors import ConversionError, about
 from videomae.model.architecture import tokens
+from videomae.model.pixels import Pixels
 
 Clip = np.ndarray[Any, np.dtype[np.uint8]]  # (frames, height, width, channels)
 
@@ -59,10 +60,17 @@ def tube_mask(config: Mapping[str, Any], ratio: float) -> Tensor:
     return torch.from_numpy(np.tile(frame, tokens(config) // patches)).unsqueeze(0)
 
 
-def normalise(clip: Clip, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+def normalise(
+    clip: Clip, mean: Sequence[float], std: Sequence[float], rescale: bool = True
+) -> Tensor:
     """Turn a uint8 clip into pixels: (1, frames, channels, height, width), float32."""
-    scaled = torch.from_numpy(clip).permute(0, 3, 1, 2).unsqueeze(0).float() / 255
-    return (scaled - _channels(mean)) / _channels(std)
+    values = torch.from_numpy(clip).permute(0, 3, 1, 2).unsqueeze(0).float()
+    return ((values / 255 if rescale else values) - _channels(mean)) / _channels(std)
+
+
+def normalised(clip: Clip, pixels: Pixels) -> Tensor:
+    """Turn a uint8 clip into a network's pixels, as `normalise` does."""
+    return normalise(clip, pixels.mean, pixels.std, pixels.rescale)
 
 
 def denormalise(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:

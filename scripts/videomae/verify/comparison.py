@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from videomae.errors import ConversionError
-from videomae.model import imagenet
 from videomae.model.architecture import tokens
 from videomae.verify import clips
 from videomae.verify.reference import BEFORE_FINAL_NORM, LOGITS, Reference, Step
@@ -153,12 +152,13 @@ class Run:
 
 
 def run(model: Any, reference: Reference, of: Sequence[clips.Clip], masked: bool = False) -> Run:
-    """Run both on clips, normalised as the authors do, with transformers' eps in the last norm.
+    """Run both on clips, normalised as in training, with transformers' eps in the last norm.
 
     All clips have one size, which may be smaller than the model's. Pre-training always has a mask,
     and an encoder alone has one if it is to be ``masked``.
     """
-    pixels = torch.cat([clips.normalise(clip, imagenet.MEAN, imagenet.STD) for clip in of])
+    usual = reference.architecture.pixels
+    pixels = torch.cat([clips.normalised(clip, usual) for clip in of])
     pixels = pixels.to(reference.device)
     frames, size = of[0].shape[:2]
     config = {**reference.config, "num_frames": frames, "image_size": size}

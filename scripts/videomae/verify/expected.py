@@ -61,7 +61,7 @@ class ExpectedNetwork:
 
     ``original`` are the checkpoint's tensors. ``folded`` are those without the ones that
     transformers has no place for; None if there are none of these. ``stored`` are the folder's, in
-    its ``dtype``.
+    its ``dtype``. ``rounded_tables`` are position tables in the checkpoint that float32 moved.
     """
 
     architecture: Architecture
@@ -70,11 +70,17 @@ class ExpectedNetwork:
     original: Mapping[str, Entry]
     folded: Mapping[str, Entry] | None
     stored: Mapping[str, Entry]
+    rounded_tables: tuple[str, ...] = ()
 
     @property
     def config(self) -> dict[str, Any]:
         """The network's sizes, by transformers' names."""
         return self.architecture.config
+
+    @property
+    def proven(self) -> dict[str, Entry]:
+        """The checkpoint's tensors without the tables that float32 moved, which are exact then."""
+        return {n: entry for n, entry in self.original.items() if n not in self.rounded_tables}
 
     @property
     def rounded(self) -> bool:

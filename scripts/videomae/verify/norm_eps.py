@@ -39,15 +39,14 @@ def eps_effect(reference: Reference, hidden: Tensor, outputs: Tensor) -> EpsEffe
     hidden: (clips, width) or (clips, tokens, width). outputs: the reference's, with transformers'
     eps.
     """
-    authors = reference.logits(hidden, LAYER_NORM_EPS)
+    authors = reference.logits(hidden, reference.eps)
     measured = difference(authors, outputs)
     if not has_final_norm(reference.architecture):
         return EpsEffect(measured)
     smallest = hidden.double().var(-1, unbiased=False).min().item()
-    of_zero = reference.logits(torch.zeros_like(hidden), LAYER_NORM_EPS)
-    return EpsEffect(
-        measured, smallest, shrinking(smallest), shrinking(smallest) * difference(authors, of_zero)
-    )
+    of_zero = reference.logits(torch.zeros_like(hidden), reference.eps)
+    shrinks = shrinking(smallest, reference.eps)
+    return EpsEffect(measured, smallest, shrinks, shrinks * difference(authors, of_zero))
 
 
 def has_final_norm(architecture: Architecture) -> bool:
@@ -56,9 +55,12 @@ def has_final_norm(architecture: Architecture) -> bool:
     return architecture.kind == "pretraining" or bool(pooled)
 
 
-def shrinking(variance: float) -> float:
-    """Return the share by which transformers' eps shrinks a norm's values, at most 0.68."""
-    authors, theirs = variance + LAYER_NORM_EPS, variance + TRANSFORMERS_FINAL_NORM_EPS
+def shrinking(variance: float, eps: float = LAYER_NORM_EPS) -> float:
+    """Return the share by which transformers' eps shrinks a norm's values, at most 0.68.
+
+    ``eps`` is the network's own; one above transformers' gives a negative share.
+    """
+    authors, theirs = variance + eps, variance + TRANSFORMERS_FINAL_NORM_EPS
     # 1 - sqrt(authors / theirs), without taking two numbers from each other that are nearly equal.
     share = (theirs - authors) / theirs
     return share / (1 + math.sqrt(authors / theirs))

@@ -75,6 +75,7 @@ class Verification:
             original=opened.entries,
             folded=folded.entries if folded.notes else None,
             stored=reader.cast(folded.entries, self.dtype),
+            rounded_tables=folded.rounded,
         )
         self.config = ExpectedConfig(
             self.architecture, self.dtype, opened.synthetic, label_list, compare_labels
@@ -148,9 +149,8 @@ class Verification:
     def _start_of_fine_tuning(self) -> Iterator[Check]:
         """Load the folder as a classifier, and compare it with the authors' fine-tuning network."""
         network = self.network
-        entries = network.stored if network.rounded else network.original
         yield from fine_tuning_start.checks(
-            self.folder, entries, self.architecture, network.device, self.report
+            self.folder, network.stored, self.architecture, network.device, self.report
         )
 
     def _facts(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from videomae.model import imagenet
-from videomae.model.architecture import DECODER_POSITIONS, LAYER_NORM_EPS, Architecture
+from videomae.model.architecture import DECODER_POSITIONS, Architecture
 from videomae.model.positions import sinusoid_positions
 
 CPU = torch.device("cpu")
@@ -44,22 +44,23 @@ class Reference:
         self.tensors = tensors
         self.architecture = architecture
         self.config = architecture.config
+        self.eps = architecture.layer_norm_eps
         self.device = device
 
     def _tensor(self, name: str) -> Tensor:
         return self.tensors[name].to(self.device)
 
     def steps(
-        self, pixels: Tensor, mask: Tensor | None = None, final_norm_eps: float = LAYER_NORM_EPS
+        self, pixels: Tensor, mask: Tensor | None = None, final_norm_eps: float | None = None
     ) -> Iterator[Step]:
         """Compute; yield the name and value of every step, the logits last.
 
         pixels: (batch, frames, channels, height, width), normalised. mask: (batch, tokens), True
         where a token is hidden; needed for pre-training, possible for an encoder alone.
-        final_norm_eps: of ``fc_norm`` or the decoder's norm, which transformers builds with 1e-5
-        whatever the config says. Logits: (batch, classes), or (batch, width) without a head, or
-        (batch, hidden tokens, tubelet * patch * patch * channels), or an encoder's output alone,
-        (batch, visible tokens, width).
+        final_norm_eps: of ``fc_norm`` or the decoder's norm (None: that of all norms), which
+        transformers builds with 1e-5 whatever the config says. Logits: (batch, classes), or
+        (batch, width) without a head, or (batch, hidden tokens, tubelet * patch * patch *
+        channels), or an encoder's output alone, (batch, visible tokens, width).
         """
         prefix = self.architecture.prefix
         tokens = self._embed(pixels)
@@ -86,7 +87,7 @@ class Reference:
         yield FEATURES, features
         yield LOGITS, self._head(features)
 
-    def features(self, hidden: Tensor, final_norm_eps: float) -> Tensor:
+    def features(self, hidden: Tensor, final_norm_eps: float | None) -> Tensor:
         """Apply the final norm, if the network has one after its last block: what the head reads.
 
         For a classifier (batch, width); for pre-training (batch, hidden tokens, decoder's width).
@@ -196,7 +197,8 @@ class Reference:
             tokens, self._tensor(f"{name}.weight"), self._tensor(f"{name}.bias")
         )
 
-    def _norm(self, name: str, tokens: Tensor, eps: float = LAYER_NORM_EPS) -> Tensor:
+    def _norm(self, name: str, tokens: Tensor, eps: float | None = None) -> Tensor:
+        eps = self.eps if eps is None else eps
         weight, bias = self._tensor(f"{name}.weight"), self._tensor(f"{name}.bias")
         return functional.layer_norm(tokens, weight.shape, weight, bias, eps)
 

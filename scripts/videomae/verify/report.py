@@ -37,10 +37,11 @@ class Report:
     into both), ``preprocessing_difference`` the processor's (the same clip into both). ``layers``
     are each step's largest difference of its root mean square, in the order of computing;
     ``eps_effect`` is `final_norm.EpsEffect.measured`, the rest of which is in ``eps_bound``;
-    ``proven_on`` are the clips' names, their frames and the side of their images. ``fine_tuning``
-    has, of a pre-training model, the differences at the start of fine-tuning, of logits (absolute)
-    and of gradients (of their scale), the effect of eps there, and by how much of their scale the
-    logits are off where the head reads the first token.
+    ``positions_effect`` is what exact positions change in the outputs for a full clip, where the
+    checkpoint has some that float32 moved; ``proven_on`` are the clips' names, their frames and the
+    side of their images. ``fine_tuning`` has, of a pre-training model, the differences at the start
+    of fine-tuning, of logits (absolute) and of gradients (of their scale), the effect of eps there,
+    and by how much of their scale the logits are off where the head reads the first token.
     """
 
     variant: str
@@ -52,6 +53,7 @@ class Report:
     eps_effect: float | None = None
     eps_bound: dict[str, float | None] = field(default_factory=dict)
     rounding_effect: float | None = None
+    positions_effect: float | None = None
     layers: dict[str, float] = field(default_factory=dict)
     fine_tuning: dict[str, float] = field(default_factory=dict)
     recorded: dict[str, Any] = field(default_factory=lambda: {"status": "none"})

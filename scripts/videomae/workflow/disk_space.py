@@ -61,7 +61,8 @@ def _bytes(variant: Variant, results: Path) -> tuple[int, int] | None:
         return 0, 0  # at most a checkpoint that was changed meanwhile
     if size is None:
         return None
-    elsewhere = variant.shared or variant.at_hand or variant.source.kind == "file"
+    linked = variant.source.kind == "file" and not variant.packed
+    elsewhere = variant.shared or variant.at_hand or linked
     return 0 if elsewhere or checkpoint.exists() else size, size
 
 

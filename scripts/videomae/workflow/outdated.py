@@ -167,6 +167,12 @@ def _receipt(variant: Variant, receipt: Path, known: receipts.Receipt, say: Say)
         if found := receipts.describes(known, file):
             return f"{file} has {found}, but its receipt says {known.content}"
         _quietly(lambda: receipts.refresh(receipt, stat(file)), receipt)
+    if variant.packed and results_location.are_here(variant.place):
+        # Snakemake does not notice an older file that was moved to the place of one.
+        since = receipt.stat().st_mtime_ns
+        changed = [one for one in variant.existing_file if Path(one).stat().st_ctime_ns > since]
+        if changed:
+            return f"{listing(changed)} changed after {variant.source} was packed into one file"
     if variant.contradicted:
         return f"its receipt says {known.content}, but another SHA-256 is expected"
     return None
@@ -177,7 +183,7 @@ def _file(variant: Variant) -> Path | None:
     place = variant.place
     if results_location.are_here(place):
         return place if place.exists() else None
-    return Path(variant.existing_file[0]) if variant.existing_file else None
+    return Path(variant.existing_file[0]) if variant.existing_file and not variant.packed else None
 
 
 def _conversion(

@@ -187,7 +187,13 @@ def _of_parameters() -> Iterable[Family]:
     yield Family("another scale", TUNED, "another attention scale", _says(qk_scale=1.0))
     for option, value in (("act_layer", "nn.ReLU"), ("hidden_act", "gelu_new")):
         yield Family(f"{option} {value}", TUNED, "another activation", _says(**{option: value}))
-    yield Family("eps 1e-5", TUNED, "another eps", _says(layer_norm_eps=1e-5))
+    for wrong in (0, "small", [1e-5]):
+        eps = _says(layer_norm_eps=wrong)
+        yield Family(f"eps {wrong!r}", TUNED, "must be a number between 0 and 1", eps)
+    given = {"layer_norm_eps": 1e-6}
+    yield Family(
+        "eps of the file", TUNED, "layer_norm_eps has two values", _says(norm_eps=1e-5), given
+    )
     for no in (False, 0, "False"):
         pixels = _says(imagenet_default_mean_and_std=no)
         yield Family(f"Inception's pixels, {no!r}", TUNED, "Inception's mean", pixels)
@@ -278,6 +284,7 @@ def right() -> list[Family]:
         Family("numbers in other types", TUNED, change=texts),
         Family("GELU by its class", TUNED, change=_says(act_layer=torch.nn.GELU)),
         Family("args as a dict", TUNED, change=_as_dict),
+        Family("eps of the file", TUNED, change=_says(layer_norm_eps=1e-5)),
         Family("nothing said", TUNED, "", _no_args, {"num_frames": 8, "image_size": 64}),
     ]
 

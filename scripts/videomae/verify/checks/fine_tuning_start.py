@@ -19,8 +19,7 @@ from videomae.checkpoint.lazy_tensor import Entry, Values
 from videomae.checkpoint.tensor_names import merge_layers
 from videomae.convert import weight_mapping
 from videomae.errors import ConversionError, listing
-from videomae.model import imagenet
-from videomae.model.architecture import LAYER_NORM_EPS, Architecture, tokens
+from videomae.model.architecture import Architecture, tokens
 from videomae.verify import clips, fine_tuning
 from videomae.verify.checks.tensors import same_tensors
 from videomae.verify.comparison import (
@@ -53,8 +52,8 @@ def checks(
 ) -> Iterator[Check]:
     """Compare a folder, loaded as a classifier, with the start of the authors' fine-tuning.
 
-    ``entries`` are the checkpoint's tensors, of ``pretrained``. No other model should be in memory:
-    this one and its gradients take as much as two.
+    ``entries`` are the folder's tensors by the authors' names, of ``pretrained``. No other model
+    should be in memory: this one and its gradients take as much as two.
     """
     network = fine_tuning.network(pretrained)
     start = fine_tuning.new_tensors(network.config["hidden_size"])
@@ -66,7 +65,7 @@ def checks(
         _set_new(model, start)
         yield same_tensors(f"{NAME}, tensors bit by bit", model.state_dict(), wide, network)
         model.to(device)
-        inputs = _inputs(network.config, device)
+        inputs = _inputs(network, device)
         logits, loss, gradients = _step_of_model(model, network, *inputs)
     except Exception as error:  # a model built wrongly can fail anywhere
         yield Check(NAME, False, message=f"{CLASS} with use_mean_pooling=True: {error}")
@@ -115,10 +114,10 @@ def _set_new(model: Any, start: Mapping[str, Tensor]) -> None:
             held.copy_(tensor)
 
 
-def _inputs(config: Mapping[str, Any], device: torch.device) -> tuple[Tensor, Tensor]:
+def _inputs(network: Architecture, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the pixels of a proof's clips, and a class for each."""
-    proving = clips.proving(config)
-    pixels = torch.cat([clips.normalise(one, imagenet.MEAN, imagenet.STD) for one in proving])
+    proving = clips.proving(network.config)
+    pixels = torch.cat([clips.normalised(one, network.pixels) for one in proving])
     return pixels.to(device), torch.arange(len(proving), device=device)
 
 
@@ -204,7 +203,7 @@ def _first_token(
     )
     last = f"encoder layer {network.config['num_hidden_layers'] - 1}, output"
     hidden = dict(Reference(read, network, pixels.device).steps(pixels))[last]
-    token = functional.layer_norm(hidden[:, 0], weight.shape, weight, bias, LAYER_NORM_EPS)
+    token = functional.layer_norm(hidden[:, 0], weight.shape, weight, bias, network.layer_norm_eps)
     return difference(functional.linear(token, head, of_head), logits) / scale(logits)
 
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from videomae.checkpoint.lazy_tensor import Values
-from videomae.model import imagenet
 from videomae.model.architecture import tokens
 from videomae.verify import clips
 from videomae.verify.checks.model_outputs import outputs_of_each_clip, outputs_of_its_kind
@@ -32,6 +31,8 @@ from videomae.verify.reference import BEFORE_FINAL_NORM, LOGITS, Reference
 from videomae.verify.report import Check, Report, at_most
 
 EPS_EFFECT_LIMIT = 1e-2  # absolute; 1e-6 to 1.5e-4 on trained models
+# Of the outputs' root mean square; 2.8e-5 for a base network with random weights.
+POSITIONS_LIMIT = 1e-3
 # Of the outputs' root mean square; up to 9e-3 and 9e-2 on trained tiny models.
 ROUNDING_LIMITS = {"float16": 5e-2, "bfloat16": 3e-1}
 
@@ -45,7 +46,7 @@ def checks(
     ``report``.
     """
     # In float32 the original tensors, so that folding is proven and not presumed.
-    reference = network.reference(network.stored if network.rounded else network.original)
+    reference = network.reference(network.stored if network.rounded else network.proven)
     proving = clips.proving(network.config)
     try:
         ran = run(model, reference, proving)
@@ -65,6 +66,8 @@ def checks(
     yield at_most("every layer", ran.comparison.largest(), STEP_TOLERANCE, first)
     yield from outputs_of_its_kind(model, reference, ran, proving)
     yield _eps_effect(reference, ran, report)
+    if network.rounded_tables:
+        yield _positions_effect(network, report)
     if network.rounded:
         yield from _rounding_effect(network, ran, report)
 
@@ -85,7 +88,7 @@ def _preprocessing_difference(
         return None
     config = network.config
     clip = clips.synthetic_clip(config["num_frames"], config["image_size"])
-    pixels = clips.normalise(clip, imagenet.MEAN, imagenet.STD)
+    pixels = clips.normalised(clip, network.architecture.pixels)
     if processed.shape != pixels.shape:  # nor would the model take them
         return float("inf")
     if torch.equal(processed, pixels):
@@ -107,6 +110,21 @@ def _eps_effect(reference: Reference, ran: Run, report: Report) -> Check:
         f"(limit {EPS_EFFECT_LIMIT:g}), so the outputs can't match the authors' network"
     )
     return at_most("eps effect", effect.measured, EPS_EFFECT_LIMIT, message)
+
+
+def _positions_effect(network: ExpectedNetwork, report: Report) -> Check:
+    """Return the check of the effect of exact positions, for a clip of all tokens."""
+    config, mask = network.config, None
+    clip = clips.synthetic_clip(config["num_frames"], config["image_size"])
+    pixels = clips.normalised(clip, network.architecture.pixels).to(network.device)
+    if network.architecture.kind == "pretraining":
+        mask = clips.tube_mask(config, MASK_RATIO).to(network.device)
+    stored, exact = (
+        dict(network.reference(tensors).steps(pixels, mask))[LOGITS]
+        for tensors in (network.original, network.proven)
+    )
+    report.positions_effect = difference(exact, stored)
+    return at_most("positions effect", report.positions_effect, POSITIONS_LIMIT * scale(stored))
 
 
 def _rounding_effect(network: ExpectedNetwork, ran: Run, report: Report) -> Iterator[Check]:

@@ -1,7 +1,7 @@
 """Checks the pixels of a folder's processor for frames of many shapes.
 
 What is expected is made by Pillow and NumPy alone: the shorter side becomes the model's size
-(bilinear, smoothed), the centre is cut out, and pixels are normalised as the authors do.
+(bilinear, smoothed), the centre is cut out, and pixels are normalised as in training.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from videomae.errors import listing
-from videomae.model import imagenet
+from videomae.model.pixels import IMAGENET, Pixels
+from videomae.model.pixels import of as pixels_of
 from videomae.verify import clips
 from videomae.verify.checks import allowed_contents
 from videomae.verify.comparison import PIXEL_TOLERANCE, difference, worst
@@ -35,10 +36,10 @@ SHAPES: dict[str, tuple[float, int, float, int]] = {
 }
 FRAMES = 2  # of each shape; each frame is processed by itself
 
-# A grey level after normalising, and a little more: torchvision rounds some resized pixels to the
+# Of a grey level after normalising: torchvision rounds some resized pixels to the
 # other side of where Pillow does, at most 1.5 % of those of any shape here (torchvision 0.28, sizes
 # 64 and 224). Where it is absent, pixels are Pillow's own.
-LEVEL = 1.01 / 255 / min(imagenet.STD)
+LEVELS = 1.01
 MOST_ROUNDED = 0.05  # of all pixels
 TORCHVISION = find_spec("torchvision") is not None
 
@@ -53,7 +54,7 @@ def frames(shape: str, size: int) -> clips.Clip:
     return clips.synthetic_frames(FRAMES, height, width)
 
 
-def expected_pixels(clip: clips.Clip, size: int) -> Tensor:
+def expected_pixels(clip: clips.Clip, size: int, usual: Pixels = IMAGENET) -> Tensor:
     """Make the pixels that users should get: (1, frames, 3, size, size), float32."""
     height, width = clip.shape[1:3]
     short = min(height, width)
@@ -64,7 +65,7 @@ def expected_pixels(clip: clips.Clip, size: int) -> Tensor:
         for frame in clip
     ]
     cut = np.stack(resized)[:, top : top + size, left : left + size]
-    return clips.normalise(np.ascontiguousarray(cut), imagenet.MEAN, imagenet.STD)
+    return clips.normalised(np.ascontiguousarray(cut), usual)
 
 
 def processors(
@@ -105,20 +106,21 @@ def checks(processor: Any, expected: Mapping[str, Any], name: str) -> Iterator[C
     defaults = type(processor)().to_dict()
     wrong = allowed_contents.loaded_faults(processor.to_dict(), expected, defaults)
     yield Check(f"loaded {name}", not wrong, message=listing(wrong))
-    yield from pixel_checks(processor, expected["crop_size"]["height"], name)
+    usual = pixels_of(expected)
+    yield from pixel_checks(processor, expected["crop_size"]["height"], name, usual)
 
 
-def pixel_checks(processor: Any, size: int, name: str) -> Iterator[Check]:
+def pixel_checks(processor: Any, size: int, name: str, usual: Pixels = IMAGENET) -> Iterator[Check]:
     """Compare a processor's pixels of all shapes of frames with the expected ones."""
     differences, rounded = {}, {}
     for shape in SHAPES:
         clip = frames(shape, size)
-        found, expected = pixels(processor, clip), expected_pixels(clip, size)
+        found, expected = pixels(processor, clip), expected_pixels(clip, size, usual)
         differences[shape] = difference(found, expected)
         rounded[shape] = _share(found, expected)
     own = next(iter(SHAPES))  # which nothing resizes
     yield at_most(f"{name} pixels", differences.pop(own), PIXEL_TOLERANCE)
-    limit = LEVEL if TORCHVISION else PIXEL_TOLERANCE
+    limit = LEVELS * usual.level if TORCHVISION else PIXEL_TOLERANCE
     shape = worst(differences)
     message = f"{_described(shape, size)} differ by {differences[shape]:.3g} (limit {limit:.3g})"
     yield at_most(f"{name} pixels, other sizes", differences[shape], limit, message)

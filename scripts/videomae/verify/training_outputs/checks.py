@@ -14,7 +14,6 @@ from typing import Any
 
 from torch import Tensor
 
-from videomae.model.architecture import LAYER_NORM_EPS
 from videomae.verify.comparison import (
     TRANSFORMERS_FINAL_NORM_EPS,
     difference,
@@ -122,7 +121,7 @@ class Truth:
             for name in self.file.outputs:
                 step = self.file.places[name].step
                 recorded = self.file.output(name, clip)
-                authors = found[step, LAYER_NORM_EPS]
+                authors = found[step, self.original.eps]
                 eps = found[step, TRANSFORMERS_FINAL_NORM_EPS] - authors
                 rounding = narrow[step, TRANSFORMERS_FINAL_NORM_EPS] - authors - eps
                 compared.append(
@@ -151,7 +150,7 @@ class Truth:
         Gives the outputs with the authors' eps in the final norm and with transformers'.
         """
         outputs: dict[tuple[str, float], Tensor] = {}
-        for step, value in reference.steps(pixels, mask, LAYER_NORM_EPS):
+        for step, value in reference.steps(pixels, mask):
             for name, values in self.file.arrays.items():
                 if self.file.places[name].step != step:
                     continue
@@ -187,7 +186,7 @@ class Truth:
 def _finals(reference: Reference, hidden: Tensor) -> dict[tuple[str, float], Tensor]:
     """Return the outputs that follow from the final norm's input, by step and that norm's eps."""
     outputs = {}
-    for eps in (LAYER_NORM_EPS, TRANSFORMERS_FINAL_NORM_EPS):
+    for eps in (reference.eps, TRANSFORMERS_FINAL_NORM_EPS):
         outputs[FEATURES, eps] = reference.features(hidden, eps).cpu()
         outputs[LOGITS, eps] = reference.logits(hidden, eps).cpu()
     return outputs
