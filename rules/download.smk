@@ -86,7 +86,8 @@ rule link:
         checkpoint=CHECKPOINT,
         receipt=RECEIPT,
     log:
-        "results/logs/download/{variant}.log",
+        text="results/logs/download/{variant}.log",
+        fetched="results/logs/download/{variant}.json",  # empty unless the file had to be copied
     wildcard_constraints:
         variant=NOT_PLACED,
     localrule: SETTINGS.transfers_here or RESULTS_ARE_HERE
@@ -98,7 +99,7 @@ rule link:
         source=lambda wildcards: str(VARIANTS[wildcards.variant].source),
         arguments=link_checkpoint,
     shell:
-        "{params.videomae} {params.arguments} --log {log:q}"
+        "{params.videomae} {params.arguments} --log {log.text:q} --fetched {log.fetched:q}"
 
 
 rule clip:

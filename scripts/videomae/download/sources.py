@@ -16,7 +16,7 @@ from pathlib import Path
 from videomae.checkpoint import formats
 from videomae.download import google_drive
 from videomae.errors import ConversionError, PassingError
-from videomae.files import remove
+from videomae.files import link_or_copy, remove
 from videomae.network import addresses, secrets
 from videomae.network.progress import Progress, bar
 from videomae.network.retry import WAIT, may_pass, retry_after, retrying
@@ -75,7 +75,7 @@ def _climbs(address: str) -> bool:
 
 
 def fetch(source: Source, path: Path, name: str, final: Path, wait: float = WAIT) -> None:
-    """Download a source to a path; a local file is linked, not copied.
+    """Download a source to a path; a local file is linked (see `link_or_copy`).
 
     What another try may mend is tried again after ``wait`` seconds, as `retrying` does it.
     ``final`` is the path that the file is to have in the end; what came of a file on Drive waits
@@ -108,7 +108,7 @@ def _from_hub(address: str, path: Path, progress: Progress) -> None:
     try:
         path.hardlink_to(real)
     except OSError:
-        path.symlink_to(real)
+        link_or_copy(path, real)
 
 
 @contextmanager
@@ -161,7 +161,7 @@ def _link_model(address: str, path: Path, progress: Progress) -> None:
     path.mkdir()
     for file in Path(cached).iterdir():
         if file.is_file():
-            (path / file.name).symlink_to(file.resolve())
+            link_or_copy(path / file.name, file.resolve())
 
 
 def _from_https(url: str, path: Path, progress: Progress) -> None:
@@ -194,7 +194,7 @@ def _from_file(address: str, path: Path, _progress: Progress) -> None:
     original = formats.located(Path(address).absolute())
     if not original.is_file():
         raise ConversionError(f"{original}: no such file")
-    path.symlink_to(original)
+    link_or_copy(path, original)
 
 
 def _from_rule(name: str, path: Path, _progress: Progress) -> None:
