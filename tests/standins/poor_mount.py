@@ -25,10 +25,10 @@ def environment(built: Path, mount: Path, errors: dict[str, int]) -> dict[str, s
     }
 
 
-def build(folder: Path) -> Path:
-    """Compile the library; skips the test where there is no compiler or no glibc."""
+def build(folder: Path, source: Path = SOURCE) -> Path:
+    """Compile a library; skips the test where there is no compiler, or another C library."""
     if os.uname().sysname != "Linux" or not shutil.which("gcc"):
         pytest.skip("errors are injected by a library that gcc compiles, on Linux")
-    library = folder / "poor_mount.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(library), str(SOURCE), "-ldl"], check=True)
+    library = folder / f"{source.stem}.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
     return library

@@ -23,6 +23,7 @@ from videomae.file_lock import lock
 from videomae.files import make_private, not_through_link, remove
 from videomae.network.addresses import redacted, refuse_unencrypted
 from videomae.network.retry import may_pass, retry_after
+from videomae.network.unreachable import of_requests
 
 if TYPE_CHECKING:
     from http.cookiejar import MozillaCookieJar
@@ -101,10 +102,8 @@ def ask(file_id: str, final: Path) -> Offer:
                         url = get_url_from_gdrive_confirmation(page)
                     except FileURLRetrievalError:
                         break
-        except requests.RequestException as error:
-            raise PassingError(
-                f"Google Drive can't be reached for file {file_id}: {redacted(str(error))}"
-            ) from error
+        except (requests.RequestException, ValueError) as error:  # the latter for a proxy
+            raise of_requests(f"Google Drive can't be reached for file {file_id}", error) from error
     raise refusal(file_id, response, page, BY_HAND.format(final))
 
 

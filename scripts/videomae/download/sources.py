@@ -15,11 +15,12 @@ from pathlib import Path
 
 from videomae.checkpoint import formats
 from videomae.download import google_drive
-from videomae.errors import ConversionError, PassingError
+from videomae.errors import ConversionError
 from videomae.files import link_or_copy, remove
 from videomae.network import addresses, secrets
 from videomae.network.progress import Progress, bar
 from videomae.network.retry import WAIT, may_pass, retry_after, retrying
+from videomae.network.unreachable import of_requests
 
 CHUNK = 1 << 20
 
@@ -181,13 +182,12 @@ def _from_https(url: str, path: Path, progress: Progress) -> None:
             for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
                 progress(file.tell(), total)
-    except requests.RequestException as error:
-        said = f"{shown}: {addresses.redacted(str(error))}"
-        # Without an answer it was the line.
-        if error.response is None or may_pass(error.response.status_code):
-            after = 0.0 if error.response is None else retry_after(error.response.headers)
-            raise PassingError(said, after=after) from error
-        raise ConversionError(said) from error
+    except (requests.RequestException, ValueError) as error:  # the latter for a proxy
+        answer = getattr(error, "response", None)
+        if answer is None or may_pass(answer.status_code):
+            after = 0.0 if answer is None else retry_after(answer.headers)
+            raise of_requests(shown, error, after) from error
+        raise ConversionError(f"{shown}: {addresses.redacted(str(error))}") from error
 
 
 def _from_file(address: str, path: Path, _progress: Progress) -> None:

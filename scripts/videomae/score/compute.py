@@ -88,7 +88,8 @@ class Work:
 
     def _kept(self, model: Model, way: Way) -> Kept:
         folder = self.output / f".{model.name}.views"
-        return Kept(folder, {"network": model.sha256, **way.depends_on})
+        depends_on = {"network": model.sha256, "frames": decoding.FRAMES, **way.depends_on}
+        return Kept(folder, depends_on)
 
     def _compute(
         self,
