@@ -14,11 +14,12 @@ from videomae.compatibility import releases as release_reports
 from videomae.config import settings
 from videomae.convert import model_folder
 from videomae.download import manual_files, receipts
+from videomae.files import takes_modes
 from videomae.model import labels as label_lists
 from videomae.network import secrets
 from videomae.report import inputs, scores_table
 from videomae.score import settings as score_settings
-from videomae.workflow import code, disk_space, outdated, run_lock, states
+from videomae.workflow import clock, code, disk_space, outdated, run_lock, states
 
 BEGAN = time.time()
 
@@ -351,8 +352,14 @@ def begin_run():
     """Check what can be known before the first job, and record what a killed run had finished."""
     with one_line_errors():
         run_lock.hold(Path())
+        if not takes_modes(run_lock.ALIVE.parent):
+            print(
+                f"{Path().absolute()} has a file system without modes, which Snakemake's records "
+                "need: if they fail, give --persistence-backend db"
+            )
         record_receipts({(step, name) for name in VARIANTS for step in planned_again(name)})
         if RESULTS_ARE_HERE:
+            clock.check(VARIANTS.values(), RESULTS, [each.videos for each in SCORED.values()])
             print(disk_space.check(VARIANTS.values(), RESULTS, SETTINGS.keep_checkpoints))
         if SETTINGS.push_step:
             # Not at every start: the hub's client takes 0.13 s to import.

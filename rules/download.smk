@@ -87,7 +87,7 @@ rule link:
         receipt=RECEIPT,
     log:
         text="results/logs/download/{variant}.log",
-        fetched="results/logs/download/{variant}.json",
+        fetched="results/logs/download/{variant}.json",  # empty where the file is a link
     wildcard_constraints:
         variant=NOT_PLACED,
     localrule: SETTINGS.transfers_here or RESULTS_ARE_HERE

@@ -7,6 +7,7 @@ from typing import cast
 
 import av
 import numpy as np
+from av.stream import Disposition
 from videomae.score.views import Frame
 
 RATE = 25
@@ -79,4 +80,24 @@ def turned(path: Path, source: Path, degrees: int) -> Path:
             if packet.dts is not None:
                 packet.stream = stream
                 new.mux(packet)
+    return path
+
+
+def sound_with_cover(path: Path) -> Path:
+    """Write an mp4 file of sound and a cover picture."""
+    with av.open(str(path), "w") as file:
+        audio = file.add_stream("aac", rate=8000)
+        picture = file.add_stream("mjpeg", rate=1)
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuvj420p"
+        picture.disposition = Disposition.attached_pic
+        silence = av.AudioFrame.from_ndarray(
+            np.zeros((1, 8000), dtype=np.float32), format="fltp", layout="mono"
+        )
+        silence.rate = 8000
+        made = av.VideoFrame.from_ndarray(frame(0, 64, 48), format="rgb24").reformat(
+            format="yuvj420p"
+        )
+        for packets in (audio.encode(silence), audio.encode(), picture.encode(made)):
+            file.mux(packets)
+        file.mux(picture.encode())
     return path

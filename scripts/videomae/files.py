@@ -9,14 +9,17 @@ import platform
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryFile, mkdtemp
 from typing import Any
 
 from videomae.atomic_replace import recover, take_place
 from videomae.errors import ConversionError, said
+
+# What file systems without modes or links say, such as mounted buckets, exFAT and SMB.
+NOT_HERE = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
 @contextmanager
@@ -72,13 +75,63 @@ def make_private(folder: Path) -> None:
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+    ours = found.st_uid == os.geteuid() or found.st_uid == _owner(folder.parent)
+    if not (stat.S_ISDIR(found.st_mode) and ours):
         raise ConversionError(
             f"{folder} is a link, a file or another user's folder, but this run needs a folder "
             "of its own there; remove it"
         )
     if stat.S_IMODE(found.st_mode) & 0o022:  # as an earlier version made it
-        folder.chmod(0o700)
+        _chmod(folder, 0o700)
+
+
+def _owner(folder: Path) -> int:
+    """Return who owns what this process makes in a folder: mounts may give all to one user."""
+    with TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_uid
+
+
+def _chmod(path: Path, mode: int) -> None:
+    """Set a mode, if the file system has modes."""
+    try:
+        path.chmod(mode)
+    except OSError as error:
+        if error.errno not in NOT_HERE:
+            raise
+
+
+def link_or_copy(new: Path, original: Path) -> None:
+    """Make a symbolic link to a file; a copy of it where the file system has no links."""
+    try:
+        new.symlink_to(original)
+    except OSError as error:
+        if error.errno not in NOT_HERE:
+            raise
+        with saving(new):
+            shutil.copyfile(original, new)
+        print(f"{original} was copied, because the file system of {new.parent} has no links")
+
+
+def takes_links(folder: Path) -> bool:
+    """Return whether symbolic links can be made in a folder, by making one."""
+    return _works(folder, lambda probe: (probe / "link").symlink_to("nowhere"))
+
+
+def takes_modes(folder: Path) -> bool:
+    """Return whether files in a folder can be given a mode, by giving one."""
+    return _works(folder, lambda probe: probe.chmod(0o700))
+
+
+def _works(folder: Path, attempt: Callable[[Path], None]) -> bool:
+    """Return whether something can be done in a new folder in a folder."""
+    probe = Path(mkdtemp(dir=folder, prefix=".probe-"))
+    try:
+        attempt(probe)
+    except OSError:
+        return False
+    finally:
+        remove(probe)
+    return True
 
 
 @contextmanager
@@ -145,7 +198,7 @@ def _give_usual_mode(path: Path) -> None:
     os.umask(umask)
     for file in path.iterdir() if path.is_dir() else [path]:
         if not file.is_symlink():
-            file.chmod(0o666 & ~umask)
+            _chmod(file, 0o666 & ~umask)
 
 
 def finite(content: Any) -> Any:

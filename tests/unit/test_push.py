@@ -16,8 +16,9 @@ from videomae.errors import ConversionError
 from videomae.publish import verified_folder as reading
 from videomae.publish.permissions import check_access
 
-from tests.conftest import DATA, Outcome, Workflow, command, jobs
+from tests.conftest import CLI, DATA, Outcome, Workflow, command, jobs, process
 from tests.standins.hub import Account, Commit, HubStandIn
+from tests.standins.socks import SocksStandIn
 
 TOKEN = "hf_a_token_of_the_tests"
 FOUR = {"config.json", "model.safetensors", "preprocessor_config.json", "README.md"}
@@ -571,6 +572,23 @@ def test_push_that_would_fail_stops_the_run_before_anything_is_downloaded(
     assert jobs(outcome) == []
     assert TOKEN not in outcome.output
     assert not list(workflow.results.glob("checkpoints/*"))
+
+
+def test_push_goes_through_a_socks_proxy_or_ends_in_one_line(
+    base: Path, hub: HubStandIn, home: dict[str, str]
+) -> None:
+    given = ("push", base / "model", base / "report.json", "lab/model", base / "pushed.json")
+    settings = {**home, "HF_ENDPOINT": hub.endpoint, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
+    bad = {"HTTPS_PROXY": "socks9://localhost:1", "NO_PROXY": "", "no_proxy": ""}
+    outcome = process(*CLI, *given, environment={**settings, **bad})
+    assert outcome.code == 1
+    assert outcome.output.startswith("error: ")
+    assert "the proxy that HTTPS_PROXY or ALL_PROXY names can't be used" in outcome.output
+    with SocksStandIn() as proxy:
+        outcome = process(*CLI, *given, environment={**settings, **proxy.environment})
+    assert outcome.code == 0, outcome.output
+    assert hub.endpoint.removeprefix("http://") in proxy.asked
+    assert len(hub.repos["model", "lab/model"].commits) == 2
 
 
 def test_hub_that_can_not_be_reached_is_the_reason_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -154,6 +155,18 @@ def test_missing_files_are_all_named_before_any_work(score: Score, tmp_path: Pat
     assert not (tmp_path / "scores").exists()
     assert score([*ALL, "gone/a.mp4 1"], "--allow-missing").code == 0
     assert result(tmp_path)["top1"]["of"] == 7
+
+
+def test_a_head_of_one_output_is_refused(
+    score: Score, converted: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(converted["tiny-finetuned"], tmp_path / "one")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"id2label": {"0": "yes"}, "label2id": {"yes": 0}}
+    (folder / "config.json").write_text(json.dumps(config))
+    outcome = score(ALL, folder=folder)
+    assert outcome.code == 1
+    assert "one has one output: whatever it computes, the highest of one is right" in outcome.output
 
 
 def test_labels_outside_the_head_are_refused(score: Score) -> None:

@@ -16,9 +16,10 @@ from videomae.checkpoint import formats
 from videomae.cli.options import add_log, add_overwrite
 from videomae.download import cache, receipts, sources
 from videomae.download.receipts import Receipt
+from videomae.download.sources import Source
 from videomae.errors import ConversionError, about
-from videomae.file_state import hashed, stat
-from videomae.files import appearing
+from videomae.file_state import Stat, hashed, stat
+from videomae.files import appearing, link_or_copy
 from videomae.network.retry import add_wait
 
 
@@ -72,8 +73,7 @@ def download(arguments: argparse.Namespace, name: str) -> None:
             if arguments.shared is None:
                 found = bring(arguments, new, name)
             else:
-                link(arguments, new, name)
-                found = None
+                found = link(arguments, new, name)
             if not before:
                 refuse_existing(arguments.output, overwrite=False)
     except (ConversionError, OSError) as error:
@@ -81,42 +81,63 @@ def download(arguments: argparse.Namespace, name: str) -> None:
             raise
         print(f"{arguments.output} appeared during the download and stays ({error})")
         return
+    # A link is nobody's own file, with or without a record; a real file is by its record.
     if found and not arguments.output.is_symlink():
         note(arguments, found)
 
 
 def note(arguments: argparse.Namespace, found: Receipt) -> None:
-    """Write down what came; of a link nothing, as it brings nothing that could be lost."""
+    """Write down what came: a file that is no link."""
     file = stat(arguments.output)  # the name that it has now counts as a change of the file
-    fetched = arguments.source.kind in sources.ON_NETWORK
     if arguments.fetched:
+        fetched = came_over_network(arguments, found)
         receipts.write(arguments.fetched, found._replace(file=file, fetched=fetched))
-    if arguments.receipt:
+    if arguments.receipt and _packed(arguments.source):
         receipts.write(arguments.receipt, found._replace(file=file))
+
+
+def _packed(source: Source) -> bool:
+    """Return whether a source is a folder, whose files become one."""
+    return source.kind == "file" and formats.located(Path(source.address)).is_dir()
+
+
+def came_over_network(arguments: argparse.Namespace, found: Receipt) -> bool:
+    """Return whether a file came from its source, and not from somebody who put it there."""
+    if arguments.shared is None:
+        return arguments.source.kind in sources.ON_NETWORK
+    return cache.fetched(arguments.shared, str(arguments.source), found.content)
 
 
 def bring(arguments: argparse.Namespace, new: Path, name: str) -> Receipt | None:
     """Download the file to a new path; raises `ConversionError` for an unexpected file."""
-    sources.fetch(arguments.source, new, name, arguments.output, arguments.wait)
-    return check(arguments, new)
+    source = arguments.source
+    local = formats.located(Path(source.address)) if source.kind == "file" else None
+    original = stat(local) if local and local.is_file() else None
+    sources.fetch(source, new, name, arguments.output, arguments.wait)
+    return check(arguments, new, original)
 
 
-def link(arguments: argparse.Namespace, new: Path, name: str) -> None:
-    """Link the file in the shared folder, after downloading it if it is missing."""
+def link(arguments: argparse.Namespace, new: Path, name: str) -> Receipt | None:
+    """Link the file in the shared folder, after downloading it if it is missing.
+
+    Returns a receipt of a copy, where the file system has no links.
+    """
     checkpoint, source = arguments.shared.absolute(), str(arguments.source)
     there = checkpoint.exists()
     if not there:
         cache.add(checkpoint, source, lambda path: bring(arguments, path, name))
     cache.hold(checkpoint, source)
-    new.symlink_to(checkpoint)
-    if there:
-        check(arguments, new)
+    link_or_copy(new, checkpoint)
+    return check(arguments, new) if there or not new.is_symlink() else None
 
 
-def check(arguments: argparse.Namespace, path: Path) -> Receipt | None:
+def check(
+    arguments: argparse.Namespace, path: Path, original: Stat | None = None
+) -> Receipt | None:
     """Return a receipt of the file; raises `ConversionError` for an unexpected file.
 
-    Returns None if no option needs the file's hash.
+    Returns None if no option needs the file's hash. ``original`` is the stat of the local file that
+    was linked or copied, which later runs compare.
     """
     if arguments.checkpoint and (fault := formats.fault(path)):
         raise ConversionError(f"{arguments.source} gave {fault}")
@@ -125,7 +146,7 @@ def check(arguments: argparse.Namespace, path: Path) -> Receipt | None:
     file, sha256 = hashed(path)
     found = receipts.of_hashed(file, sha256)
     receipts.hold(found, f"the file from {arguments.source}", arguments)
-    made = Receipt(str(arguments.source), found, file)
+    made = Receipt(str(arguments.source), found, original or file)
     if arguments.receipt:
         receipts.write(arguments.receipt, made)
     return made

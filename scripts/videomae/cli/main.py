@@ -5,6 +5,7 @@ Exit codes are 0 for success, 1 for a refusal or failure, and 2 for wrong usage.
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # so that a log tells which step a job is in
+    os.environ.pop("MPLBACKEND", None)  # a notebook's, with which matplotlib may not be importable
     run_lock.hold_log(sys.stdout)
     try:
         _end_with_run(given)

@@ -1,5 +1,6 @@
 """Shares one folder of checkpoints among several runs."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -59,12 +60,25 @@ def add(checkpoint: Path, source: str, bring: Callable[[Path], object]) -> None:
         made = receipts.Receipt(source, receipts.of_hashed(file, sha256), file, fetched=True)
         receipts.write(receipt, made)
         if checkpoint.exists():
-            # Renamed to itself, it keeps its time stamp, by which the others' work is up to date.
-            new.unlink()
-            new.hardlink_to(checkpoint)
+            _keep_time(new, checkpoint)
     now = stat(checkpoint)  # the new name counts as a change of the file
     if renamed(file, now) or receipts.describes(made, checkpoint) is None:
         receipts.write(receipt, made._replace(file=now))
+
+
+def _keep_time(new: Path, checkpoint: Path) -> None:
+    """Give a file the time of the one that it replaces, by which the others' work is up to date.
+
+    Where the file system has hard links, that one stays: it is renamed to itself.
+    """
+    before = checkpoint.stat()
+    again = new.with_name("again")
+    try:
+        again.hardlink_to(checkpoint)
+    except OSError:
+        os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+    else:
+        again.replace(new)
 
 
 def _replace_by_copy(link: Path) -> None:

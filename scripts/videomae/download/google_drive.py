@@ -19,9 +19,11 @@ from urllib.parse import urlsplit
 
 from videomae.checkpoint import formats
 from videomae.errors import ConversionError, PassingError
+from videomae.file_lock import lock
 from videomae.files import make_private, not_through_link, remove
 from videomae.network.addresses import redacted, refuse_unencrypted
 from videomae.network.retry import may_pass, retry_after
+from videomae.network.unreachable import of_requests
 
 if TYPE_CHECKING:
     from http.cookiejar import MozillaCookieJar
@@ -67,7 +69,8 @@ def fetch(
         part = _part(parts, offer)
         if part is None or part.stat().st_size != offer.size:
             part = _transfer(offer, parts, progress)
-        shutil.move(part, path)  # a folder that runs share may be on another disk
+        # A folder that runs share may be on another disk, and take no modes.
+        shutil.move(part, path, copy_function=shutil.copyfile)
 
 
 def parts_of(final: Path) -> Path:
@@ -99,10 +102,8 @@ def ask(file_id: str, final: Path) -> Offer:
                         url = get_url_from_gdrive_confirmation(page)
                     except FileURLRetrievalError:
                         break
-        except requests.RequestException as error:
-            raise PassingError(
-                f"Google Drive can't be reached for file {file_id}: {redacted(str(error))}"
-            ) from error
+        except (requests.RequestException, ValueError) as error:  # the latter for a proxy
+            raise of_requests(f"Google Drive can't be reached for file {file_id}", error) from error
     raise refusal(file_id, response, page, BY_HAND.format(final))
 
 
@@ -223,12 +224,12 @@ def _part(parts: Path, offer: Offer) -> Path | None:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Make a folder that no other process uses meanwhile; it goes when nothing is left in it."""
-    with _locked(folder) as lock:
+    with _locked(folder) as held:
         try:
             yield
         finally:
             if [file.name for file in folder.iterdir()] == [LOCK]:
-                Path(lock.name).unlink()
+                Path(held.name).unlink()
                 with suppress(OSError):  # another process has just made its lock in it
                     folder.rmdir()
 
@@ -242,10 +243,10 @@ def _locked(folder: Path) -> TextIO:
         except FileNotFoundError:  # a process that has just ended took the folder away
             continue
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             print(f"waiting for another process that downloads to {folder}", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
             return file
         file.close()  # it was taken away while this waited

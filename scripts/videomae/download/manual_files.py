@@ -59,10 +59,18 @@ def by_hand(checkpoint: Path) -> bool:
     return False
 
 
+def is_copy(checkpoint: Path) -> bool:
+    """Return whether this is a copy of a local file, made where no links are possible."""
+    if checkpoint.is_symlink() or not checkpoint.exists():
+        return False
+    known = fetched(checkpoint)
+    return known is not None and not known.fetched and not by_hand(checkpoint)
+
+
 def fetched(checkpoint: Path) -> receipts.Receipt | None:
     """Return what a download wrote down of the file that it brought; None without a record."""
     path = record(checkpoint)
-    # Snakemake leaves an empty file where a shared checkpoint was linked.
+    # Snakemake leaves an empty file where a checkpoint was linked.
     return receipts.read(path) if path.exists() and path.stat().st_size else None
 
 

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from videomae.checkpoint import formats, repository
 from videomae.download import google_drive
-from videomae.errors import ConversionError, PassingError
-from videomae.files import remove
+from videomae.errors import ConversionError
+from videomae.files import link_or_copy, remove
 from videomae.network import addresses, secrets
 from videomae.network.progress import Progress, bar
 from videomae.network.retry import WAIT, may_pass, retry_after, retrying
+from videomae.network.unreachable import of_requests
 
 CHUNK = 1 << 20
 
@@ -82,7 +83,7 @@ def _climbs(address: str) -> bool:
 
 
 def fetch(source: Source, path: Path, name: str, final: Path, wait: float = WAIT) -> None:
-    """Download a source to a path; a local file is linked, and not copied.
+    """Download a source to a path; a local file is linked (see `link_or_copy`).
 
     What another try may mend is tried again after ``wait`` seconds, as `retrying` does it.
     ``final`` is the path that the file is to have in the end; what came of a file on Drive waits
@@ -117,7 +118,7 @@ def _from_hub(address: str, path: Path, progress: Progress) -> None:
     try:
         path.hardlink_to(real)
     except OSError:
-        path.symlink_to(real)
+        link_or_copy(path, real)
 
 
 def _from_repository(address: str, path: Path, progress: Progress) -> None:
@@ -197,7 +198,7 @@ def _link_model(address: str, path: Path, progress: Progress) -> None:
     path.mkdir()
     for file in Path(cached).iterdir():
         if file.is_file():
-            (path / file.name).symlink_to(file.resolve())
+            link_or_copy(path / file.name, file.resolve())
 
 
 def _from_https(url: str, path: Path, progress: Progress) -> None:
@@ -217,13 +218,12 @@ def _from_https(url: str, path: Path, progress: Progress) -> None:
             for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
                 progress(file.tell(), total)
-    except requests.RequestException as error:
-        said = f"{shown}: {addresses.redacted(str(error))}"
-        # Without an answer it was the line.
-        if error.response is None or may_pass(error.response.status_code):
-            after = 0.0 if error.response is None else retry_after(error.response.headers)
-            raise PassingError(said, after=after) from error
-        raise ConversionError(said) from error
+    except (requests.RequestException, ValueError) as error:  # the latter for a proxy
+        answer = getattr(error, "response", None)
+        if answer is None or may_pass(answer.status_code):
+            after = 0.0 if answer is None else retry_after(answer.headers)
+            raise of_requests(shown, error, after) from error
+        raise ConversionError(f"{shown}: {addresses.redacted(str(error))}") from error
 
 
 def _from_file(address: str, path: Path, progress: Progress) -> None:
@@ -233,7 +233,7 @@ def _from_file(address: str, path: Path, progress: Progress) -> None:
 
         pack(original, path, progress)
     elif original.is_file():
-        path.symlink_to(original)
+        link_or_copy(path, original)
     else:
         raise ConversionError(f"{original}: no such file")
 

@@ -88,7 +88,8 @@ class Work:
 
     def _kept(self, model: Model, way: Way) -> Kept:
         folder = self.output / f".{model.name}.views"
-        return Kept(folder, {**model.depends_on, **way.depends_on})
+        depends_on = {**model.depends_on, "frames": decoding.FRAMES, **way.depends_on}
+        return Kept(folder, depends_on)
 
     def _compute(
         self,

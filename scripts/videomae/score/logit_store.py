@@ -17,6 +17,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from videomae.errors import ConversionError
+from videomae.file_lock import lock
 from videomae.files import not_through_link
 from videomae.score.model import Logits
 
@@ -99,7 +100,7 @@ class Kept:
         path = self.folder / f"{self.digest}.{part}.jsonl"
         with open(path, "a+b", opener=not_through_link) as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise ConversionError(
                     f"{path}: another process computes these videos; wait for it, or stop it"

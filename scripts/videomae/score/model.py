@@ -51,6 +51,11 @@ class Model:
             raise ConversionError(
                 f"{self.path} has no head, and gives features; accuracy needs a classifier"
             )
+        if len(names) == 1:
+            raise ConversionError(
+                f"{self.path} has one output: whatever it computes, the highest of one is right "
+                "for every video, so accuracy tells nothing; score a head of two or more classes"
+            )
         if sorted(names) != sorted(map(str, range(len(names)))) or not names:
             raise ConversionError(
                 f"{self.path / model_folder.CONFIG}: id2label must count from 0 without gaps"

@@ -7,25 +7,28 @@ from pathlib import Path
 
 from videomae.config.variant import Variant
 from videomae.errors import ConversionError
+from videomae.files import takes_links
 from videomae.workflow.states import STEPS
 
 
 def check(variants: Collection[Variant], results: Path, kept: bool = True) -> str:
     """Return a line on needed and free space; raises `ConversionError` if it is too little.
 
-    A variant needs space for its checkpoint (unless it is linked) and its folder. Without ``kept``
-    the checkpoints are removed later, but all of them may exist at once.
+    A variant needs space for its folder and, unless it can be linked, its checkpoint. Without
+    ``kept`` the checkpoints are removed later, but all of them may exist at once.
     """
-    sizes = [_bytes(variant, results) for variant in variants]
-    brought, made = (sum(known) for known in zip((0, 0), *filter(None, sizes), strict=True))
-    needed, unknown = brought + made, sizes.count(None)
     results.mkdir(parents=True, exist_ok=True)
     if not os.access(results, os.W_OK):
         raise ConversionError(
             f"{results.absolute()} is not writable: it is read-only or belongs to another user; "
             "choose another folder with --directory"
         )
-    more = "" if kept else f"; {_gigabytes(needed - brought)} after checkpoints are removed"
+    links = takes_links(results)
+    sizes = [_bytes(variant, results, links) for variant in variants]
+    brought, made = (sum(known) for known in zip((0, 0), *filter(None, sizes), strict=True))
+    needed, unknown = brought + made, sizes.count(None)
+    more = "" if links else " (with copies of local files: this file system has no links)"
+    more += "" if kept else f"; {_gigabytes(needed - brought)} after checkpoints are removed"
     if unknown:
         more += f" (without {unknown} variants from the network, whose sizes are unknown)"
     return "\n".join([_stated(needed, results, more), *_shared(variants)])
@@ -51,8 +54,11 @@ def _stated(needed: int, folder: Path, more: str = "") -> str:
     return said
 
 
-def _bytes(variant: Variant, results: Path) -> tuple[int, int] | None:
-    """Return the bytes that a variant's checkpoint and folder will add; None if unknown."""
+def _bytes(variant: Variant, results: Path, links: bool) -> tuple[int, int] | None:
+    """Return the bytes that a variant's checkpoint and folder will add; None if unknown.
+
+    Without ``links`` a local file is copied.
+    """
     checkpoint, folder = (
         results / STEPS[step].format(variant.name) for step in ("download", "convert")
     )
@@ -63,7 +69,7 @@ def _bytes(variant: Variant, results: Path) -> tuple[int, int] | None:
         return None
     linked = variant.source.kind == "file" and not variant.packed
     elsewhere = variant.shared or variant.at_hand or linked
-    return 0 if elsewhere or checkpoint.exists() else size, size
+    return 0 if (elsewhere and links) or checkpoint.exists() else size, size
 
 
 def _gigabytes(size: int) -> str:

@@ -153,7 +153,7 @@ def _source(variant: Variant) -> str | None:
     """Return a reason if the checkpoint was downloaded from another source; else None."""
     place = variant.place
     known = None if place.is_symlink() or not place.exists() else manual_files.fetched(place)
-    if known is None or known.source == str(variant.source):
+    if known is None or known.source in (str(variant.source), variant.brought_from):
         return None
     return f"the checkpoint was downloaded from {known.source}, not from {variant.source}"
 
@@ -179,9 +179,11 @@ def _receipt(variant: Variant, receipt: Path, known: receipts.Receipt, say: Say)
 
 
 def _file(variant: Variant) -> Path | None:
-    """Return the local file of a checkpoint, or the target of its link; None without one."""
+    """Return the local file of a checkpoint, or what its link or copy is of; None without one."""
     place = variant.place
-    if results_location.are_here(place):
+    if results_location.are_here(place) and not (
+        variant.existing_file and manual_files.is_copy(place)
+    ):
         return place if place.exists() else None
     return Path(variant.existing_file[0]) if variant.existing_file and not variant.packed else None
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from videomae.errors import ConversionError
+from videomae.file_lock import lock
 from videomae.files import not_through_link
 
 PR_SET_PDEATHSIG = 1  # from Linux's prctl.h
@@ -76,13 +77,14 @@ def none_alive(directory: Path) -> Iterator[None]:
 
 
 def alive(directory: Path) -> bool:
-    """Return whether a run is alive in a directory."""
+    """Return whether a run is alive in a directory; False where the file system has no locks."""
     path = directory / ALIVE
     if not path.exists():
         return False
-    with path.open() as file:
+    # NFS locks a file for one process alone only if that process may write to it.
+    with path.open("r+" if os.access(path, os.W_OK) else "r") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False
@@ -94,7 +96,7 @@ def _locked(directory: Path, kind: int, refusal: str) -> IO[str]:
     file = open(path, "a", opener=not_through_link)  # noqa: SIM115
     for _ in range(TRIES):
         with suppress(BlockingIOError):
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
+            lock(file, kind | fcntl.LOCK_NB)
             return file
         time.sleep(0.05)
     file.close()
