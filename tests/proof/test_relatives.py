@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import Tensor
 from transformers import VideoMAEForVideoClassification, VideoMAEModel
+from videomae.config import settings
 from videomae.verify import clips
 
 from tests.conftest import DATA, Workflow, command
@@ -134,7 +136,93 @@ def test_inspect_proposes_the_encoder_where_the_whole_is_refused(relative: Relat
     assert "    part: encoder\n" in outcome.output
 
 
-@pytest.mark.parametrize("name", ["mvd-finetuned", "everest-mcm"])
+REFUSED = {"mvd-finetuned": "MVD's", "mvd-pretrained": "MVD's", "everest-mcm": "EVEREST's"}
+# All that projects have saved, and what their files become.
+ALL = {
+    "action-detection-ava": "VideoMAEModel",
+    "adaptformer-fulltune": "VideoMAEForVideoClassification",
+    "everest-mcm": None,
+    "hf-videomaev2": "VideoMAEForVideoClassification",
+    "marlin-encoder": "VideoMAEModel",
+    "mmaction2-finetuned": "VideoMAEForVideoClassification",
+    "mvd-finetuned": None,
+    "mvd-pretrained": None,
+    "opentad-fullft": "VideoMAEModel",
+    "sigma-finetuned": "VideoMAEForVideoClassification",
+    "sigma-pretrained": "VideoMAEModel",
+}
+PATHS = [path for path in sorted(RELATIVES.iterdir()) if path.suffix not in (".json", ".md")]
+
+
+def pasted(path: Path) -> dict[str, Any] | None:
+    """Give the entry that inspect proposes, with what the project knows in place of each ?."""
+    outcome = command("inspect", path)
+    assert "Traceback" not in outcome.output
+    if "\nvariants:\n" not in outcome.output:
+        assert outcome.code == 1
+        return None
+    text = outcome.output[outcome.output.index("\nvariants:\n") :]
+    (entry,) = yaml.safe_load(text)["variants"].values()
+    network = json.loads((RELATIVES / f"{path.stem}.json").read_text())["model"]
+    known = {
+        "num_attention_heads": network["num_heads"],
+        "num_frames": network["frames"],
+        "image_size": network["size"],
+    }
+    for name, value in entry.get("config", {}).items():
+        entry["config"][name] = known[name] if value == "?" else value
+    return dict(entry)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_what_inspect_proposes_converts(path: Path, tmp_path: Path) -> None:
+    entry = pasted(path)
+    if entry is None:
+        assert ALL[path.stem] is None
+        return
+    (variant,) = settings.read({"variants": {"it": entry}}, ()).variants.values()
+    outcome = command("convert", path, tmp_path / "it", *variant.options)
+    assert outcome.code == 0, outcome.output
+    written = json.loads((tmp_path / "it/config.json").read_text())
+    assert written["architectures"] == [ALL[path.stem]]
+
+
+@pytest.mark.full
+def test_all_that_projects_saved_come_through_one_run(workflow: Workflow) -> None:
+    whole = {path.stem: path for path in PATHS if not path.is_dir()}
+    assert whole.keys() == ALL.keys()
+    entries = {name: pasted(path) for name, path in whole.items()}
+    given = {"num_attention_heads": 3}
+    variants: dict[str, Any] = {
+        name: entry or {"checkpoint": str(whole[name]), "config": given}
+        for name, entry in entries.items()
+    }
+    variants["repository"] = {"checkpoint": str(RELATIVES / "hf-videomaev2")}
+    workflow.configure(variants)
+    outcome = workflow.run("--keep-going")
+    assert outcome.code == 1, outcome.output
+    for name in variants:
+        report = workflow.results / f"verification/{name}.json"
+        assert report.exists() == (name not in REFUSED), name
+        log = (workflow.results / f"logs/convert/{name}.log").read_text()
+        assert REFUSED.get(name, "") in log
+    folder = workflow.results / "models"
+    card = (folder / "marlin-encoder/README.md").read_text()
+    assert "Positions: those in the checkpoint were computed in float32." in card
+    assert "normalises pixels by mean 0.0, 0.0, 0.0, standard deviation 1.0, 1.0, 1.0, of" in card
+    marlin = VideoMAEModel.from_pretrained(folder / "marlin-encoder")
+    content = json.loads((RELATIVES / "marlin-encoder.json").read_text())
+    with torch.no_grad():
+        _compare_tokens(marlin, content["model"], content["truth"]["itself"])
+    features = VideoMAEForVideoClassification.from_pretrained(folder / "repository")
+    content = json.loads((RELATIVES / "hf-videomaev2.json").read_text())
+    expected = torch.tensor(content["truth"]["itself"]["features"])
+    with torch.no_grad():
+        found = features(pixels(content["model"])).logits[0]
+    assert (found - expected).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("name", REFUSED)
 def test_encoder_of_another_network_is_not_proposed_and_refused(name: str, tmp_path: Path) -> None:
     path = RELATIVES / f"{name}.pth"
     assert "part: encoder" not in command("inspect", path, "--config", *HEADS).output

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from videomae.checkpoint import safetensors_file
 from videomae.download import sources
 from videomae.errors import ConversionError
+from videomae.recognition import training_options
 
 from tests.conftest import CLI, DATA, Outcome, Workflow, command, jobs, process
 from tests.standins.hub import HubStandIn
@@ -106,6 +107,14 @@ def test_config_of_another_network_is_refused(
 ) -> None:
     change(folder, **values)
     assert message in refused(folder)
+
+
+def test_ratio_of_the_giant_network_may_be_written_in_decimals() -> None:
+    config = {"hidden_size": 1408, "intermediate_size": 6144}
+    for ratio in (48 / 11, 4.363636, 4.3637):
+        training_options.check({"mlp_ratio": ratio}, config, None)
+    with pytest.raises(ConversionError, match="makes the MLP 5632 wide"):
+        training_options.check({"mlp_ratio": 4}, config, None)
 
 
 def test_given_value_must_agree_with_the_config(folder: Path) -> None:

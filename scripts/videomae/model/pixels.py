@@ -25,8 +25,8 @@ class Pixels:
         """Return the values as reports have them."""
         if self == IMAGENET:
             return "ImageNet's mean and standard deviation"
-        levels = "0..1" if self.rescale else "0..255"
-        return f"mean {list(self.mean)}, standard deviation {list(self.std)} of values in {levels}"
+        mean, std = (", ".join(map(str, values)) for values in (self.mean, self.std))
+        return f"mean {mean}, standard deviation {std}, of values in 0..{self.largest}"
 
     @property
     def largest(self) -> int:

@@ -143,7 +143,7 @@ def _check_ratio(args: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     if ratio is None:
         return
     try:
-        width = int(config["hidden_size"] * float(ratio))  # as the authors' Block rounds it
+        width = int(config["hidden_size"] * float(ratio) + 0.01)  # of 48 / 11, written in decimals
     except (TypeError, ValueError, OverflowError):
         raise _unreadable(named(args, "mlp_ratio"), ratio, "a number") from None
     if width != config["intermediate_size"]:

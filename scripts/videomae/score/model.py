@@ -71,7 +71,7 @@ class Model:
     @property
     def depends_on(self) -> dict[str, Any]:
         """What logits follow from, of the folder."""
-        usual = {} if self.pixels == IMAGENET else {"pixels": str(self.pixels)}
+        usual = {} if self.pixels == IMAGENET else {"pixels": repr(self.pixels)}
         return {"network": self.sha256, **usual}
 
     @property

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from videomae.errors import ConversionError
 from videomae.verify import clips
-from videomae.verify.checks.function import EPS_EFFECT_LIMIT, ROUNDING_LIMITS
+from videomae.verify.checks.function import EPS_EFFECT_LIMIT, POSITIONS_LIMIT, ROUNDING_LIMITS
 from videomae.verify.comparison import difference, forward, logits, with_values, worst
 from videomae.verify.expected import ExpectedNetwork
 from videomae.verify.report import Check, Report
@@ -172,10 +172,12 @@ def training_code_checks(
 ) -> Iterator[Check]:
     """Compare the reference and a loaded model with what the training code gave."""
     original = network.reference(network.original)
-    stored = network.reference(network.stored) if network.rounded else None
+    # What the folder holds differs from the original by its dtype, or by exact positions.
+    differs = network.rounded or network.rounded_tables
+    stored = network.reference(network.stored) if differs else None
     compared = checks.Truth(file, original, stored)
     try:
-        most_rounding = ROUNDING_LIMITS.get(network.dtype, 0.0)
+        most_rounding = ROUNDING_LIMITS.get(network.dtype, POSITIONS_LIMIT)
         yield from compared.checks(model, report, EPS_EFFECT_LIMIT, most_rounding)
     except Exception as error:  # a model built wrongly can fail anywhere
         yield Check(checks.CHECK, False, message=f"{file.path} can't be compared: {error}")

@@ -32,6 +32,7 @@ CALLS = (
     ("subprocess", "Popen", (tuple_of(text("touch"), text(f"../{CANARY}")),)),
     ("commands", "getoutput", (text(TOUCH),)),
     ("builtins", "eval", (text(PYTHON),)),
+    ("functools", "reduce", (b"cposix\nmkdir\n", tuple_of(text(f"../{CANARY}"), b"K\x01"))),
     ("builtins", "exec", (text(PYTHON),)),
     ("__builtin__", "eval", (text(PYTHON),)),
     ("builtins", "open", (text(f"../{CANARY}"), text("w"))),
