@@ -9,7 +9,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --extra score --extra report --n
            --generate-hashes --no-header --no-annotate --python-version 3.11 --python-platform linux
 
 .PHONY: help setup resume status report rehearsal releases test test-full test-releases test-report test-storage \
-        test-torchvision test-slurm test-kubernetes test-container test-long mutations fuzz faults bench lint docs dry-run schema lock format clean
+        test-pythons test-torchvision test-slurm test-kubernetes test-container test-long mutations fuzz faults bench lint docs dry-run schema lock format clean
 
 help:            ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -55,6 +55,9 @@ test-releases: $(VENV)/development.done   ## check tiny folders in every release
 test-report: $(VENV)/development.done   ## open the report of tiny variants in Chromium (installs Debian's, as root)
 	command -v chromium > /dev/null || (apt-get update && apt-get install --yes --no-install-recommends chromium)
 	$(BIN)/python -m pytest -n 0 -m full tests/integration/browser
+
+test-pythons: $(VENV)/development.done   ## run the tests on each other supported Python that is here (6 GB and a quarter of an hour each)
+	$(BIN)/python -m pytest -n 0 -m full tests/integration/pythons
 
 test-torchvision: $(VENV)/development.done   ## run tiny folders and their cards' programs with torchvision (a minute)
 	$(BIN)/python -m pytest -n 0 -m full tests/integration/torchvision

@@ -1,0 +1,1 @@
+"""Other versions of Python (`make test-pythons`)."""
