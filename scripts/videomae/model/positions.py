@@ -27,8 +27,8 @@ def in_float32(table: Tensor) -> Tensor:
     """
     _, tokens, width = table.shape
     near = (table - sinusoid_positions(tokens, width)).abs() <= float32_errors(tokens, width)
-    pairs = table[..., : width // 2 * 2].double().unflatten(-1, (-1, 2))
-    on_circle = (pairs.square().sum(-1) - 1).abs() <= 8 * UNIT
+    squares = table[..., : width // 2 * 2].double().square()
+    on_circle = (squares[..., 0::2] + squares[..., 1::2] - 1).abs() <= 8 * UNIT
     near[..., : width // 2 * 2] &= on_circle.repeat_interleave(2, dim=-1)
     return near
 
