@@ -115,7 +115,7 @@ def _position_errors(name: str, held: Entry, architecture: Architecture) -> tupl
 
     Raises `ConversionError` if that is more than rounding in float32 explains.
     """
-    from videomae.model.positions import float32_errors, sinusoid_positions
+    from videomae.model.positions import in_float32, sinusoid_positions
 
     config = architecture.config
     width = config[_tables(architecture)[name]]
@@ -132,7 +132,7 @@ def _position_errors(name: str, held: Entry, architecture: Architecture) -> tupl
     largest = differences.max().item()
     if largest <= POSITION_TOLERANCE:
         return largest, f"(to {largest:.2g})"
-    over = (~(differences <= float32_errors(*shape[1:]))).sum().item()  # a NaN counts
+    over = (~in_float32(widen(held))).sum().item()  # a NaN counts
     if over:
         raise ConversionError(
             f"{name} differs by up to {largest:.3g} from the sinusoid positions (limit "
