@@ -99,6 +99,7 @@ def test_each_step_and_each_check_is_said_when_its_turn_comes(
         "loading the folder",
         "comparing the loaded model with 49 tensors",
         "comparing outputs on 3 clips",
+        "comparing the start of fine-tuning",
     ]
     assert steps["comparing outputs on 3 clips"] == function
 
