@@ -32,9 +32,9 @@ def blocks(text: str, language: str) -> list[str]:
 
 def lines(program: str) -> Iterator[str]:
     """Yield the options of each line that runs a program, in blocks of the README and the pages."""
-    for line in "\n".join(blocks(FOR_USERS, "bash")).splitlines():
+    for line in "\n".join(blocks(FOR_USERS, "bash")).replace("\\\n", " ").splitlines():
         if line.startswith(f"{program} ") and not PLACEHOLDER.search(line):
-            yield line.removeprefix(f"{program} ").partition("   #")[0]
+            yield line.removeprefix(f"{program} ").partition(" #")[0]
 
 
 # -- what is named exists --------------------------------------------------------------------------

@@ -23,7 +23,9 @@ def check(variants: Collection[Variant], results: Path, others: Iterable[str] = 
     found = {path for variant in variants for path in _files(variant, results)}
     now = time.time()
     times = {path: _time(path) for path in [*found, *map(Path, others)]}
-    late = sorted((path for path in times if times[path] > now), key=lambda path: -times[path])
+    late = sorted(
+        (path for path in times if times[path] > now), key=lambda path: (-times[path], str(path))
+    )
     if not late:
         return
     ahead = times[late[0]] - now
