@@ -133,8 +133,7 @@ class Verification:
                 yield "comparing with recorded outputs"
                 yield from self._recorded(self.recorded, kind, model)
             if architecture.kind == "pretraining":
-                model = None
-                gc.collect()
+                model = None  # which frees its memory for the next
                 yield "comparing the start of fine-tuning"
                 yield from self._start_of_fine_tuning()
 

@@ -4,7 +4,6 @@ A pre-trained network is there to be fine-tuned, and a classifier of transformer
 ``use_mean_pooling: false`` from its config: without another word it reads the first token alone.
 """
 
-import gc
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,6 @@ def checks(
         yield Check(NAME, False, message=f"{CLASS} with use_mean_pooling=True: {error}")
         return
     del model
-    gc.collect()
     yield from _compared(wide, network, inputs, (logits, loss, gradients), report)
     report.fine_tuning["first_token"] = _first_token(entries, wide, network, inputs[0], logits)
 
