@@ -320,8 +320,9 @@ def is_pretraining(config):
 def verify_memory(wildcards, input, attempt):
     """Return what verifying needs: the folder's pages, and up to 0.6 GB beside them (measured).
 
-    Of a pre-training model it computes gradients too, which take as much as the weights. A cluster's job of several steps is planned before there is a checkpoint: what is not known then
-    is taken to be the largest of the thirteen.
+    Of a pre-training model it computes gradients too, which take as much as the weights. A
+    cluster's job of several steps is planned before there is a checkpoint: what is not known then
+    is taken to be the largest of the thirteen, and for pre-training.
     """
     known = VARIANTS[wildcards.variant].known_bytes
     size = LARGEST if known is None else known >> 20
