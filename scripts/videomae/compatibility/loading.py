@@ -102,9 +102,9 @@ class Loading:
             checks.append(fine_tuning_start.other_head(self.folder, model))
         del model  # before the pipeline loads another: both would take twice the memory
         if ran and self.architecture.kind == "pretraining":
-            device = torch.device("cpu")
             checks += fine_tuning_start.checks(
-                self.folder, self.stored, self.architecture, device, self.report
+                *(self.folder, self.stored, self.architecture, torch.device("cpu"), self.report),
+                unstored=self.unstored,
             )
         if ran and self.architecture.num_labels:
             checks += self._pipeline(names, ran.expected[0])
@@ -144,6 +144,7 @@ class Loading:
                 )
         except Exception as error:  # whatever this release raises, the folder is of no use in it
             return None, [Check("loads", False, message=f"the folder does not load: {error}")]
+        self.unstored = set(map(_name, info.get("missing_keys", ())))
         self.report.facts["loader"] = {
             words: sorted(merge_layers(sorted(map(_name, info.get(key, ())))))
             for key, words in LOADED.items()
