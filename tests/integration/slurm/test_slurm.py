@@ -76,10 +76,10 @@ GREEDY_DOWNLOAD = f"""
 import os, pathlib, sys, time
 
 if "fetch" in sys.orig_argv:
-    taken = b"x" * ({TAKEN} << 20)
     tries = pathlib.Path(__file__).with_name("tries")
-    with tries.open("a") as file:
+    with tries.open("a") as file:  # first, since Slurm may end the job as soon as memory is taken
         file.write("x")
+    taken = b"x" * ({TAKEN} << 20)
     if len(tries.read_text()) <= int(os.environ["GREEDY_TRIES"]):
         time.sleep({LIMIT / 4})
         sys.exit("Slurm has not ended this job, which takes more memory than it asked for")
