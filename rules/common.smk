@@ -314,7 +314,8 @@ def is_pretraining(config):
     """Return whether a folder's config.json is a pre-training model's; True where none is yet."""
     if not os.path.exists(config):
         return True
-    return "ForPreTraining" in Path(config).read_text(encoding="utf-8")
+    text = Path(config).read_text(encoding="utf-8")
+    return model_folder.CLASSES["pretraining"] in text
 
 
 def verify_memory(wildcards, input, attempt):

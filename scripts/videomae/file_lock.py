@@ -10,8 +10,8 @@ from typing import IO, Any
 NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK}
 
 
-def lock(file: IO[Any], kind: int) -> bool:
-    """Lock an open file; return False, and say so once, where its file system has no locks.
+def lock(file: IO[Any], kind: int) -> None:
+    """Lock an open file; where its file system has no locks, say so once and go on.
 
     Raises `BlockingIOError` if ``kind`` has LOCK_NB and another process holds the lock.
     """
@@ -21,8 +21,6 @@ def lock(file: IO[Any], kind: int) -> bool:
         if error.errno not in NO_LOCKS:
             raise
         _warn(file.name, error.strerror or str(error))
-        return False
-    return True
 
 
 @cache  # once for each file, not at each try

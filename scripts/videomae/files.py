@@ -93,23 +93,27 @@ def _owner(folder: Path) -> int:
 
 def _chmod(path: Path, mode: int) -> None:
     """Set a mode, if the file system has modes."""
-    try:
-        path.chmod(mode)
-    except OSError as error:
-        if error.errno not in NOT_HERE:
-            raise
+    _possible(lambda: path.chmod(mode))
 
 
 def link_or_copy(new: Path, original: Path) -> None:
     """Make a symbolic link to a file; a copy of it where the file system has no links."""
+    if _possible(lambda: new.symlink_to(original)):
+        return
+    with saving(new):
+        shutil.copyfile(original, new)
+    print(f"{original} was copied, because the file system of {new.parent} has no links")
+
+
+def _possible(attempt: Callable[[], None]) -> bool:
+    """Do something; return False where the file system has no such thing."""
     try:
-        new.symlink_to(original)
+        attempt()
     except OSError as error:
         if error.errno not in NOT_HERE:
             raise
-        with saving(new):
-            shutil.copyfile(original, new)
-        print(f"{original} was copied, because the file system of {new.parent} has no links")
+        return False
+    return True
 
 
 def takes_links(folder: Path) -> bool:

@@ -14,12 +14,12 @@ import torch
 from transformers import VideoMAEForVideoClassification
 from videomae.verify import clips, fine_tuning
 
-from tests.conftest import DATA, ROOT
+from tests.conftest import ROOT
 from tests.proof.mutations.score import Subject
+from tests.proof.test_fine_tuning import TRUTH
+from tests.proof.test_reference import HALF
 
 EXAMPLE = ROOT / "examples/finetune"
-TRUTH: dict[str, Any] = json.loads((DATA / "fine_tuning_start.json").read_text())
-HALF = (0.5, 0.5, 0.5)
 
 
 def program() -> Any:

@@ -16,7 +16,6 @@ from videomae.checkpoint import formats
 from videomae.cli.options import add_log, add_overwrite
 from videomae.download import cache, receipts, sources
 from videomae.download.receipts import Receipt
-from videomae.download.sources import Source
 from videomae.errors import ConversionError, about
 from videomae.file_state import Stat, hashed, stat
 from videomae.files import appearing, link_or_copy
@@ -92,13 +91,8 @@ def note(arguments: argparse.Namespace, found: Receipt) -> None:
     if arguments.fetched:
         fetched = came_over_network(arguments, found)
         receipts.write(arguments.fetched, found._replace(file=file, fetched=fetched))
-    if arguments.receipt and _packed(arguments.source):
+    if arguments.receipt and arguments.source.packed:
         receipts.write(arguments.receipt, found._replace(file=file))
-
-
-def _packed(source: Source) -> bool:
-    """Return whether a source is a folder, whose files become one."""
-    return source.kind == "file" and formats.located(Path(source.address)).is_dir()
 
 
 def came_over_network(arguments: argparse.Namespace, found: Receipt) -> bool:

@@ -71,6 +71,7 @@ class Loading:
         folded = folding.fold(opened.entries, architecture)
         exact = {n: entry for n, entry in opened.entries.items() if n not in folded.rounded}
         self.stored = reader.cast(folded.entries, dtype)
+        self.unstored: set[str] = set()  # what this release has beside them
         self.entries = exact if dtype == "float32" else self.stored
         self.clip = clips.synthetic_clip(self.config["num_frames"], self.config["image_size"])
         self.compare_labels = compare_labels or label_list is not None
@@ -103,8 +104,12 @@ class Loading:
         del model  # before the pipeline loads another: both would take twice the memory
         if ran and self.architecture.kind == "pretraining":
             checks += fine_tuning_start.checks(
-                *(self.folder, self.stored, self.architecture, torch.device("cpu"), self.report),
-                unstored=self.unstored,
+                self.folder,
+                self.stored,
+                self.architecture,
+                torch.device("cpu"),
+                self.report,
+                self.unstored,
             )
         if ran and self.architecture.num_labels:
             checks += self._pipeline(names, ran.expected[0])

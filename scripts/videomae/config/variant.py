@@ -66,15 +66,10 @@ class Variant:
         if source.kind != "file" or not Path(source.address).exists():
             return []
         with suppress(ConversionError, OSError):
-            if self.packed:
+            if self.source.packed:
                 return [str(file) for file in repository.files(Path(source.address))]
             return [str(formats.located(Path(source.address)))]
         return [source.address]
-
-    @property
-    def packed(self) -> bool:
-        """Whether the checkpoint is made of the files of a local copy of a hub repository."""
-        return self.source.kind == "file" and repository.is_repository(Path(self.source.address))
 
     @property
     def brought_from(self) -> str:
@@ -106,7 +101,7 @@ class Variant:
             return synthetic_recipes.weights_bytes(source.address)
         if (self.at_hand or source.kind == "file") and local.is_file():
             return local.stat().st_size
-        if self.packed:
+        if self.source.packed:
             return sum(Path(file).stat().st_size for file in self.existing_file)
         return self.locked.bytes if self.locked else None
 

@@ -47,6 +47,11 @@ class Source:
         """Return the source as config.yaml writes it, but without secrets: see `addresses`."""
         return f"{self.kind}:{self.address}" if self.kind in SCHEMES else self.address
 
+    @property
+    def packed(self) -> bool:
+        """Whether it is a local copy of a hub repository, whose files become one."""
+        return self.kind == "file" and repository.is_repository(Path(self.address))
+
 
 SCHEMES = ("gdrive", "hub", "synthetic")
 ON_NETWORK = ("gdrive", "hub", "https")

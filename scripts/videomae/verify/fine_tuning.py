@@ -19,24 +19,24 @@ NEW = ("fc_norm.weight", "fc_norm.bias", "head.weight", "head.bias")  # by the a
 Take = Callable[[str, Tensor], None]
 
 
-def network(pretrained: Architecture, classes: int = CLASSES) -> Architecture:
+def network(pretrained: Architecture) -> Architecture:
     """Return the network that the authors fine-tune; its encoder has the pre-training names."""
     config = {
         name: value for name, value in pretrained.config.items() if not name.startswith("decoder_")
     }
     config.pop("norm_pix_loss", None)
     config["use_mean_pooling"] = True
-    return replace(pretrained, kind="classifier", config=config, num_labels=classes, prefixed=True)
+    return replace(pretrained, kind="classifier", config=config, num_labels=CLASSES, prefixed=True)
 
 
-def new_tensors(width: int, classes: int = CLASSES) -> dict[str, Tensor]:
+def new_tensors(width: int) -> dict[str, Tensor]:
     """Make values for what fine-tuning adds, by the authors' names; the same on every machine.
 
     The authors begin with 1 and 0 in the norm and with nearly 0 in the head, with which many
     faults change nothing.
     """
     draw = torch.Generator().manual_seed(7)
-    shapes = ((width,), (width,), (classes, width), (classes,))
+    shapes = ((width,), (width,), (CLASSES, width), (CLASSES,))
     drawn = [torch.randn(*shape, generator=draw) / 10 for shape in shapes]
     drawn[0] += 1
     return dict(zip(NEW, drawn, strict=True))

@@ -36,7 +36,7 @@ class Report:
     Differences and tolerance are absolute: ``max_abs_difference`` is the model's (the same pixels
     into both), ``preprocessing_difference`` the processor's (the same clip into both). ``layers``
     are each step's largest difference of its root mean square, in the order of computing;
-    ``eps_effect`` is `final_norm.EpsEffect.measured`, the rest of which is in ``eps_bound``;
+    ``eps_effect`` is `norm_eps.EpsEffect.measured`, the rest of which is in ``eps_bound``;
     ``positions_effect`` is what exact positions change in the outputs for a full clip, where the
     checkpoint has some that float32 moved; ``proven_on`` are the clips' names, their frames and the
     side of their images. ``fine_tuning`` has, of a pre-training model, the differences at the start

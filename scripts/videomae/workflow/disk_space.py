@@ -67,7 +67,7 @@ def _bytes(variant: Variant, results: Path, links: bool) -> tuple[int, int] | No
         return 0, 0  # at most a checkpoint that was changed meanwhile
     if size is None:
         return None
-    linked = variant.source.kind == "file" and not variant.packed
+    linked = variant.source.kind == "file" and not variant.source.packed
     elsewhere = variant.shared or variant.at_hand or linked
     return 0 if (elsewhere and links) or checkpoint.exists() else size, size
 

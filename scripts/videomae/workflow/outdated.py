@@ -167,7 +167,7 @@ def _receipt(variant: Variant, receipt: Path, known: receipts.Receipt, say: Say)
         if found := receipts.describes(known, file):
             return f"{file} has {found}, but its receipt says {known.content}"
         _quietly(lambda: receipts.refresh(receipt, stat(file)), receipt)
-    if variant.packed and results_location.are_here(variant.place):
+    if variant.source.packed and results_location.are_here(variant.place):
         # Snakemake does not notice an older file that was moved to the place of one.
         since = receipt.stat().st_mtime_ns
         changed = [one for one in variant.existing_file if Path(one).stat().st_ctime_ns > since]
@@ -185,7 +185,9 @@ def _file(variant: Variant) -> Path | None:
         variant.existing_file and manual_files.is_copy(place)
     ):
         return place if place.exists() else None
-    return Path(variant.existing_file[0]) if variant.existing_file and not variant.packed else None
+    if not variant.existing_file or variant.source.packed:
+        return None
+    return Path(variant.existing_file[0])
 
 
 def _conversion(

@@ -5,13 +5,13 @@ A pre-trained network is there to be fine-tuned, and a classifier of transformer
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from torch import Tensor
-from torch.nn import functional
 
 from videomae.checkpoint import reader
 from videomae.checkpoint.lazy_tensor import Entry, Values
@@ -20,6 +20,7 @@ from videomae.convert import weight_mapping
 from videomae.errors import ConversionError, listing
 from videomae.model.architecture import Architecture, tokens
 from videomae.verify import clips, fine_tuning
+from videomae.verify.checks.function import EPS_EFFECT_LIMIT
 from videomae.verify.checks.tensors import same_tensors
 from videomae.verify.comparison import (
     OUTPUT_TOLERANCE,
@@ -30,7 +31,7 @@ from videomae.verify.comparison import (
     worst,
 )
 from videomae.verify.norm_eps import eps_effect
-from videomae.verify.reference import Reference
+from videomae.verify.reference import LOGITS, Reference
 from videomae.verify.report import Check, Report, at_most
 
 NAME = "fine-tuning start"
@@ -39,7 +40,6 @@ SETTINGS = {"num_labels": fine_tuning.CLASSES, "use_mean_pooling": True}
 LEFT = ("decoder.", "encoder_to_decoder.", "mask_token", "videomae.layernorm.")
 ADDED = ("classifier.bias", "classifier.weight", "fc_norm.bias", "fc_norm.weight")
 GRADIENT_TOLERANCE = 1e-4  # of a gradient's root mean square; right folders stay below 1e-5
-EPS_EFFECT_LIMIT = 1e-2  # absolute, of logits
 
 
 def checks(
@@ -107,13 +107,10 @@ def _is_twin(name: str) -> bool:
 
 def _set_new(model: Any, start: Mapping[str, Tensor]) -> None:
     """Give the new parts their values."""
+    held = (model.fc_norm.weight, model.fc_norm.bias, *model.classifier.parameters())
     with torch.no_grad():
-        for (_, tensor), held in zip(
-            start.items(),
-            (model.fc_norm.weight, model.fc_norm.bias, *model.classifier.parameters()),
-            strict=True,
-        ):
-            held.copy_(tensor)
+        for parameter, tensor in zip(held, start.values(), strict=True):
+            parameter.copy_(tensor)
 
 
 def _inputs(network: Architecture, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -159,7 +156,7 @@ def _compared(
     rows = {row.source: row for row in weight_mapping.renames(network)}
 
     def take(name: str, gradient: Tensor) -> None:
-        size = _least(scale(gradient))
+        size = max(scale(gradient), 1e-12)  # where it is all zeros too
         for target, part in rows[name].forwards(gradient).items():
             if target in gradients:  # of two names for one bias the model has one
                 differences[target] = difference(gradients.pop(target), part) / size
@@ -186,11 +183,6 @@ def _compared(
     }
 
 
-def _least(size: float) -> float:
-    """Return what a gradient is measured against, where it is all zeros too."""
-    return max(size, 1e-12)
-
-
 def _first_token(
     entries: Mapping[str, Entry],
     wide: Mapping[str, Entry],
@@ -202,15 +194,11 @@ def _first_token(
 
     That is what transformers computes without ``use_mean_pooling=True``.
     """
-    norm = {part: entries[f"encoder.norm.{part}"] for part in ("weight", "bias")}
+    first = replace(network, config={**network.config, "use_mean_pooling": False})
+    norm = {f"norm.{part}": entries[f"encoder.norm.{part}"] for part in ("weight", "bias")}
     read = Values({**wide, **reader.cast(norm, "float32")})
-    weight, bias, head, of_head = (
-        read[name].to(pixels.device) for name in (*norm, "head.weight", "head.bias")
-    )
-    last = f"encoder layer {network.config['num_hidden_layers'] - 1}, output"
-    hidden = dict(Reference(read, network, pixels.device).steps(pixels))[last]
-    token = functional.layer_norm(hidden[:, 0], weight.shape, weight, bias, network.layer_norm_eps)
-    return difference(functional.linear(token, head, of_head), logits) / scale(logits)
+    other = dict(Reference(read, first, pixels.device).steps(pixels))[LOGITS]
+    return difference(other, logits) / scale(logits)
 
 
 def other_head(folder: Path, model: Any) -> Check:
