@@ -10,7 +10,7 @@ QUERY = re.compile(r"(.+\.attn\.)q_proj\.weight")
 
 
 def joined(entries: Mapping[str, Entry]) -> dict[str, Entry]:
-    """Give entries with the authors' ``attn.qkv.weight`` in place of the three of each block.
+    """Return entries with the authors' ``attn.qkv.weight`` in place of the three of each block.
 
     AdaptFormer's network has them so (models/vit_video.py at 6967d67).
     """

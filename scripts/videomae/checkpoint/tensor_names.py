@@ -56,7 +56,7 @@ def plain(names: Iterable[Any]) -> dict[str, str]:
 
 
 def root_of(names: Iterable[str]) -> str | None:
-    """Give what stands before the names of the network's tensors; None if there is no network.
+    """Return the prefix of the names of the network's tensors; None if there is no network.
 
     Raises `ConversionError` for two networks.
     """
@@ -70,7 +70,7 @@ def implied(names: Iterable[Any]) -> Mapping[str, Any]:
 
 
 def _found(names: list[str]) -> tuple[str | None, str]:
-    """Give the network's root, and the tensor that tells its vocabulary."""
+    """Return the network's root, and the tensor that tells its vocabulary."""
     # Every network has one such tensor, and its name tells what stands before all others.
     found = [(root, anchor) for anchor in VOCABULARIES for root in _before(anchor, names)]
     if len(found) > 1:
@@ -111,7 +111,7 @@ def _before(anchor: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def _prefixes(root: str, names: list[str]) -> tuple[str, ...]:
-    """Give what may be taken off: the encoder's whole prefix, or that of what is beside it.
+    """Return the prefix that may be removed: the encoder's, or that of what is beside it.
 
     In pre-training ``encoder.`` is part of the authors' own names.
     """

@@ -77,7 +77,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 
 
 def selection(arguments: argparse.Namespace) -> Selection:
-    """Give what a command line asks to take of a file."""
+    """Return which part of a file a command line asks for."""
     return Selection(arguments.weights, arguments.part, tuple(arguments.leave_behind))
 
 

@@ -37,7 +37,7 @@ def check(path: Path) -> None:
 
 
 def loader(text: str) -> Any:
-    """Give PyYAML's loader in C, which is ten times as fast, unless there are tabs in a text.
+    """Return PyYAML's loader in C, which is ten times as fast, unless a text has tabs.
 
     It takes some that Snakemake's loader, in Python, refuses.
     """

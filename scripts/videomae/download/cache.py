@@ -49,7 +49,7 @@ def add(checkpoint: Path, source: str, bring: Callable[[Path], object]) -> None:
     """Download a checkpoint to a path that other runs read, and may write to at the same time.
 
     ``bring`` makes the file at the path it is given. There is no lock, and a file has its name only
-    when it is whole: who comes second has brought the same in vain.
+    when it is whole; the second of two processes has downloaded the same file in vain.
     """
     receipt = checkpoint.with_suffix(".json")
     with appearing(checkpoint) as new:

@@ -1,7 +1,7 @@
 """Receipts of checkpoints and their expected checksums, in config.yaml or checkpoints.lock.
 
 The lock stands beside config.yaml and has, for each source on the network, what came from it first.
-What comes later is held to that, unless config.yaml pins a SHA-256 itself.
+Later downloads must agree with it, unless config.yaml pins a SHA-256 itself.
 """
 
 import argparse

@@ -136,7 +136,7 @@ def _eps(report: Mapping[str, Any]) -> str:
 
 
 def _output(report: Mapping[str, Any]) -> str:
-    """Say in a few words what the model gives."""
+    """Return a few words on the model's output."""
     if _headless(report):
         return f"{report['config']['hidden_size']} features of a clip, as `logits`"
     if report["kind"] == "classifier":
@@ -150,7 +150,7 @@ def _output(report: Mapping[str, Any]) -> str:
 
 
 def _distance(stated: Stated) -> int | None:
-    """Give how many frames lie between those of a clip; None where they span the whole video.
+    """Return the distance of a clip's frames in a video; None where they span the whole of it.
 
     The example that reads a video takes frames at the distance of the model's training, where that
     is known: from the data set of `published`, or the only data set.
@@ -161,7 +161,7 @@ def _distance(stated: Stated) -> int | None:
 
 
 def _metadata(report: Mapping[str, Any], stated: Stated) -> ModelCardData:
-    """Give the metadata that the hub reads. It finds the paper by the link in the text."""
+    """Return the metadata that the hub reads. It finds the paper by the link in the text."""
     base = stated.base_model
     return ModelCardData(
         license=stated.license,
@@ -178,7 +178,7 @@ def _metadata(report: Mapping[str, Any], stated: Stated) -> ModelCardData:
 
 
 def _results(published: Mapping[str, Any]) -> Iterator[EvalResult]:
-    """Give the accuracy that the authors report, as theirs; only the hub may say `verified`."""
+    """Yield the accuracy that the authors report, as theirs; only the hub may say `verified`."""
     protocol = datasets.protocol(published["dataset"])
     for best in (1, 5):
         if f"top{best}" in published:

@@ -124,7 +124,7 @@ def legend(statuses: Iterable[str]) -> dict[str, str]:
 
 
 def next_step(step: str, reason: str, variant: str, results: Path) -> str:
-    """Say what to do after a step failed."""
+    """Return a text: what to do after a step failed."""
     if reason.startswith(SILENT.split(":", maxsplit=1)[0]):
         return KILLED
     checkpoint = results / STEPS["download"].format(variant)

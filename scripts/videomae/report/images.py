@@ -104,7 +104,7 @@ def _joined(cut: Tensor, like: Tensor, config: Mapping[str, Any]) -> Tensor:
 
 
 def _top(model: Any, pixels: Tensor) -> list[tuple[str, float]]:
-    """Give the most likely labels with their probabilities."""
+    """Return the most likely labels with their probabilities."""
     probabilities = model(pixels).logits[0].softmax(-1)
     best = probabilities.topk(min(TOP, len(probabilities)))
     names = model.config.id2label

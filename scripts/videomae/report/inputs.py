@@ -16,7 +16,7 @@ PLOTS = ("differences", "seconds", "memory")
 
 
 def model(variant: str, results: Path) -> list[Path]:
-    """Give the folder's files whose model a variant's page shows pictures of, if it is verified."""
+    """Return the files of a verified folder, whose model draws the pictures of its page."""
     if not (results / STEPS["verify"].format(variant)).exists():
         return []
     made = [results / "models" / variant / name for name in model_folder.CONVERTED]
@@ -24,7 +24,7 @@ def model(variant: str, results: Path) -> list[Path]:
 
 
 def sources(variant: str, results: Path) -> list[Path]:
-    """Give what a variant's page is made from, as far as it is there."""
+    """Return the existing files that a variant's page is made from."""
     report = results / STEPS["verify"].format(variant)
     found = [results / STEPS["receipt"].format(variant)]
     if report.exists():
@@ -37,7 +37,7 @@ def sources(variant: str, results: Path) -> list[Path]:
 
 
 def existing(variant: str, results: Path, *patterns: str) -> list[Path]:
-    """Give those of a variant's files that are there, of what the workflow's rules name."""
+    """Return the existing files of a variant, of those that the workflow's rules name."""
     paths = [
         results_location.place(pattern.format(variant=variant), results) for pattern in patterns
     ]

@@ -136,7 +136,7 @@ class Facts:
 
     @property
     def total(self) -> Took:
-        """Give the time of all steps, and the most memory of any."""
+        """Return the time of all steps, and the largest memory of any."""
         took = self.took.values()
         return Took(
             sum(one.seconds for one in took), max((one.megabytes for one in took), default=0.0)
@@ -144,7 +144,7 @@ class Facts:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Say where the folder comes from, and which versions made it."""
+        """Return the rows on the folder's source, and on the versions that made it."""
         report = self.report
         said = {
             "family": self.family,
@@ -162,12 +162,12 @@ class Facts:
 
     @property
     def layers(self) -> dict[str, float]:
-        """Give each step's difference, of its scale."""
+        """Return each step's difference, relative to its scale."""
         return {step: float(value) for step, value in self.report.get("layers", {}).items()}
 
     @property
     def shares(self) -> tuple[float | None, float | None]:
-        """Give both largest differences divided by what is allowed, None where not compared."""
+        """Return both largest differences divided by their limits; None where not compared."""
         return (
             _share(self.difference, self.tolerance),
             _share(self.recorded, self.recorded_tolerance),
@@ -175,7 +175,7 @@ class Facts:
 
 
 def number(value: Any) -> float | None:
-    """Give a number of a report, in which infinity and NaN are words; None for what it lacks."""
+    """Return a number of a report, where infinity and NaN are words; None for a missing one."""
     return None if value is None else float(value)
 
 
@@ -260,5 +260,5 @@ def _shown(value: Any) -> Any:
 
 
 def _figure(value: Any) -> str:
-    """Give a number in two digits; what is none, as it is."""
+    """Return a number as text with two digits; anything else unchanged."""
     return f"{value:.2g}" if isinstance(value, float) else str("" if value is None else value)

@@ -97,7 +97,7 @@ def _drawn(value: float, least: float) -> float:
 
 
 def _svg(figure: Figure) -> str:
-    """Give a figure as an element that HTML can hold; no date is in it, nor ids by chance."""
+    """Return a figure as an SVG element for HTML, without a date and without random ids."""
     file = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": "videomae", "font.size": 9}):
         figure.savefig(file, format="svg", metadata={"Date": None})

@@ -1,7 +1,7 @@
 """Reads lists of videos as the authors write them: a path and a label on each line.
 
-Theirs are read by pandas with one space between the two. What else stands in such lists is read
-rightly here where it can only mean one thing, and refused with its line where it can't.
+pandas reads theirs, with one space between the two. Anything else in such a list is read if it can
+mean only one thing; otherwise it is refused, with its line.
 """
 
 import re

@@ -109,7 +109,7 @@ def state(variant: str, results: Path, push: str | None, outdated: Outdated = fr
 
 
 def removed(results: Path, step: str, variant: str) -> bool:
-    """Tell whether a step's file is gone because the run removed it once all was done."""
+    """Return whether a step's file is missing because the run removed it at its end."""
     gone = not (results / STEPS[step].format(variant)).exists()
     return step == "download" and gone and (results / f"discarded/{variant}.txt").exists()
 

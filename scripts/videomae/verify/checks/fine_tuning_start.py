@@ -106,7 +106,7 @@ def _is_twin(name: str) -> bool:
 
 
 def _set_new(model: Any, start: Mapping[str, Tensor]) -> None:
-    """Give the new parts their values."""
+    """Set the values of the new parts."""
     held = (model.fc_norm.weight, model.fc_norm.bias, *model.classifier.parameters())
     with torch.no_grad():
         for parameter, tensor in zip(held, start.values(), strict=True):

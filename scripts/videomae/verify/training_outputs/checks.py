@@ -147,7 +147,7 @@ class Truth:
     ) -> dict[tuple[str, float], Tensor]:
         """Run the reference with the authors' eps, comparing what was recorded on the way.
 
-        Gives the outputs with the authors' eps in the final norm and with transformers'.
+        Returns the outputs with the authors' eps in the final norm and with transformers'.
         """
         outputs: dict[tuple[str, float], Tensor] = {}
         for step, value in reference.steps(pixels, mask):
